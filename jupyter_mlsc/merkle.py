@@ -22,10 +22,10 @@ _NODE = b"\x01"
 
 
 class Node(NamedTuple):
-    """Name of a complete subtree: it covers the leaves ``index << level`` up to, not including, ``(index + 1) << level``."""
+    """Name of a complete subtree: it covers the leaves ``place << level`` up to, not including, ``(place + 1) << level``."""
 
     level: int
-    index: int
+    place: int
 
 
 ProofPlan: TypeAlias = tuple[tuple[Node, ...], ...]
