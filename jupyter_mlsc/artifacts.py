@@ -74,6 +74,7 @@ class Measurement:
 
     @property
     def is_tree(self) -> bool:
+        """True for a directory tree, false for a file."""
         return self.dirhash is not None
 
     @property

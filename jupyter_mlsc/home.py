@@ -29,7 +29,9 @@ class Home:
         if named:
             path = Path(named)
             if not path.is_absolute():
-                raise UsageError(f"MLSC_HOME is not an absolute path: {named}", next_step="set it to a folder outside any project, for instance ~/.local/share/mlsc")
+                raise UsageError(
+                    f"MLSC_HOME is not an absolute path: {named}", next_step="set it to a folder outside any project, for instance ~/.local/share/mlsc"
+                )
         else:
             import platformdirs
 
@@ -62,7 +64,9 @@ class Home:
         try:
             self.path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         except OSError as err:
-            raise UsageError(f"cannot make the folder for user state, {self.path}: {err.strerror}", next_step="set MLSC_HOME to a folder that you can write to") from err
+            raise UsageError(
+                f"cannot make the folder for user state, {self.path}: {err.strerror}", next_step="set MLSC_HOME to a folder that you can write to"
+            ) from err
         return self
 
 
@@ -72,4 +76,6 @@ def refuse_inside(variable: str, path: Path, project: Path | None) -> None:
         return
     real, root = os.path.realpath(path), os.path.realpath(project)
     if real == root or real.startswith(root + os.sep):
-        raise UsageError(f"{variable} points into the project ({path}), where anybody's clone could set it", next_step=f"unset {variable}, or point it outside {project}")
+        raise UsageError(
+            f"{variable} points into the project ({path}), where anybody's clone could set it", next_step=f"unset {variable}, or point it outside {project}"
+        )

@@ -19,6 +19,8 @@ class Mode(StrEnum):
 
 
 class Decision(StrEnum):
+    """What a gate does: let through, let through and say so, or refuse."""
+
     ALLOW = "allow"
     WARN = "warn"
     BLOCK = "block"
@@ -58,23 +60,51 @@ _REASONS: dict[str, tuple[bool, str, str]] = {
     "author-signed": (True, "{name} was signed only by its author, {author}", "ask a {role} other than {author} to run: mlsc sign {name}"),
     "wrong-channel": (True, "{name} was signed through the channel {channel}, the rule asks for {need}", "sign it again through: {need}"),
     "expired": (True, "the signature on {name} is from {signed_at}; the rule accepts none older than {max_age}", "ask a {role} to run: mlsc sign {name}"),
-    "not-yet-valid": (True, "the statement about {name} is dated {signed_at}, which is in the future", "correct the clock of the machine that signed, then sign again: mlsc sign {name}"),
-    "signature-invalid": (True, "a statement about {name} does not verify ({where}): {why}", "remove or restore {where}, then ask a {role} to run: mlsc sign {name}"),
+    "not-yet-valid": (
+        True,
+        "the statement about {name} is dated {signed_at}, which is in the future",
+        "correct the clock of the machine that signed, then sign again: mlsc sign {name}",
+    ),
+    "signature-invalid": (
+        True,
+        "a statement about {name} does not verify ({where}): {why}",
+        "remove or restore {where}, then ask a {role} to run: mlsc sign {name}",
+    ),
     "statement-invalid": (False, "a statement could not be read and was not counted ({where}): {why}", "remove or restore {where}"),
     "inputs-unverified": (True, "{name} was made from inputs that nobody vouched for: {inputs}", "have the inputs signed, then run the notebook again"),
     "provenance-missing": (True, "no run says how {name} was made", "save it from a notebook with: %mlsc_save NAME {name}"),
     "format-denied": (True, "{name} is {format}, which the rule does not accept", "save it in another format, for instance {instead}"),
     "format-mismatch": (True, "{name} is named like {named}, but its bytes are {found}", "give the file the suffix of what it is, or ask where it came from"),
-    "unpickle-denied": (True, "{name} would run {global_name} while it loads, which no list allows", "ask a person whom the policy trusts to inspect it and run: mlsc sign {name}"),
+    "unpickle-denied": (
+        True,
+        "{name} would run {global_name} while it loads, which no list allows",
+        "ask a person whom the policy trusts to inspect it and run: mlsc sign {name}",
+    ),
     "tampered-in-use": (True, "{name} changed between the check and the load", "load it again; if this comes back, another process is writing to it"),
     "own-output": (False, "{name} was written by this run", "have it signed before others use it"),
     "ungoverned": (False, "no rule of the policy asks anything of {name}", "add a [[rule]] to mlsc.toml that matches it"),
-    "policy-changed": (False, "mlsc.toml differs from the version that you accepted; the accepted one rules", "look at the change and accept it: mlsc policy trust"),
+    "policy-changed": (
+        False,
+        "mlsc.toml differs from the version that you accepted; the accepted one rules",
+        "look at the change and accept it: mlsc policy trust",
+    ),
     "policy-untrusted": (True, "you have not accepted this project's policy, so nobody is trusted", "read mlsc.toml, then run: mlsc policy trust"),
     "policy-invalid": (True, "the policy cannot be used: {why}", "mend mlsc.toml: mlsc policy check"),
-    "ledger-inconsistent": (True, "the ledger contradicts a checkpoint that you have seen: {why}", "run: mlsc log verify, and restore the ledger from a backup"),
-    "ledger-replaced": (True, "the ledger in this project is not the one that you knew: {why}", "restore .mlsc/ledger.db, or, if it was meant, accept the new one: mlsc policy trust"),
-    "ledger-readonly": (False, "another user's key keeps this ledger, so nothing was appended; statements go to .mlsc/claims", "ask its keeper to import the claims"),
+    "ledger-inconsistent": (
+        True,
+        "the ledger contradicts a checkpoint that you have seen: {why}",
+        "run: mlsc log verify, and restore the ledger from a backup",
+    ),
+    "ledger-replaced": (
+        True,
+        "the ledger in this project is not the one that you knew: {why}",
+        "restore .mlsc/ledger.db, or, if it was meant, accept the new one: mlsc policy trust",
+    ),
+    "ledger-readonly": (
+        False,
+        "another user's key keeps this ledger, so nothing was appended; statements go to .mlsc/claims",
+        "ask its keeper to import the claims",
+    ),
 }
 
 

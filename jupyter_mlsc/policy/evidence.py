@@ -1,0 +1,82 @@
+"""What policy decides on: frozen values that others gathered. No I/O, no clock, no cryptography.
+
+A :class:`Claim` is one statement whose signatures were already checked; an :class:`Evidence` is all that is known about one artifact at
+one moment. Whoever gathers evidence never judges it, and the policy that judges it never gathers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from jupyter_mlsc.artifacts import Digest, Measurement
+from jupyter_mlsc.verdict import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class InputClaim:
+    """One input that a run says it read: its name in the project, its digest, and whether it satisfied its rule at that moment."""
+
+    name: str
+    digest: Digest | None
+    verified: bool
+    cell: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One statement about an artifact, with the keys whose signatures verified.
+
+    ``name``, ``kind`` and ``project`` are what the statement binds; None where it binds nothing (a plain OMS bundle). ``content_root``
+    is the hex root of the content tree that the statement carries. ``signed_at`` is the signer's own word; ``logged_at`` the time at which
+    this ledger took the statement in, or None. ``source`` names where the statement was found, for messages.
+    """
+
+    predicate_type: str
+    name: str | None
+    kind: str | None
+    project: str | None
+    digest: Digest
+    keys: tuple[str, ...]
+    signed_at: datetime | None
+    source: str
+    content_root: str | None = None
+    size: int | None = None
+    logged_at: datetime | None = None
+    channel: str | None = None
+    tier: str | None = None
+    run: str | None = None
+    within: str | None = None
+    """The signed tree whose manifest names this file, when the statement is about the tree."""
+    inputs: tuple[InputClaim, ...] = ()
+
+    def is_about(self, measured: Measurement) -> bool:
+        """True when the statement carries a digest that was computed here: the SHA-256, the content tree's root, or the tree's dirhash.
+
+        Where several were computed, all that the statement carries must agree.
+        """
+        pairs: list[tuple[str | None, str | None]] = [
+            (self.digest.hex, measured.sha256 if self.digest.algorithm == "sha256" else measured.dirhash),
+            (self.content_root, measured.content_root),
+        ]
+        compared = [mine == theirs for mine, theirs in pairs if mine is not None and theirs is not None]
+        return bool(compared) and all(compared)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known about one artifact when it is judged.
+
+    ``name`` is its path in the project (posix); ``measured`` is None when only its name is known. ``families`` are the formats that its
+    bytes are (for instance ``{"joblib", "pickle"}``). ``faults`` are reasons that were found while gathering (a statement that does not
+    verify, an inconsistent ledger, a format mismatch). ``own_output`` is true when this very run wrote exactly these bytes under this name.
+    """
+
+    name: str
+    project: str
+    measured: Measurement | None
+    claims: tuple[Claim, ...] = ()
+    families: frozenset[str] = frozenset()
+    faults: tuple[Reason, ...] = ()
+    own_output: bool = False
+    tier: str | None = None
