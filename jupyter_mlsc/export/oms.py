@@ -60,10 +60,11 @@ class OmsManifest:
     def compare(self, measured: Measurement, name: str) -> OmsComparison:
         """Compare with an artifact as it is now; ``name`` is its basename. Raises UsageError when its SHA-256 was not computed.
 
-        A file that the bundle ignores is unsigned, save git's own at the top of a tree and the signature itself.
+        Whatever was measured and is not listed is unsigned, ignored paths of the bundle included: a measurement already leaves out what
+        OMS leaves out by default, and a signer who ignores more has not stood for it.
         """
         if measured.manifest is not None:
-            found = _without_ignored({line.name: line.sha256 for line in measured.manifest})
+            found = {line.name: line.sha256 for line in measured.manifest}
         else:
             inner = next(iter(self.resources)) if len(self.resources) == 1 else SINGLE_FILE
             found = {inner if inner in (SINGLE_FILE, name) else name: _sha256(measured, name)}
@@ -85,6 +86,11 @@ class OmsBundle:
     hint: str
     unverified: OmsManifest
 
+    @property
+    def resources(self) -> Mapping[str, str]:
+        """SHA-256 (hex) by name, as the bundle says it: unverified like the rest."""
+        return self.unverified.resources
+
 
 def oms_statement(measured: Measurement, name: str) -> Statement:
     """The OMS statement about a file or a tree; ``name`` is its basename. Raises UsageError when there is nothing to sign."""
@@ -92,8 +98,11 @@ def oms_statement(measured: Measurement, name: str) -> Statement:
         files = {SINGLE_FILE: _sha256(measured, name)}
         ignored = list(GIT_PATHS)
     else:
-        files = _without_ignored({line.name: line.sha256 for line in measured.manifest})
+        files = {line.name: line.sha256 for line in measured.manifest}
         ignored = [*GIT_PATHS, SIGNATURE_NAME]
+        hidden = next((file for file in files if file.split("/", 1)[0] in _NOT_SIGNED), None)
+        if hidden is not None:
+            raise UsageError(f"{name} has {hidden!r}, which readers of OMS take for no part of it", next_step=f"give {hidden!r} another name")
     if not files:
         raise UsageError(f"{name} has no files that an OMS bundle could cover", next_step="sign a file, or a folder that has files")
     resources = [{"name": file, "algorithm": "sha256", "digest": files[file]} for file in sorted(files)]
@@ -104,11 +113,16 @@ def oms_statement(measured: Measurement, name: str) -> Statement:
     return Statement((Subject(name, {"sha256": _root(files[file] for file in sorted(files))}),), OMS_SIGNATURE, predicate)
 
 
-def oms_bundle(measured: Measurement, name: str, signer: Signer) -> bytes:
-    """Sign an artifact and write the bundle. Raises UsageError for an Ed25519 key, which no OMS reader accepts, or nothing to sign."""
+def oms_envelope(measured: Measurement, name: str, signer: Signer) -> Envelope:
+    """Sign the OMS statement of an artifact. Raises UsageError for an Ed25519 key, which no OMS reader accepts, or nothing to sign."""
     if not signer.public.algorithm.startswith("ecdsa"):
         raise UsageError(f"OMS signatures are made with ECDSA keys; this key is {signer.public.algorithm}", next_step="make one with: mlsc keys new")
-    return write_oms_bundle(seal(oms_statement(measured, name), [signer]), signer.public.oms_hint)
+    return seal(oms_statement(measured, name), [signer])
+
+
+def oms_bundle(measured: Measurement, name: str, signer: Signer) -> bytes:
+    """Sign an artifact and write the bundle. Raises as `oms_envelope` does."""
+    return write_oms_bundle(oms_envelope(measured, name, signer), signer.public.oms_hint)
 
 
 def write_oms_bundle(envelope: Envelope, hint: str) -> bytes:
@@ -178,6 +192,11 @@ def oms_manifest(statement: Statement) -> OmsManifest:
     return OmsManifest(subject.name, root, MappingProxyType(resources), tuple(ignored))
 
 
+def resources_of(statement: Statement) -> Mapping[str, str]:
+    """SHA-256 (hex) by name of an OMS statement. Raises as `oms_manifest` does."""
+    return oms_manifest(statement).resources
+
+
 def _resources(listed: list[Any]) -> dict[str, str]:
     resources: dict[str, str] = {}
     for item in listed:
@@ -196,10 +215,6 @@ def _resources(listed: list[Any]) -> dict[str, str]:
 
 def _root(digests: Iterable[str]) -> str:
     return hashlib.sha256(b"".join(bytes.fromhex(digest) for digest in digests)).hexdigest()
-
-
-def _without_ignored(files: dict[str, str]) -> dict[str, str]:
-    return {name: digest for name, digest in files.items() if name.split("/", 1)[0] not in _NOT_SIGNED}
 
 
 def _sha256(measured: Measurement, name: str) -> str:

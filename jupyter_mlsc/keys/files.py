@@ -6,6 +6,7 @@ symlink, belongs to another user or can be read by others is refused, root inclu
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -74,21 +75,26 @@ def replace(path: Path, content: Secret) -> None:
 
 def read(path: Path, limit: int) -> Secret:
     """The content of a private file of at most ``limit`` bytes. Raises KeyUnavailableError when it is missing, or not private."""
+    content = read_if_any(path, limit)
+    if content is None:
+        raise KeyUnavailableError(f"the key file {path} is missing", next_step="restore it from a backup, or make a new key: mlsc keys rotate")
+    return content
+
+
+def read_if_any(path: Path, limit: int) -> Secret | None:
+    """As `read`, but None when there is no such file."""
     try:
         # O_NONBLOCK: opening a FIFO in the file's place must not hang.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
-    except FileNotFoundError as err:
-        raise KeyUnavailableError(f"the key file {path} is missing", next_step="restore it from a backup, or make a new key: mlsc keys rotate") from err
+        with open(descriptor, "rb") as stream:
+            _check(path, os.fstat(stream.fileno()))
+            content = Secret(stream.read(limit + 1))
+    except FileNotFoundError:
+        return None
     except OSError as err:
-        if path.is_symlink():
+        if err.errno == errno.ELOOP:
             raise KeyUnavailableError(f"the key file {path} is a symlink, which is refused", next_step="put the key itself in its place") from err
         raise KeyUnavailableError(f"cannot read the key file {path}: {err.strerror}", next_step=f"look at it: ls -l {path}") from err
-    with open(descriptor, "rb") as stream:
-        _check(path, os.fstat(stream.fileno()))
-        try:
-            content = Secret(stream.read(limit + 1))
-        except OSError as err:
-            raise KeyUnavailableError(f"cannot read the key file {path}: {err.strerror}", next_step=f"look at it: ls -l {path}") from err
     if len(content.reveal()) > limit:
         raise KeyUnavailableError(f"the key file {path} is larger than {limit} bytes", next_step="restore it from a backup")
     return content

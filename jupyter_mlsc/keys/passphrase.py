@@ -53,6 +53,30 @@ class Secret:
         raise TypeError("a secret is not copied or pickled")
 
 
+def ask_on_terminal(prompt: str) -> str:
+    """Ask the person at the terminal, without echo. Raises KeyUnavailableError, unasked, when standard input is no terminal."""
+    # getpass opens /dev/tty even when standard input is a pipe, so a script with a terminal somewhere would hang: look first.
+    if not _is_terminal():
+        raise KeyUnavailableError("the key is encrypted, no passphrase was given, and standard input is no terminal to ask on", next_step=_BOTH)
+    import getpass
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        try:
+            return getpass.getpass(prompt)
+        except getpass.GetPassWarning as err:
+            raise KeyUnavailableError("this terminal cannot hide what is typed, so no passphrase was asked for", next_step=_BOTH) from err
+        except EOFError as err:
+            raise KeyUnavailableError("no passphrase was typed", next_step=_BOTH) from err
+
+
+def _is_terminal() -> bool:
+    try:
+        return sys.stdin is not None and sys.stdin.isatty()
+    except ValueError:  # a closed stream
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class PassphraseSource:
     """Where a passphrase may come from, in this order: ``variable``, ``file``, ``ask``. With none of them there is none.
@@ -65,13 +89,13 @@ class PassphraseSource:
     ask: Ask | None = None
 
     @classmethod
-    def from_environ(cls, environ: Mapping[str, str], ask: Ask | None = None) -> PassphraseSource:
-        """Read both variables. ``ask`` is what may be asked besides: `ask_on_terminal` on the command line, None where nobody is."""
+    def from_environ(cls, environ: Mapping[str, str], ask: Ask | None = ask_on_terminal) -> PassphraseSource:
+        """Read both variables. ``ask`` is who may be asked besides; None where nobody may."""
         value, file = environ.get(PASSPHRASE_VARIABLE), environ.get(PASSPHRASE_FILE_VARIABLE)
         return cls(None if value is None else Secret(os.fsencode(value)), Path(os.path.abspath(file)) if file else None, ask)
 
     @classmethod
-    def take_from_environ(cls, environ: MutableMapping[str, str], ask: Ask | None = None) -> PassphraseSource:
+    def take_from_environ(cls, environ: MutableMapping[str, str], ask: Ask | None = ask_on_terminal) -> PassphraseSource:
         """As `from_environ`, and remove both variables, so that code which runs later does not find them."""
         source = cls.from_environ(environ, ask)
         environ.pop(PASSPHRASE_VARIABLE, None)
@@ -106,30 +130,6 @@ class PassphraseSource:
         if self.ask is None:
             raise KeyUnavailableError("the key is encrypted, no passphrase was given, and there is nobody to ask", next_step=_BOTH)
         return _not_empty(Secret(self.ask(prompt).encode("utf-8", "surrogateescape")), "the passphrase")
-
-
-def ask_on_terminal(prompt: str) -> str:
-    """Ask the person at the terminal, without echo. Raises KeyUnavailableError, unasked, when standard input is no terminal."""
-    # getpass opens /dev/tty even when standard input is a pipe, so a script with a terminal somewhere would hang: look first.
-    if not _is_terminal():
-        raise KeyUnavailableError("the key is encrypted, no passphrase was given, and standard input is no terminal to ask on", next_step=_BOTH)
-    import getpass
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", getpass.GetPassWarning)
-        try:
-            return getpass.getpass(prompt)
-        except getpass.GetPassWarning as err:
-            raise KeyUnavailableError("this terminal cannot hide what is typed, so no passphrase was asked for", next_step=_BOTH) from err
-        except EOFError as err:
-            raise KeyUnavailableError("no passphrase was typed", next_step=_BOTH) from err
-
-
-def _is_terminal() -> bool:
-    try:
-        return sys.stdin is not None and sys.stdin.isatty()
-    except ValueError:  # a closed stream
-        return False
 
 
 def _not_empty(secret: Secret, where: str) -> Secret:

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,21 +82,21 @@ class KeyStore:
     def list(self) -> tuple[KeyEntry, ...]:
         """All keys, retired ones too, oldest first. Nothing is unlocked. Raises KeyUnavailableError when the index cannot be read."""
         path = self._index
-        if not path.is_symlink() and not path.exists():
+        content = files.read_if_any(path, MAX_INDEX_BYTES)
+        if content is None:
             return ()
         try:
-            content = files.read(path, MAX_INDEX_BYTES)
             version = msgspec.json.decode(content.reveal(), type=_Version).version
             if version != INDEX_VERSION:
                 raise KeyUnavailableError(
                     f"the index of keys, {path}, has the version {version}; this program knows {INDEX_VERSION}", next_step="upgrade jupyter_mlsc"
                 )
             keys = msgspec.json.decode(content.reveal(), type=_Index).keys
-        except (msgspec.DecodeError, UnicodeDecodeError) as err:
+            wrong = next((entry.name for entry in keys if entry.public_key.key_id != entry.id), None)
+        except (msgspec.DecodeError, UnicodeDecodeError, UsageError) as err:
             raise KeyUnavailableError(
-                f"the index of keys, {path}, is damaged: {err}", next_step="restore it from a backup; the keys themselves lie beside it"
+                f"the index of keys, {path}, is damaged: {str(err).splitlines()[0]}", next_step="restore it from a backup; the keys themselves lie beside it"
             ) from err
-        wrong = next((entry.name for entry in keys if entry.public_key.key_id != entry.id), None)
         if wrong is not None:
             raise KeyUnavailableError(
                 f"the index of keys, {path}, is damaged: the id of {wrong} is not that of its public key", next_step="restore it from a backup"
@@ -127,7 +126,6 @@ class KeyStore:
 
         Raises UsageError for a name that is taken or not allowed, KeyUnavailableError when there is no place or no passphrase for it.
         """
-        self._check_name(role, name)
         return self._add(role, name, generate(algorithm), passphrase, storage)
 
     def import_pem(
@@ -138,7 +136,6 @@ class KeyStore:
         ``unlock`` gives the passphrase of the text, where it differs from the one to store with. Raises UsageError for a key that is
         not accepted or is here already, KeyUnavailableError for a wrong passphrase.
         """
-        self._check_name("vouching", name)
         what = f"the key to import as {name}"
         if len(pem) > pkcs8.MAX_PEM_BYTES:
             raise UsageError(f"{what} is larger than {pkcs8.MAX_PEM_BYTES} bytes, so it is no key", next_step="name a file in PEM form")
@@ -198,57 +195,63 @@ class KeyStore:
         entry = existing()
         if entry is not None:
             return entry
-        with self._changing():
-            # Another process may have made it while this one waited for the lock.
-            return existing() or self._store(role, role, generate(algorithm), _NOBODY, "file", None)
-
-    @contextmanager
-    def _changing(self) -> Iterator[None]:
-        self.home.make()
-        files.make_folder(self.home.keys)
+        self._make_folder()
         with files.locked(self.home.keys):
-            yield
-
-    def _check_name(self, role: Role, name: str) -> None:
-        if not _NAME.match(name):
-            raise UsageError(f"{name!r} is no name for a key", next_step="use letters, digits and . @ + - _, beginning with a letter or digit, at most 64")
-        if any(entry.name == name and entry.role == role and not entry.retired for entry in self.list()):
-            raise UsageError(f"there is a {role} key named {name} already", next_step=f"choose another name, or replace the key: mlsc keys rotate {name}")
+            # Another process may have made it while this one waited for the lock.
+            entry = existing()
+            if entry is None:
+                key = generate(algorithm)
+                entry = self._register(role, role, public_of(key), self._keep(role, role, key, _NOBODY, "file"), None)
+        return entry
 
     def _add(self, role: Role, name: str, key: PrivateKey, passphrase: PassphraseSource, storage: Storage, retires: KeyEntry | None = None) -> KeyEntry:
-        if role == "vouching" and self._keychain(passphrase, storage) is None:
-            # Asked before the lock is taken: a person may take long, and runs must not wait for that.
-            passphrase = PassphraseSource(passphrase.choose(f"the key {name}"))
-            storage = "file"
-        with self._changing():
-            if retires is None:
-                self._check_name(role, name)
-            return self._store(role, name, key, passphrase, storage, retires)
-
-    def _store(self, role: Role, name: str, key: PrivateKey, passphrase: PassphraseSource, storage: Storage, retires: KeyEntry | None) -> KeyEntry:
         public = public_of(key)
+        self._check_new(role, name, public, retires)
+        self._make_folder()
+        # Outside of the lock: a person may take long over a passphrase or a keychain's question, and runs must not wait for that.
+        uri = self._keep(role, name, key, passphrase, storage)
+        with files.locked(self.home.keys):
+            self._check_new(role, name, public, retires)
+            return self._register(role, name, public, uri, retires)
+
+    def _make_folder(self) -> None:
+        self.home.make()
+        files.make_folder(self.home.keys)
+
+    def _check_new(self, role: Role, name: str, public: PublicKey, retires: KeyEntry | None) -> None:
+        if not _NAME.match(name):
+            raise UsageError(f"{name!r} is no name for a key", next_step="use letters, digits and . @ + - _, beginning with a letter or digit, at most 64")
         entries = self.list()
         if any(entry.id == public.key_id for entry in entries):
             raise UsageError(f"the key {public.key_id[:16]} is here already", next_step="see the keys: mlsc keys list")
-        stem = f"{role}-{public.key_id[:16]}"
-        vouching = role == "vouching"
-        uri = self._store_encrypted(stem, key, public, passphrase, storage) if vouching else self._write(f"{stem}.pem", pkcs8.plain_pem(key))
-        entry = KeyEntry(public.key_id, name, role, public.algorithm, datetime.now(UTC), uri, public.base64_der)
-        kept = (msgspec.structs.replace(old, retired=True) if retires is not None and old.id == retires.id else old for old in entries)
-        # Last: until the index names it, a key that was half stored is nobody's key.
-        files.replace(self._index, Secret(msgspec.json.format(msgspec.json.encode(_Index(INDEX_VERSION, (*kept, entry))), indent=1) + b"\n"))
-        return entry
+        active = [entry.id for entry in entries if entry.name == name and entry.role == role and not entry.retired]
+        if retires is None and active:
+            raise UsageError(f"there is a {role} key named {name} already", next_step=f"choose another name, or replace the key: mlsc keys rotate {name}")
+        if retires is not None and active != [retires.id]:
+            raise UsageError(f"the key {name} was rotated by another process meanwhile", next_step="see the keys: mlsc keys list")
 
-    def _store_encrypted(self, stem: str, key: PrivateKey, public: PublicKey, passphrase: PassphraseSource, storage: Storage) -> str:
+    def _keep(self, role: Role, name: str, key: PrivateKey, passphrase: PassphraseSource, storage: Storage) -> str:
+        public = public_of(key)
+        stem = f"{role}-{public.key_id[:16]}"
+        if role != "vouching":
+            return self._write(f"{stem}.pem", pkcs8.plain_pem(key))
         chain = self._keychain(passphrase, storage)
         if chain is not None:
             wrapping = Secret(secrets.token_hex(32).encode("ascii"))
             if keychain.put(chain, public.key_id, pkcs8.wrapped_pem(key, wrapping).decode("ascii")):
-                files.create(self.home.keys / f"{stem}.secret", wrapping)
+                self._write(f"{stem}.secret", wrapping)
                 return f"keyring:{keychain.SERVICE}?key={public.key_id}"
             if storage == "keychain":
                 raise KeyUnavailableError("the keychain of this session did not take the key", next_step="unlock it, or keep the key in an encrypted file")
-        return self._write(f"{stem}.pem", Secret(pkcs8.encrypted_pem(key, passphrase.choose(f"the key {public.key_id[:16]}"))))
+        return self._write(f"{stem}.pem", Secret(pkcs8.encrypted_pem(key, passphrase.choose(f"the key {name}"))))
+
+    def _register(self, role: Role, name: str, public: PublicKey, uri: str, retires: KeyEntry | None) -> KeyEntry:
+        entry = KeyEntry(public.key_id, name, role, public.algorithm, datetime.now(UTC), uri, public.base64_der)
+        kept = (msgspec.structs.replace(old, retired=True) if retires is not None and old.id == retires.id else old for old in self.list())
+        # Last: until the index names it, a key that was half stored is nobody's key.
+        text = msgspec.json.format(msgspec.json.encode(_Index(INDEX_VERSION, (*kept, entry))), indent=1)
+        files.replace(self._index, Secret(text + b"\n"))
+        return entry
 
     def _write(self, name: str, content: Secret) -> str:
         files.create(self.home.keys / name, content)
