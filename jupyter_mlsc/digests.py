@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256 as new_sha256
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -44,6 +45,9 @@ __all__ = ["CONTENT_BLOCK", "Memory", "Progress", "manifest_digest", "measure", 
 
 _SHARED_FROM = 4 * CONTENT_BLOCK
 """Files of this many bytes and more may be hashed by several threads at once; below, starting threads costs more than it gains."""
+
+
+_name = attrgetter("name")
 
 
 class Memory(Protocol):
@@ -163,7 +167,7 @@ def manifest_digest(lines: Iterable[ManifestLine]) -> str:
     """Hex ``dirhash`` of a manifest: SHA-256 over its lines, sorted by name. Raises ValueError for a name with a newline, or one twice."""
     whole = new_sha256()
     last: str | None = None
-    for line in sorted(lines):
+    for line in sorted(lines, key=_name):
         if "\n" in line.name or line.name == last:
             raise ValueError(f"a manifest cannot hold this name, or not twice: {line.name!r}")
         whole.update(f"{line.sha256}  {line.name}\n".encode())
@@ -240,7 +244,7 @@ class _Folder:
             raise
         self._known = {name: found.sha256 for name, found in zip(names, known, strict=True) if found is not None and found.sha256 is not None}
         self._unknown = {
-            name: _Job(os.path.join(path, name), name, self._root, None, identity) for name, identity in self._tree.files.items() if name not in self._known
+            name: _Job(f"{path}/{name}", name, self._root, None, identity) for name, identity in self._tree.files.items() if name not in self._known
         }
         self.jobs = list(self._unknown.values())
 
@@ -255,7 +259,7 @@ class _Folder:
         files = self._tree.files
         lines = [ManifestLine(name, digest, files[name].size) for name, digest in digests.items()]
         lines += [ManifestLine(name, digests[target], files[target].size) for name, target in self._tree.links.items()]
-        manifest = tuple(sorted(lines))
+        manifest = tuple(sorted(lines, key=_name))
         if self._memory is not None:
             self._memory.learn([(job.identity, Measurement(job.identity.size, job.hashes.sha256)) for job in self.jobs])
         return Measurement(sum(line.size for line in manifest), dirhash=manifest_digest(manifest), manifest=manifest)

@@ -47,7 +47,7 @@ _LARGEST_BUNDLE = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A tree's regular files by name, the links by name with the name of the file that each leads to, and its folders."""
+    """A tree's regular files by name, and its links by name with the name of the file that each leads to."""
 
     files: dict[str, FileIdentity]
     links: dict[str, str]
@@ -87,9 +87,10 @@ def walk(root: int, path: str) -> Tree:
                         folders.append((name, status))
                     elif stat.S_ISLNK(status.st_mode):
                         found_links.append(name)
+                    elif stat.S_ISREG(status.st_mode):
+                        files[name] = FileIdentity.of(status)
                     else:
                         require_regular(status, os.path.join(path, name))
-                        files[name] = FileIdentity.of(status)
         except FileNotFoundError as err:
             raise changed(shown, "a file was removed from it") from err
         except OSError as err:
