@@ -1,0 +1,79 @@
+"""The ledger's tables, for SQLite and PostgreSQL alike.
+
+The truth is ``meta``, ``entry``, ``node``, ``envelope`` and ``checkpoint``: rows are added, never changed. What ``INDEXES`` holds follows
+from the entries and can be dropped at any time. Hashes are 32 raw bytes.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+
+from jupyter_mlsc.merkle import Node
+
+SCHEMA = "1"
+"""Version of these tables, kept in ``meta``. A ledger with another one is refused, never guessed at."""
+
+TRUTH = MetaData()
+INDEXES = MetaData()
+
+# SQLite makes a column the row's own number only when its type is INTEGER.
+_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+
+meta = Table("meta", TRUTH, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
+
+entry = Table(
+    "entry",
+    TRUTH,
+    Column("number", _NUMBER, primary_key=True, autoincrement=False),
+    Column("leaf_hash", LargeBinary, nullable=False),
+    Column("signed_at", _NUMBER, nullable=False),  # size of the checkpoint that its append signed
+    Column("record", LargeBinary, nullable=False),
+)
+
+# Complete nodes above the leaves, numbered in the order in which appends complete them: writes go to the end, reading is one sweep.
+node = Table("node", TRUTH, Column("number", _NUMBER, primary_key=True, autoincrement=False), Column("hash", LargeBinary, nullable=False))
+
+# Content-addressed; numbered by the first entry that brought it.
+envelope = Table(
+    "envelope",
+    TRUTH,
+    Column("entry", _NUMBER, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("content", LargeBinary, nullable=False),
+)
+
+checkpoint = Table("checkpoint", TRUTH, Column("size", _NUMBER, primary_key=True, autoincrement=False), Column("note", Text, nullable=False))
+
+# Keys are the first 16 bytes of SHA-256 of the text: of one length for every name, whatever a database's collation or row limit is.
+subject_index = Table(
+    "subject_index",
+    INDEXES,
+    Column("entry", _NUMBER, primary_key=True, autoincrement=False),
+    Column("position", _NUMBER, primary_key=True, autoincrement=False),
+    Column("name_key", LargeBinary, nullable=False),
+    Column("digest_key", LargeBinary, nullable=False),
+    Index("subject_index_name", "name_key", "entry"),
+    Index("subject_index_digest", "digest_key", "entry"),
+    sqlite_with_rowid=False,
+)
+
+kind_index = Table(
+    "kind_index",
+    INDEXES,
+    Column("entry", _NUMBER, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Index("kind_index_kind", "kind", "entry"),
+)
+
+follower = Table("follower", INDEXES, Column("name", Text, primary_key=True), Column("position", _NUMBER, nullable=False))
+
+
+def inner_nodes(size: int) -> int:
+    """How many rows of ``node`` a tree of ``size`` leaves has."""
+    return size - size.bit_count()
+
+
+def node_number(named: Node) -> int:
+    """The row of ``node`` that holds this node, which is no leaf."""
+    last = ((named.place + 1) << named.level) - 1
+    return inner_nodes(last) + named.level - 1
