@@ -1,0 +1,251 @@
+"""Policy applied to evidence: `Policy.decide(evidence, now) -> Verdict`. Pure: no I/O, no clock, no Jupyter.
+
+1. Each layer (admin, project) is evaluated alone, with its own identities and roles, and the strictest decision counts. So a layer can
+   only add to what is asked, and a project's `alice` never fills an admin's role.
+2. In a layer, the first rule that fits the name decides. A tree is held to the rule of its own name and to every rule that governs a file
+   in it: what is asked of a file cannot be avoided by loading the folder. (Kinds are the tree's own: those rules ask it for none.)
+3. ``signed``: see `counting`. ``require`` has ``provenance``: a run of this layer's identities says, for this name, that it made these
+   bytes; and ``verified-inputs``: the newest that runs say about these bytes, under whatever name, names no unverified input. Where no run
+   says anything the inputs are unknown: good enough where persons stand for the bytes (a model from elsewhere that a lead signs), and
+   `provenance-missing` where the rule asks for no signature. ``formats``: every family that the bytes belong to must be acceptable.
+4. What a run wrote itself it may read back: reasons about statements become the note `own-output`. The artifact is not verified by that.
+5. A layer that is not accepted trusts nobody: what it governs is `policy-untrusted`, in ``warn`` at least.
+6. Nothing governs: allowed, with the note `ungoverned`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from jupyter_mlsc.artifacts import Kind
+from jupyter_mlsc.policy import reasons as say
+from jupyter_mlsc.policy.counting import COUNTED, Tally, binds_name, count, provenance
+from jupyter_mlsc.policy.evidence import Claim, Evidence
+from jupyter_mlsc.policy.globs import Place
+from jupyter_mlsc.policy.rules import POLICY_ADMIN, PolicyLayer, Rule
+from jupyter_mlsc.predicates import rfc3339
+from jupyter_mlsc.verdict import STRICTNESS, Decision, Mode, Reason, SignerSeen, Verdict, decision_for, reason
+
+_MODES = (Mode.OBSERVE, Mode.WARN, Mode.ENFORCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One rule's answer. ``tally`` is None where the rule asks for no signature; ``person`` is True when a person is among those who count."""
+
+    layer: PolicyLayer
+    rule: Rule
+    mode: Mode
+    reasons: tuple[Reason, ...]
+    tally: Tally | None = None
+
+    @property
+    def person(self) -> bool:
+        """A person whom the rule trusts stands for these bytes."""
+        return self.tally is not None and any(not voice.is_run and voice.person not in self.tally.authors for c in self.tally.of(COUNTED) for voice in c.voices)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The layers that rule, the admin's first. ``root`` is the project's absolute folder: with it, ``/srv/data/**`` fits its files too."""
+
+    layers: tuple[PolicyLayer, ...]
+    root: str | None = None
+
+    @classmethod
+    def untrusted(cls, file: PolicyLayer, admin: Iterable[PolicyLayer] = (), *, root: str | None = None) -> Policy:
+        """The policy where the project's file was not accepted: it says what is governed, and nobody in it is trusted."""
+        return cls((*admin, replace(file, accepted=False)), root)
+
+    @property
+    def mode(self) -> Mode:
+        """The strictest mode of the layers; ``warn`` where there is none."""
+        return _strictest_mode(_floor(layer, layer.mode) for layer in self.layers) if self.layers else Mode.WARN
+
+    @property
+    def unpickle_allow(self) -> frozenset[str]:
+        """Names that may be unpickled beside the built-in list. Where the admin has such a list, the project's is not read."""
+        for name in ("admin", "project"):
+            lists = [layer.unpickle_allow for layer in self.layers if layer.name == name and layer.accepted and layer.unpickle_allow is not None]
+            if lists:
+                return frozenset.intersection(*lists)
+        return frozenset()
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """Literal leading folders of all patterns that govern: a name outside all of them is ungoverned. ``""`` is the whole project."""
+        return tuple(dict.fromkeys(glob.prefix for layer in self.layers for rule in layer.rules if rule.governs for glob in rule.globs))
+
+    def identities_by_key(self) -> Mapping[str, bytes]:
+        """DER public keys by key id, of all identities of the accepted layers: whose signatures are worth checking."""
+        return {key.id: key.der for layer in self.layers if layer.accepted for i in layer.identities.values() for key in i.keys}
+
+    def identity_name(self, key_id: str) -> str | None:
+        """The name of a key's identity in the first accepted layer that has it, or None."""
+        return next((layer.owners[key_id].name for layer in self.layers if layer.accepted and key_id in layer.owners), None)
+
+    def is_admin(self, key_id: str) -> bool:
+        """True when the key is a person's who may sign changes of the project's policy."""
+        return any(layer.name == "project" and layer.accepted and is_policy_admin(layer, key_id) for layer in self.layers)
+
+    def rule_for(self, name: str, layer: PolicyLayer) -> Rule | None:
+        """The rule of a layer that decides a name, also where it asks for nothing."""
+        return layer.rule_for(Place(name, self.root))
+
+    def governs(self, name: str) -> bool:
+        """True when a rule asks something of this name. Of a folder, ask `governs_below` too."""
+        place = Place(name, self.root)
+        return any(rule is not None and rule.governs for rule in (layer.rule_for(place) for layer in self.layers))
+
+    def governs_below(self, folder: str) -> bool:
+        """False only when nothing below this folder can be governed."""
+        place = Place(folder, self.root)
+        return any(rule.governs and any(glob.may_fit_below(place) for glob in rule.globs) for layer in self.layers for rule in layer.rules)
+
+    def kind_for(self, name: str) -> Kind | None:
+        """The kind that the rules ask of this name, the admin's first."""
+        place = Place(name, self.root)
+        return next((rule.kind for rule in (layer.rule_for(place) for layer in self.layers) if rule is not None and rule.kind is not None), None)
+
+    def needs_sha256(self, evidence: Evidence) -> bool:
+        """True when a claim that matters carries no digest that was computed: measure in full, or it counts as one for other bytes."""
+        measured = evidence.measured
+        if measured is None or measured.is_tree or measured.sha256 is not None:
+            return False
+        found = [self.rule_for(evidence.name, layer) for layer in self.layers]
+        unbound = any(rule is not None and rule.signed is not None and rule.signed.unbound for rule in found)
+        return any(c.keys and c.content_root is None and (unbound if c.name is None else binds_name(c, evidence)) for c in evidence.claims)
+
+    def decide(self, evidence: Evidence, now: datetime) -> Verdict:
+        """Judge an artifact. Raises ValueError when ``now`` has no time zone."""
+        return self.verdict(evidence, [judgement for layer in self.layers for judgement in self.judge(layer, evidence, now)])
+
+    def judge(self, layer: PolicyLayer, evidence: Evidence, now: datetime) -> list[Judgement]:
+        """One layer's answer: a judgement for each of its rules that govern the artifact, the rule of its own name first."""
+        if now.tzinfo is None:
+            raise ValueError("the time of a decision needs a time zone")
+        own, inner = self._rules(layer, evidence)
+        found = [self._apply(layer, own, evidence, now, inner=False)] if own is not None and own.governs else []
+        return found + [self._apply(layer, rule, evidence, now, inner=True) for rule in inner]
+
+    def verdict(self, evidence: Evidence, judgements: list[Judgement]) -> Verdict:
+        """Put the judgements of all layers together: the strictest decision, every reason once."""
+        digest = evidence.measured.digest if evidence.measured is not None else None
+        kind = self.kind_for(evidence.name)
+        if not judgements:
+            mode = _strictest_mode(_mode(layer, self.rule_for(evidence.name, layer)) for layer in self.layers) if self.layers else Mode.WARN
+            # Code that would run is refused wherever it lies; all else that is wrong with what nobody asks for is only told.
+            decision = decision_for(mode, [fault for fault in evidence.faults if fault.code == "unpickle-denied"])
+            noted = (say.ungoverned_reason(evidence), *evidence.faults)
+            return Verdict(evidence.name, digest, kind, decision, mode, noted, tier=evidence.tier, governed=False)
+        decision = Decision.ALLOW
+        reasons: dict[Reason, None] = {}
+        for judgement in judgements:
+            decision = max(decision, decision_for(judgement.mode, (*judgement.reasons, *evidence.faults)), key=STRICTNESS.index)
+            reasons.update(dict.fromkeys(judgement.reasons))
+        reasons.update(dict.fromkeys(evidence.faults))
+        tallied = [judgement for judgement in judgements if judgement.tally is not None]
+        clean = not any(r.fails or r.code == "own-output" for r in reasons)
+        return Verdict(
+            evidence.name,
+            digest,
+            kind,
+            decision,
+            _strictest_mode(judgement.mode for judgement in judgements),
+            tuple(reasons),
+            _signers(tallied),
+            evidence.tier,
+            person_signed=clean and bool(tallied) and all(judgement.person for judgement in tallied),
+        )
+
+    def _rules(self, layer: PolicyLayer, evidence: Evidence) -> tuple[Rule | None, list[Rule]]:
+        place = Place(evidence.name, self.root)
+        own = layer.rule_for(place)
+        manifest = evidence.measured.manifest if evidence.measured is not None else None
+        if not manifest:
+            return own, []
+        candidates = [rule for rule in layer.rules if any(glob.may_fit_below(place) for glob in rule.globs)]
+        if candidates[:1] == [own] and own is not None and all_below(own, place):
+            return own, []
+        names = (Place(f"{place.name.rstrip('/')}/{line.name}", self.root) for line in manifest)
+        found = {rule.index: rule for rule in (layer.rule_for(inside) for inside in names) if rule is not None and rule.governs}
+        if own is not None:
+            found.pop(own.index, None)
+        return own, [found[index] for index in sorted(found)]
+
+    def _apply(self, layer: PolicyLayer, rule: Rule, evidence: Evidence, now: datetime, *, inner: bool) -> Judgement:
+        mode = _mode(layer, rule)
+        if not layer.accepted:
+            return Judgement(layer, rule, mode, (reason("policy-untrusted"),))
+        reasons: list[Reason] = []
+        tally = None
+        if rule.signed is not None:
+            tally = count(rule, rule.signed, layer, evidence, now, any_kind=inner)
+            reasons += say.signature_reasons(tally, rule, rule.signed, layer, evidence)
+        reasons += _unmet(rule, layer, evidence, now)
+        if rule.formats is not None:
+            refused = rule.formats.refused(evidence.families)
+            if refused is not None:
+                reasons.append(say.format_reason(refused, rule.formats, rule, evidence))
+        if evidence.own_output:
+            kept = [each for each in reasons if each.code not in say.LIFTED_BY_OWN_OUTPUT]
+            reasons = kept if len(kept) == len(reasons) else [*kept, say.own_output_reason(evidence)]
+        return Judgement(layer, rule, mode, tuple(reasons), tally)
+
+
+def is_policy_admin(layer: PolicyLayer, key_id: str) -> bool:
+    """True when the key is a person's who holds the role `policy-admin` of this layer."""
+    identity = layer.owners.get(key_id)
+    return identity is not None and not identity.is_run and identity.name in layer.holders((POLICY_ADMIN,))
+
+
+def all_below(rule: Rule, folder: Place) -> bool:
+    """True when one of the rule's patterns is a literal folder and ``**``, and fits the folder: then it fits all that is below."""
+    return any(g.parts[-1] == "**" and len(g.parts) == len(g.prefix.strip("/").split("/")) + 1 and g.base == 0 and g.fits(folder) for g in rule.globs)
+
+
+def _unmet(rule: Rule, layer: PolicyLayer, evidence: Evidence, now: datetime) -> list[Reason]:
+    if not rule.require:
+        return []
+    made = provenance(layer, evidence, now)
+    if "provenance" in rule.require and not any(binds_name(claim, evidence) for claim in made):
+        return [say.requirement_reason("provenance-missing", evidence)]
+    if "verified-inputs" not in rule.require:
+        return []
+    if not made:
+        return [] if rule.signed is not None else [say.requirement_reason("provenance-missing", evidence)]
+    unverified = {each.name: each for claim in _newest(made) for each in claim.inputs if not each.verified}
+    return [say.requirement_reason("inputs-unverified", evidence, inputs=[unverified[n] for n in sorted(unverified)])] if unverified else []
+
+
+def _newest(claims: list[Claim]) -> list[Claim]:
+    latest = max((claim.signed_at for claim in claims if claim.signed_at is not None), default=None)
+    return [claim for claim in claims if claim.signed_at == latest]
+
+
+def _signers(judgements: Iterable[Judgement]) -> tuple[SignerSeen, ...]:
+    seen: dict[SignerSeen, None] = {}
+    for judgement in judgements:
+        for counted in judgement.tally.of(COUNTED) if judgement.tally is not None else ():
+            at = rfc3339(counted.claim.signed_at) if counted.claim.signed_at is not None else ""
+            voices = {voice.name for voice in counted.voices}
+            for key in counted.claim.keys:
+                owner = judgement.layer.owners.get(key)
+                if owner is not None and owner.name in voices:
+                    seen[SignerSeen(owner.name, key, at)] = None
+    return tuple(seen)
+
+
+def _mode(layer: PolicyLayer, rule: Rule | None) -> Mode:
+    chosen = layer.mode if rule is None or rule.mode is None else rule.mode
+    return chosen if layer.accepted else _strictest_mode((_floor(layer, layer.mode), chosen))
+
+
+def _floor(layer: PolicyLayer, mode: Mode) -> Mode:
+    return mode if layer.accepted else _strictest_mode((Mode.WARN, mode))
+
+
+def _strictest_mode(modes: Iterable[Mode]) -> Mode:
+    return max(modes, key=_MODES.index)

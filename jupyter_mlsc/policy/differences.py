@@ -1,0 +1,170 @@
+"""What a new version of a policy changes, line by line, for a person who is asked to trust it. What asks for less, or trusts more, says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
+
+from jupyter_mlsc.policy.rules import Formats, Identity, PolicyLayer, Rule, Signed, Supervise
+from jupyter_mlsc.verdict import Mode
+
+WEAKER = " [weaker]"
+"""Ends a line whose change asks for less than before or trusts more."""
+_MODES = (Mode.OBSERVE, Mode.WARN, Mode.ENFORCE)
+
+
+def differences(old: PolicyLayer | None, new: PolicyLayer) -> list[str]:
+    """Lines that say what is added, removed and changed; all that the new one has where there is no old one."""
+    if old is None:
+        return list(_all(new))
+    lines = [] if old.project_id == new.project_id else [f"project: {old.project_id} -> {new.project_id}"]
+    if old.mode != new.mode:
+        lines.append(f"mode: {old.mode} -> {new.mode}{_mark(_laxer_mode(old.mode, new.mode))}")
+    lines += _identities(old.identities, new.identities)
+    for role in dict.fromkeys((*old.roles, *new.roles)):
+        lines += _members(f"role {role}", old.roles.get(role, ()), new.roles.get(role, ()))
+    lines += _rules(old, new)
+    lines += _members("unpickle", sorted(old.unpickle_allow or ()), sorted(new.unpickle_allow or ()))
+    lines += _supervise(old.supervise, new.supervise)
+    return lines
+
+
+def _all(layer: PolicyLayer) -> Iterator[str]:
+    yield f"project: {layer.project_id}"
+    yield f"mode: {layer.mode}"
+    for identity in layer.identities.values():
+        yield f"identity {identity.name}: {_who(identity)}"
+    for role, names in layer.roles.items():
+        yield f"role {role}: {', '.join(names) or 'nobody'}"
+    for rule in layer.rules:
+        yield f"rule {_match(rule)}: {'; '.join(asks(rule))}"
+    for name in sorted(layer.unpickle_allow or ()):
+        yield f"unpickle: {name}"
+    yield from _supervise(Supervise(), layer.supervise)
+
+
+def asks(rule: Rule) -> tuple[str, ...]:
+    """What a rule asks for, a phrase each."""
+    said = []
+    if rule.signed is not None:
+        said.append(_signed(rule.signed))
+    if rule.kind is not None:
+        said.append(f"kind {rule.kind}")
+    if rule.require:
+        said.append(f"requires {', '.join(rule.require)}")
+    if rule.formats is not None:
+        said.append(_formats(rule.formats))
+    if rule.mode is not None:
+        said.append(f"mode {rule.mode}")
+    return tuple(said)
+
+
+def _signed(signed: Signed) -> str:
+    text = f"signed by {' or '.join(signed.by)}"
+    if signed.threshold > 1:
+        text += f", {signed.threshold} persons"
+    if signed.max_age is not None:
+        text += f", not older than {signed.max_age}"
+    if signed.not_author:
+        text += ", not by the author"
+    if signed.unbound:
+        text += ", also by statements that bind no name"
+    if signed.channel:
+        text += f", through {' or '.join(signed.channel)}"
+    return text
+
+
+def _formats(formats: Formats) -> str:
+    return f"formats only {', '.join(sorted(formats.allow))}" if formats.allow is not None else f"formats not {', '.join(sorted(formats.deny))}"
+
+
+def _identities(old: Mapping[str, Identity], new: Mapping[str, Identity]) -> Iterator[str]:
+    for name in dict.fromkeys((*old, *new)):
+        was, now = old.get(name), new.get(name)
+        if was is None and now is not None:
+            yield f"identity {name}: added, {_who(now)}{WEAKER}"
+        elif was is not None and now is None:
+            yield f"identity {name}: removed, {_who(was)}"
+        elif was is not None and now is not None and was != now:
+            fewer = was.runs_of == now.runs_of and set(now.keys) <= set(was.keys)
+            yield f"identity {name}: {_who(was)} -> {_who(now)}{_mark(not fewer)}"
+
+
+def _who(identity: Identity) -> str:
+    keys = ", ".join(f"{key.algorithm} {key.id[:16]}" for key in identity.keys)
+    return f"runs of {identity.runs_of} ({keys})" if identity.is_run else f"a person ({keys})"
+
+
+def _members(what: str, old: Iterable[str], new: Iterable[str]) -> Iterator[str]:
+    before, after = tuple(old), tuple(new)
+    for name in after:
+        if name not in before:
+            yield f"{what}: added {name}{WEAKER}"
+    for name in before:
+        if name not in after:
+            yield f"{what}: removed {name}"
+
+
+def _rules(old: PolicyLayer, new: PolicyLayer) -> Iterator[str]:
+    before, after = {rule.match: rule for rule in old.rules}, {rule.match: rule for rule in new.rules}
+    for match, was in before.items():
+        if match not in after:
+            yield f"rule {_match(was)}: removed ({'; '.join(asks(was))}){_mark(was.governs)}"
+    for index, (match, now) in enumerate(after.items()):
+        known = before.get(match)
+        if known is None:
+            # It decides for names that a later, older rule decided for until now.
+            takes = any(rule.match in before and any(a.overlaps(b) for a in now.globs for b in rule.globs) for rule in new.rules[index + 1 :])
+            yield f"rule {_match(now)}: added ({'; '.join(asks(now))}){_mark(takes)}"
+        elif asks(known) != asks(now):
+            yield f"rule {_match(now)}: {'; '.join(asks(known))} -> {'; '.join(asks(now))}{_mark(_asks_less(known, now))}"
+    kept_before, kept_after = [m for m in before if m in after], [m for m in after if m in before]
+    if kept_before != kept_after:
+        yield f"rules: in another order, and the first that fits decides{WEAKER}"
+
+
+def _asks_less(old: Rule, new: Rule) -> bool:
+    """True unless the new rule asks at least what the old one asked, in every respect."""
+    if old.mode != new.mode and (old.mode is None or new.mode is None or _laxer_mode(old.mode, new.mode)):
+        return True
+    if (old.kind is not None and old.kind != new.kind) or not set(old.require) <= set(new.require):
+        return True
+    if old.formats is not None and (new.formats is None or not _formats_at_least(old.formats, new.formats)):
+        return True
+    was, now = old.signed, new.signed
+    if was is None:
+        return False
+    if now is None or not set(now.by) <= set(was.by) or now.threshold < was.threshold:
+        return True
+    if was.max_age is not None and (now.max_age is None or now.max_age > was.max_age):
+        return True
+    return (
+        (was.not_author and not now.not_author) or (now.unbound and not was.unbound) or (bool(was.channel) and not set(now.channel or "?") <= set(was.channel))
+    )
+
+
+def _formats_at_least(old: Formats, new: Formats) -> bool:
+    if old.allow is not None:
+        return new.allow is not None and new.allow <= old.allow
+    return not old.deny & new.allow if new.allow is not None else old.deny <= new.deny
+
+
+def _supervise(old: Supervise, new: Supervise) -> Iterator[str]:
+    for each in fields(Supervise):
+        was, now = getattr(old, each.name), getattr(new, each.name)
+        if isinstance(now, tuple):
+            yield from _members(f"supervise {each.name}", was, now)
+        elif was != now:
+            yield f"supervise {each.name}: {was} -> {now}{_mark(now in ('allow', 'writable', 'auto'))}"
+
+
+def _match(rule: Rule) -> str:
+    return ", ".join(rule.match)
+
+
+def _laxer_mode(old: Mode, new: Mode) -> bool:
+    return _MODES.index(new) < _MODES.index(old)
+
+
+def _mark(weaker: bool) -> str:
+    return WEAKER if weaker else ""

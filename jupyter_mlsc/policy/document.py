@@ -1,0 +1,429 @@
+"""Reading `mlsc.toml`, strictly: every key is known, typed and checkable here, or the file is refused with the line and the way out.
+
+What this version cannot check (scans, reviews, reproduction, encryption, certificates, tripwires) is refused, never ignored: a rule that
+is silently not applied is worse than none. The text is kept as it was read, since its digest is what a person accepts.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any, NoReturn, TypeVar
+
+from jupyter_mlsc.artifacts import KINDS
+from jupyter_mlsc.errors import PolicyError
+from jupyter_mlsc.policy.globs import Glob
+from jupyter_mlsc.policy.lines import KeyPath, line_of
+from jupyter_mlsc.policy.public_keys import read_key
+from jupyter_mlsc.policy.rules import Channel, Formats, Identity, LayerName, PolicyLayer, PublicKey, Requirement, Rule, Signed, Supervise
+from jupyter_mlsc.verdict import Mode
+
+VERSION = 1
+LARGEST = 1 << 20
+"""Bytes of the largest policy that is read."""
+LONGEST_LINE = 4096
+
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "": ("version", "mode", "project", "identities", "roles", "rule", "unpickle", "supervise"),
+    "project": ("id",),
+    "identities": ("key", "runs-of"),
+    "rule": ("match", "kind", "signed", "require", "formats", "mode"),
+    "signed": ("by", "threshold", "max-age", "not-author", "unbound", "channel"),
+    "formats": ("deny", "allow"),
+    "unpickle": ("allow",),
+    "supervise": ("network", "environment", "write", "exec", "sockets", "pin"),
+}
+"""Every key that a policy may have, by table."""
+
+REQUIREMENTS: tuple[Requirement, ...] = ("provenance", "verified-inputs")
+CHANNELS: tuple[Channel, ...] = ("terminal", "panel", "hub", "notebook")
+_LATER = {
+    "encrypt": "encryption",
+    "certificate": "certificate identities",
+    "tripwires": "tripwires on data",
+    "scan": "scans",
+    "review": "reviews",
+    "reproduced": "reproduction",
+}
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_DURATION = re.compile(r"([1-9][0-9]{0,4})([smhdw])\Z")
+_PROJECT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,127}\Z")
+_FAMILY = re.compile(r"[a-z0-9][a-z0-9._+-]*\Z")
+_DOTTED = re.compile(r"(?:[^\W\d]\w*)(?:\.[^\W\d]\w*)+\Z")
+# What a terminal or an editor would not show as it is: controls, and marks that turn the direction of the text.
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+# `tomllib` needs quadratic time for a dotted key.
+_LONG_KEY = re.compile(r"(?<![\w\"'.-])(?:[\w\"'-]++[ \t]*+\.[ \t]*+){40}")
+_Choice = TypeVar("_Choice", bound=str)
+
+
+def parse_policy(text: str | bytes, file: str, layer: LayerName, *, families: Collection[str] | None = None) -> PolicyLayer:
+    """Read a policy. ``file`` is its name in messages; ``families`` are the names of formats that this installation knows, where given.
+
+    Raises PolicyError, which names the file, the line where the text has one, and the next step.
+    """
+    return _Document(_checked_text(text, file), layer, file, families).layer()
+
+
+def _checked_text(text: str | bytes, file: str) -> str:
+    try:
+        raw = text.encode() if isinstance(text, str) else text
+        decoded = raw.decode()
+    except UnicodeError as err:
+        raise PolicyError("the policy is not UTF-8 text", file=file, next_step="save it as UTF-8") from err
+    if len(raw) > LARGEST:
+        raise PolicyError(f"the policy is larger than {LARGEST >> 20} MiB", file=file, next_step="a policy is a page of text: see docs/policy.md")
+    for number, line in enumerate(decoded.split("\n"), 1):
+        hidden = _HIDDEN.search(line)
+        if hidden:
+            raise PolicyError(
+                f"the line holds a character that is not shown (U+{ord(hidden[0]):04X})",
+                file=file,
+                line=number,
+                next_step="remove it: it can hide what a rule says",
+            )
+        if len(line) > LONGEST_LINE or _LONG_KEY.search(line):
+            raise PolicyError("the line is too long to be meant", file=file, line=number, next_step="break the list over several lines")
+    return decoded
+
+
+class _Document:
+    """One parse: every method takes a value and the path of its key, and gives a typed value or raises PolicyError at the key's line."""
+
+    def __init__(self, text: str, layer: LayerName, file: str, families: Collection[str] | None) -> None:
+        self._text, self._layer, self._file, self._families = text, layer, file, families
+        try:
+            self._top: dict[str, Any] = tomllib.loads(text)
+        except ValueError as err:
+            where = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)", str(err))
+            line = int(where[1]) if where and where[1] else (text.count("\n") + 1 if where else None)
+            said = str(err)[: where.start()] if where else str(err)
+            raise PolicyError(f"not TOML: {said}", file=file, line=line, next_step="mend the line; docs/policy.md shows every key by example") from err
+        except RecursionError as err:
+            raise PolicyError("not TOML that is meant: lists or tables nested without end", file=file, next_step="see docs/policy.md") from err
+
+    def layer(self) -> PolicyLayer:
+        self._version()
+        self._known(self._top, (), "")
+        identities = self._identities()
+        roles = self._roles(identities)
+        rules = tuple(self._rule(i, value, identities, roles) for i, value in enumerate(self._rule_tables()))
+        self._refuse_unreachable(rules)
+        mode = self._top.get("mode", Mode.WARN.value)
+        return PolicyLayer(
+            name=self._layer,
+            file=self._file,
+            text=self._text,
+            digest="sha256:" + sha256(self._text.encode()).hexdigest(),
+            version=VERSION,
+            mode=Mode(self._choice(mode, ("mode",), tuple(Mode))),
+            project_id=self._project(),
+            identities=identities,
+            roles=roles,
+            rules=rules,
+            unpickle_allow=self._unpickle(),
+            supervise=self._supervise(),
+        )
+
+    # Values
+
+    def _fail(self, path: KeyPath, message: str, next_step: str | None = None) -> NoReturn:
+        raise PolicyError(message, file=self._file, line=line_of(self._text, path), next_step=next_step)
+
+    def _table(self, value: Any, path: KeyPath) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            self._fail(path, f"{_shown(path)} must be a table, not {_type(value)}")
+        return value
+
+    def _known(self, table: dict[str, Any], path: KeyPath, kind: str) -> None:
+        for key in table:
+            if key in KEYS[kind]:
+                continue
+            if key in _LATER:
+                self._cannot((*path, key), _LATER[key])
+            self._fail((*path, key), f'unknown key "{_printable(key)}" in {_shown(path)}', _did_you_mean(key, KEYS[kind], "keys"))
+
+    def _cannot(self, path: KeyPath, what: str) -> NoReturn:
+        self._fail(path, f"this version cannot check {what}, and does not pretend to", "take it out until a version that can is installed")
+
+    def _text_at(self, value: Any, path: KeyPath) -> str:
+        if not isinstance(value, str):
+            self._fail(path, f"{_shown(path)} must be a text in quotes, not {_type(value)}")
+        if not value or not value.isprintable():
+            self._fail(path, f"{_shown(path)} is empty or holds characters that are not shown")
+        return value
+
+    def _texts(self, value: Any, path: KeyPath, *, one: bool = False, empty: bool = False) -> tuple[str, ...]:
+        """A list of different texts; a single text too where ``one``; an empty list only where ``empty``."""
+        if one and isinstance(value, str):
+            return (self._text_at(value, path),)
+        if not isinstance(value, list):
+            self._fail(path, f"{_shown(path)} must be {'a text or ' if one else ''}a list of texts, not {_type(value)}")
+        if not value and not empty:
+            self._fail(path, f"{_shown(path)} is empty", "name at least one, or take the key out")
+        texts = tuple(self._text_at(item, path) for item in value)
+        twice = next((item for i, item in enumerate(texts) if item in texts[:i]), None)
+        if twice is not None:
+            self._fail(path, f'{_shown(path)} names "{twice}" twice')
+        return texts
+
+    def _boolean(self, value: Any, path: KeyPath) -> bool:
+        if not isinstance(value, bool):
+            self._fail(path, f"{_shown(path)} must be true or false, not {_type(value)}")
+        return value
+
+    def _choice(self, value: Any, path: KeyPath, choices: Collection[_Choice]) -> _Choice:
+        text = self._text_at(value, path)
+        chosen = next((choice for choice in choices if choice == text), None)
+        if chosen is None:
+            self._fail(path, f'{_shown(path)} cannot be "{text}"', _did_you_mean(text, choices, "values"))
+        return chosen
+
+    # Tables
+
+    def _version(self) -> None:
+        if "version" not in self._top:
+            raise PolicyError("the policy does not say its version", file=self._file, line=1, next_step=f"put this line first: version = {VERSION}")
+        version = self._top["version"]
+        if isinstance(version, bool) or version != VERSION:
+            self._fail(("version",), f"policies of version {version!r} are not read here", f"use version = {VERSION}, or install a newer jupyter_mlsc")
+
+    def _project(self) -> str | None:
+        if self._layer == "admin":
+            if "project" in self._top:
+                self._fail(("project",), "an admin's policy holds for every project and names none", "take [project] out")
+            return None
+        table = self._table(self._top.get("project", {}), ("project",))
+        self._known(table, ("project",), "project")
+        if "id" not in table:
+            raise PolicyError(
+                "the policy does not say which project it is for",
+                file=self._file,
+                line=line_of(self._text, ("project",)),
+                next_step="mlsc init makes one; or write [project] and id = with 32 random characters",
+            )
+        identifier = self._text_at(table["id"], ("project", "id"))
+        if not _PROJECT_ID.match(identifier):
+            self._fail(("project", "id"), f'"{identifier}" is no project id', "use 8 to 128 random letters and digits: statements are bound to it")
+        return identifier
+
+    def _identities(self) -> dict[str, Identity]:
+        identities: dict[str, Identity] = {}
+        owners: dict[str, str] = {}
+        for name, value in self._table(self._top.get("identities", {}), ("identities",)).items():
+            path: KeyPath = ("identities", name)
+            self._name(name, path, "an identity")
+            table = self._table(value, path)
+            self._known(table, path, "identities")
+            if "key" not in table:
+                self._fail(path, f'identity "{name}" has no key', f'write {name} = {{ key = "..." }}: mlsc keys list shows it')
+            keys = tuple(self._key(text, (*path, "key")) for text in self._texts(table["key"], (*path, "key"), one=True))
+            for key in keys:
+                if key.id in owners:
+                    self._fail(path, f'"{owners[key.id]}" and "{name}" have the same key', "a key stands for one identity: give each its own")
+                owners[key.id] = name
+            runs_of = self._text_at(table["runs-of"], (*path, "runs-of")) if "runs-of" in table else None
+            identities[name] = Identity(name, keys, runs_of)
+        for name, identity in identities.items():
+            if identity.runs_of is None:
+                continue
+            path = ("identities", name, "runs-of")
+            persons = [other.name for other in identities.values() if not other.is_run]
+            if identity.runs_of not in identities:
+                self._fail(path, f'"{name}" runs for "{identity.runs_of}", which is no identity', _did_you_mean(identity.runs_of, persons, "identities"))
+            if identity.runs_of not in persons:
+                self._fail(path, f'"{name}" runs for "{identity.runs_of}", which is itself a run', _did_you_mean(identity.runs_of, persons, "persons"))
+        return identities
+
+    def _key(self, text: str, path: KeyPath) -> PublicKey:
+        try:
+            return read_key(text)
+        except ValueError as err:
+            self._fail(path, f"{_shown(path)}: {err}", "mlsc keys list shows the key in the form that stands here")
+
+    def _name(self, name: str, path: KeyPath, what: str) -> None:
+        if not name or not name.isprintable() or name != name.strip() or len(name) > 200:
+            self._fail(path, f"{name!a} cannot be the name of {what}", "use letters, digits, dots, dashes")
+
+    def _roles(self, identities: Mapping[str, Identity]) -> dict[str, tuple[str, ...]]:
+        roles = {}
+        for role, value in self._table(self._top.get("roles", {}), ("roles",)).items():
+            path: KeyPath = ("roles", role)
+            self._name(role, path, "a role")
+            roles[role] = self._texts(value, path, empty=True)
+            for name in roles[role]:
+                if name not in identities:
+                    self._fail(path, f'role "{role}" names "{name}", which is no identity', _did_you_mean(name, identities, "identities"))
+        return roles
+
+    def _rule_tables(self) -> list[Any]:
+        rules = self._top.get("rule", [])
+        if not isinstance(rules, list):
+            self._fail(("rule",), "rules are written with two brackets on each side", "write [[rule]]")
+        return rules
+
+    def _rule(self, index: int, value: Any, identities: Mapping[str, Identity], roles: Mapping[str, tuple[str, ...]]) -> Rule:
+        path: KeyPath = ("rule", index)
+        table = self._table(value, path)
+        self._known(table, path, "rule")
+        if "match" not in table:
+            self._fail(path, "the rule does not say what it is about", 'write match = "data/**"')
+        match = self._texts(table["match"], (*path, "match"), one=True)
+        if len(table) == 1:
+            self._fail(path, f"the rule for {match[0]} asks for nothing", "write signed, require, formats or mode, or take the rule out")
+        if set(table) == {"match", "kind"}:
+            self._fail(path, f"the rule for {match[0]} names a kind but asks for nothing", "write signed, require or formats too")
+        require = self._texts(table["require"], (*path, "require"), one=True) if "require" in table else ()
+        for name in require:
+            if name in _LATER:
+                self._cannot((*path, "require"), _LATER[name])
+        return Rule(
+            index=index,
+            match=match,
+            globs=tuple(self._glob(pattern, (*path, "match")) for pattern in match),
+            kind=self._choice(table["kind"], (*path, "kind"), KINDS) if "kind" in table else None,
+            signed=self._signed(table["signed"], (*path, "signed"), identities, roles) if "signed" in table else None,
+            require=tuple(self._choice(name, (*path, "require"), REQUIREMENTS) for name in require),
+            formats=self._formats(table["formats"], (*path, "formats")) if "formats" in table else None,
+            mode=Mode(self._choice(table["mode"], (*path, "mode"), tuple(Mode))) if "mode" in table else None,
+        )
+
+    def _glob(self, pattern: str, path: KeyPath) -> Glob:
+        try:
+            return Glob.parse(pattern)
+        except ValueError as err:
+            sentence, _, advice = str(err).partition(": ")
+            self._fail(path, f'bad pattern "{pattern}": {sentence}', advice or None)
+
+    def _signed(self, value: Any, path: KeyPath, identities: Mapping[str, Identity], roles: Mapping[str, tuple[str, ...]]) -> Signed:
+        table = self._table(value, path)
+        self._known(table, path, "signed")
+        if "by" not in table:
+            self._fail(path, "signed does not say by whom", 'write signed = { by = "data-steward" }')
+        by = self._texts(table["by"], (*path, "by"), one=True)
+        for role in by:
+            if role not in roles:
+                self._fail((*path, "by"), f'unknown role "{role}"', _did_you_mean(role, roles, "roles"))
+        threshold = table.get("threshold", 1)
+        if isinstance(threshold, bool) or not isinstance(threshold, int):
+            self._fail((*path, "threshold"), f"threshold must be a whole number, not {_type(threshold)}")
+        persons = {identities[name].person for role in by for name in roles[role]}
+        if threshold < 1:
+            self._fail((*path, "threshold"), f"threshold is {threshold}: nobody would have to sign", "ask for 1 or more persons")
+        if threshold > max(len(persons), 1):
+            self._fail(
+                (*path, "threshold"),
+                f"threshold is {threshold}, but {_persons(len(persons))} can sign as {' or '.join(by)}",
+                "name more identities in the role, or lower the threshold (keys of one person count once)",
+            )
+        channel = self._texts(table["channel"], (*path, "channel"), one=True) if "channel" in table else ()
+        return Signed(
+            by=by,
+            threshold=threshold,
+            max_age=self._duration(table["max-age"], (*path, "max-age")) if "max-age" in table else None,
+            not_author=self._boolean(table.get("not-author", False), (*path, "not-author")),
+            unbound=self._boolean(table.get("unbound", False), (*path, "unbound")),
+            channel=tuple(self._choice(name, (*path, "channel"), CHANNELS) for name in channel),
+        )
+
+    def _duration(self, value: Any, path: KeyPath) -> timedelta:
+        text = self._text_at(value, path)
+        parsed = _DURATION.match(text)
+        if not parsed:
+            self._fail(path, f'"{text}" is no duration', "write a whole number and s, m, h, d or w, as in 12h, 180d, 4w")
+        return timedelta(seconds=int(parsed[1]) * _UNITS[parsed[2]])
+
+    def _formats(self, value: Any, path: KeyPath) -> Formats:
+        table = self._table(value, path)
+        self._known(table, path, "formats")
+        if len(table) != 1:
+            self._fail(path, "formats takes either deny or allow", 'write formats = { deny = ["pickle"] }')
+        ((key, listed),) = table.items()
+        names = self._texts(listed, (*path, key))
+        for name in names:
+            if not _FAMILY.match(name):
+                self._fail((*path, key), f'"{name}" is no name of a format', 'write the format, not the suffix: "pickle", "parquet"')
+            if self._families is not None and name not in self._families:
+                self._fail((*path, key), f'unknown format "{name}"', _did_you_mean(name, self._families, "formats"))
+        return Formats(deny=frozenset(names)) if key == "deny" else Formats(allow=frozenset(names))
+
+    def _refuse_unreachable(self, rules: tuple[Rule, ...]) -> None:
+        earlier: list[tuple[Rule, Glob]] = []
+        for rule in rules:
+            for glob in rule.globs:
+                first = next((before for before in earlier if before[1].covers(glob)), None)
+                if first is not None:
+                    where = line_of(self._text, ("rule", first[0].index, "match"))
+                    at = f" in line {where}" if where is not None else ""
+                    self._fail(
+                        ("rule", rule.index, "match"),
+                        f'"{glob.text}" is never reached: "{first[1].text}"{at} already fits all of it, and the first rule that fits decides',
+                        "put the narrower rule first, or take one of them out",
+                    )
+                earlier.append((rule, glob))
+
+    def _unpickle(self) -> frozenset[str] | None:
+        if "unpickle" not in self._top:
+            return None
+        table = self._table(self._top["unpickle"], ("unpickle",))
+        self._known(table, ("unpickle",), "unpickle")
+        names = self._texts(table.get("allow", []), ("unpickle", "allow"), empty=True)
+        for name in names:
+            if not _DOTTED.match(name):
+                self._fail(("unpickle", "allow"), f'"{name}" is no full name of a class or function', 'write exact names, as in "mypackage.models.Net"')
+        return frozenset(names)
+
+    def _supervise(self) -> Supervise:
+        path: KeyPath = ("supervise",)
+        table = self._table(self._top.get("supervise", {}), path)
+        self._known(table, path, "supervise")
+        default = Supervise()
+
+        def texts(key: str) -> tuple[str, ...]:
+            return self._texts(table.get(key, []), (*path, key), empty=True)
+
+        return Supervise(
+            network=self._choice(table.get("network", default.network), (*path, "network"), ("allow", "deny")),
+            environment=self._choice(table.get("environment", default.environment), (*path, "environment"), ("read-only", "writable")),
+            write=texts("write"),
+            exec=texts("exec"),
+            sockets=texts("sockets"),
+            pin=self._choice(table.get("pin", default.pin), (*path, "pin"), ("auto", "copy")),
+        )
+
+
+def _shown(path: KeyPath) -> str:
+    """A key's path as a person writes it: ``[[rule]] signed.by``."""
+    if not path:
+        return "the policy"
+    if path[0] == "rule":
+        return " ".join(("[[rule]]", ".".join(str(step) for step in path[2:]))).rstrip()
+    head, *rest = (_printable(str(step)) for step in path)
+    if not rest:
+        return head if head in ("version", "mode") else f"[{head}]"
+    return f"[{head}] {'.'.join(rest)}"
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
+def _type(value: Any) -> str:
+    names = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a table"}
+    return names.get(type(value), "a date or time")
+
+
+def _persons(count: int) -> str:
+    return {0: "nobody", 1: "only one person"}.get(count, f"only {count} persons")
+
+
+def _did_you_mean(word: str, known: Collection[str], what: str) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if close:
+        return f'did you mean "{close[0]}"?'
+    return f"{what} that may stand here: {', '.join(sorted(known))}" if known else f"there are no {what} here yet"

@@ -1,0 +1,206 @@
+"""From a tally to the reasons that a person reads: the most helpful of several near misses, in words that are safe to show and to paste."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from jupyter_mlsc.policy.counting import ELSEWHERE, Counted, Tally, is_about
+from jupyter_mlsc.policy.evidence import Evidence, InputClaim
+from jupyter_mlsc.policy.rules import Formats, PolicyLayer, Rule, Signed
+from jupyter_mlsc.verdict import Reason, reason
+
+LIFTED_BY_OWN_OUTPUT = frozenset(
+    {
+        "unsigned",
+        "digest-mismatch",
+        "other-name",
+        "superseded",
+        "other-project",
+        "unbound",
+        "wrong-kind",
+        "untrusted-signer",
+        "threshold-not-met",
+        "author-signed",
+        "wrong-channel",
+        "expired",
+        "not-yet-valid",
+        "provenance-missing",
+    }
+)
+"""What a run need not wait for to read back what it wrote: that somebody has stood for it. Formats, inputs, tampering and faults stay."""
+
+# Of several near misses the one that takes the least to put right; statements about these bytes go before those about others.
+_NEAR_MISSES = ("not-yet-valid", "wrong-channel", "wrong-kind", "other-name", "other-project", "untrusted-signer", "unbound")
+_SHOWN = 5
+_INSTEAD = {"model": "safetensors", "dataset": "parquet"}
+
+
+def signature_reasons(tally: Tally, rule: Rule, signed: Signed, layer: PolicyLayer, evidence: Evidence) -> list[Reason]:
+    """Why the count for a rule is too low; nothing when it is not."""
+    if len(tally.persons) >= signed.threshold:
+        return []
+    say = _Speaker(evidence.name, signed, layer)
+    superseded, mismatched = tally.of("superseded"), tally.of("digest-mismatch")
+    elsewhere = [say.other_name(c) for c in tally.of("other-name")[:1]]
+    if superseded and tally.deciding is not None:
+        return [say("superseded", signed_by=say.names(tally.deciding), newer=_when(tally.deciding.claim.signed_at)), *elsewhere]
+    same = tally.of("counted", "expired", "author-signed")
+    if same:
+        return _shortfall(tally, signed, say)
+    if mismatched:
+        newest = tally.deciding or mismatched[0]
+        found = evidence.measured.digest if evidence.measured is not None else None
+        facts = {"signed_by": say.names(newest), "signed": _short(str(newest.claim.digest)), "found": _short(str(found)) if found else "something else"}
+        return [say("digest-mismatch", **facts), *elsewhere]
+    near = sorted(
+        (c for c in tally.claims if c.outcome in _NEAR_MISSES),
+        key=lambda c: (not is_about(c.claim, evidence), _NEAR_MISSES.index(c.outcome), -c.dated.timestamp() if c.claim.signed_at else 0, c.claim.source),
+    )
+    return [_near_miss(near[0], rule, signed, say)] if near else [say("unsigned")]
+
+
+def _shortfall(tally: Tally, signed: Signed, say: _Speaker) -> list[Reason]:
+    reasons = []
+    expired, authored = tally.of("expired"), tally.of("author-signed")
+    if expired and signed.max_age is not None:
+        reasons.append(say("expired", signed_at=_when(expired[0].claim.signed_at), max_age=_span(signed.max_age)))
+    if authored and not tally.persons:
+        reasons.append(say("author-signed", author=_listed(sorted(tally.authors))))
+    elif tally.persons or not reasons:
+        reasons.append(say("threshold-not-met", have=len(tally.persons), need=signed.threshold))
+    return reasons
+
+
+def _near_miss(near: Counted, rule: Rule, signed: Signed, say: _Speaker) -> Reason:
+    claim = near.claim
+    if near.outcome == "not-yet-valid":
+        return say("not-yet-valid", signed_at=_when(claim.signed_at))
+    if near.outcome == "wrong-channel":
+        return say("wrong-channel", channel=shown(claim.channel or "(none)"), need=" or ".join(signed.channel))
+    if near.outcome == "wrong-kind":
+        return say("wrong-kind", other=shown(claim.kind or "(nothing)"), kind=rule.kind)
+    if near.outcome == "other-name":
+        return say.other_name(near)
+    if near.outcome == "other-project":
+        return say("other-project", other=shown(claim.project or ""))
+    if near.outcome == "untrusted-signer":
+        return say("untrusted-signer", signer=say.names(near))
+    return say("unbound", where=shown(claim.source))
+
+
+class _Speaker:
+    """Fills the table of reasons for one artifact and rule: whom to ask, and names that a terminal can show and a shell can take."""
+
+    def __init__(self, name: str, signed: Signed | None, layer: PolicyLayer) -> None:
+        self._name = name
+        roles = () if signed is None else signed.by
+        manned = [role for role in roles if any(not layer.identities[n].is_run for n in layer.roles[role])]
+        self._only_runs = bool(roles) and not manned
+        self._role = " or ".join(manned or roles)
+
+    def __call__(self, code: str, **facts: object) -> Reason:
+        facts["role"] = self._role
+        # The sentence is read, the next step is pasted into a shell.
+        read, pasted = reason(code, name=shown(self._name), **facts), reason(code, name=_pasted(self._name), **facts)
+        following = pasted.next
+        if self._only_runs and f"a {self._role}" in following:
+            following = f"have a run make it: %mlsc_save NAME {_pasted(self._name)}"
+        return replace(read, message=_articles(read.message, self._role), next=_articles(following, self._role))
+
+    def names(self, counted: Counted) -> str:
+        """Who is behind a claim."""
+        if counted.voices:
+            return _listed(sorted({voice.name for voice in counted.voices}))
+        keys = counted.claim.keys
+        return f"an unknown key ({keys[0][:12]}...)" if keys else "a key that this policy does not name"
+
+    def other_name(self, counted: Counted) -> Reason:
+        return self("other-name", other=shown(counted.claim.name or ""))
+
+
+def requirement_reason(code: str, evidence: Evidence, *, inputs: Iterable[InputClaim] = ()) -> Reason:
+    """`provenance-missing`, or `inputs-unverified` with the inputs' names."""
+    listed = _listed([shown(each.name) for each in inputs])
+    return replace(
+        reason(code, name=shown(evidence.name), inputs=listed),
+        next=reason(code, name=_pasted(evidence.name), inputs=listed).next,
+    )
+
+
+def format_reason(refused: frozenset[str], formats: Formats, rule: Rule, evidence: Evidence) -> Reason:
+    """`format-denied`, with a format that would do."""
+    instead = sorted(formats.allow)[0] if formats.allow else _INSTEAD.get(rule.kind or "", "safetensors or parquet")
+    what = " and ".join(sorted(refused)) if refused else "of no format that is known"
+    return reason("format-denied", name=shown(evidence.name), format=what, instead=instead)
+
+
+def own_output_reason(evidence: Evidence) -> Reason:
+    """The note that stands in for what a run's own output lacks."""
+    return reason("own-output", name=shown(evidence.name))
+
+
+def ungoverned_reason(evidence: Evidence) -> Reason:
+    """The note that nothing is asked."""
+    return reason("ungoverned", name=shown(evidence.name))
+
+
+def outcome_sentence(counted: Counted) -> str:
+    """Why a claim counted or not, in a few words, for `policy explain`."""
+    claim = counted.claim
+    sentences = {
+        "counted": "counts",
+        "not-vouching": "is a record and vouches for nothing",
+        ELSEWHERE: f"is about {shown(claim.name or 'another artifact')}",
+        "other-name": f"is about these bytes as {shown(claim.name or '')}",
+        "other-project": f"is of another project ({shown(claim.project or '')})",
+        "unbound": "binds no name or project, and the rule does not say unbound = true",
+        "untrusted-signer": "is by nobody who holds the rule's roles with that sort of key",
+        "wrong-kind": f"is about a {shown(claim.kind or 'thing of no kind')}",
+        "wrong-channel": f"came through the channel {shown(claim.channel or '(none)')}",
+        "not-yet-valid": f"is dated {_when(claim.signed_at)}, in the future",
+        "superseded": "is older than the newest statement for this name, which is for other bytes",
+        "digest-mismatch": f"is for other bytes ({_short(str(claim.digest))})",
+        "expired": f"is from {_when(claim.signed_at)}, older than the rule accepts",
+        "author-signed": "is the author's own word",
+    }
+    return sentences[counted.outcome]
+
+
+def shown(text: str, most: int = 300) -> str:
+    """Text of unknown origin, safe on a terminal: what does not print is escaped, what is endless is cut."""
+    safe = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:most])
+    return safe if len(text) <= most else safe + "..."
+
+
+def _pasted(name: str) -> str:
+    return shlex.quote(name) if name.isprintable() else shlex.quote(shown(name, 4096))
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = list(names)
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _articles(sentence: str, role: str) -> str:
+    """'an ml-lead', 'an auditor': the table says 'a' before every role."""
+    spoken_vowel = role[:1].lower() in "aeiou" or role.lower().startswith("ml-")
+    return sentence.replace(f" a {role}", f" an {role}") if role and spoken_vowel else sentence
+
+
+def _when(moment: datetime | None) -> str:
+    return "no date" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _span(age: timedelta) -> str:
+    seconds = int(age.total_seconds())
+    unit, size = next((u, s) for u, s in (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1)) if seconds % s == 0)
+    return f"{seconds // size} {unit}"
+
+
+def _short(digest: str) -> str:
+    algorithm, _, value = digest.partition(":")
+    return f"{algorithm}:{value[:12]}..."

@@ -1,0 +1,151 @@
+"""What a policy says, as frozen values: identities, roles, rules, and the layer that holds them. No I/O, no parsing, no decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from typing import Literal
+
+from jupyter_mlsc.artifacts import Kind
+from jupyter_mlsc.policy.globs import Glob, Place
+from jupyter_mlsc.verdict import Mode
+
+LayerName = Literal["admin", "project"]
+Channel = Literal["terminal", "panel", "hub", "notebook"]
+Requirement = Literal["provenance", "verified-inputs"]
+POLICY_ADMIN = "policy-admin"
+"""The role whose persons may sign a new version of a project's policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A key that an identity signs with: ``id`` is the SHA-256 in hex of ``der``, the DER SubjectPublicKeyInfo."""
+
+    id: str
+    der: bytes
+    algorithm: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A name for keys: a person, or the runs of a person (``runs_of``), whose word is that a run made something and nothing else."""
+
+    name: str
+    keys: tuple[PublicKey, ...]
+    runs_of: str | None = None
+
+    @property
+    def is_run(self) -> bool:
+        """True when the keys are held by runs, not by the person."""
+        return self.runs_of is not None
+
+    @property
+    def person(self) -> str:
+        """The person whom thresholds count."""
+        return self.runs_of if self.runs_of is not None else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Who must have signed: any of the roles ``by``, so many persons, not too long ago, through one of the channels (any when empty)."""
+
+    by: tuple[str, ...]
+    threshold: int = 1
+    max_age: timedelta | None = None
+    not_author: bool = False
+    unbound: bool = False
+    channel: tuple[Channel, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """Which families of formats the bytes may be: none that is denied; where ``allow`` is given, only those."""
+
+    deny: frozenset[str] = frozenset()
+    allow: frozenset[str] | None = None
+
+    def refused(self, families: frozenset[str]) -> frozenset[str] | None:
+        """The families that are not accepted; an empty set when the bytes are of no known family but must be; None when all is well."""
+        if self.allow is None:
+            return families & self.deny or None
+        # All of them must be allowed: a file that is two formats at once is read as the worse one by somebody.
+        return (families - self.allow) or (frozenset() if not families else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One ``[[rule]]``: the names that it fits and what it asks of them. ``index`` counts from 0 in the file's order."""
+
+    index: int
+    match: tuple[str, ...]
+    globs: tuple[Glob, ...]
+    kind: Kind | None = None
+    signed: Signed | None = None
+    require: tuple[Requirement, ...] = ()
+    formats: Formats | None = None
+    mode: Mode | None = None
+
+    @property
+    def governs(self) -> bool:
+        """True when the rule asks for something; a rule that only sets a mode leaves what it fits ungoverned."""
+        return self.signed is not None or bool(self.require) or self.formats is not None
+
+    def fits(self, place: Place) -> bool:
+        """True when one of its patterns matches the name."""
+        return any(glob.fits(place) for glob in self.globs)
+
+
+@dataclass(frozen=True, slots=True)
+class Supervise:
+    """``[supervise]``: what a supervised command may do besides; the defaults are the safe ones."""
+
+    network: Literal["allow", "deny"] = "allow"
+    environment: Literal["read-only", "writable"] = "read-only"
+    write: tuple[str, ...] = ()
+    exec: tuple[str, ...] = ()
+    sockets: tuple[str, ...] = ()
+    pin: Literal["auto", "copy"] = "auto"
+
+
+@dataclass(frozen=True)
+class PolicyLayer:
+    """One policy file. ``text`` is kept as it was read; ``digest`` is ``sha256:<hex>`` over its UTF-8 bytes.
+
+    ``accepted`` is False for a project's file that this user has not accepted: its rules say what is governed, its identities count for
+    nothing. ``counter`` is the version number that acceptance gave it, 0 for a file that was named or belongs to the admin.
+    ``unpickle_allow`` is None where the file has no ``[unpickle]`` table.
+    """
+
+    name: LayerName
+    file: str
+    text: str = field(repr=False)
+    digest: str
+    version: int
+    mode: Mode
+    project_id: str | None
+    identities: Mapping[str, Identity]
+    roles: Mapping[str, tuple[str, ...]]
+    rules: tuple[Rule, ...]
+    unpickle_allow: frozenset[str] | None
+    supervise: Supervise
+    counter: int = 0
+    accepted: bool = True
+
+    @cached_property
+    def owners(self) -> Mapping[str, Identity]:
+        """Identity by key id."""
+        return {key.id: identity for identity in self.identities.values() for key in identity.keys}
+
+    def holders(self, roles: Iterable[str]) -> frozenset[str]:
+        """Names of the identities that hold any of the roles."""
+        return frozenset(name for role in roles for name in self.roles.get(role, ()))
+
+    def persons(self, roles: Iterable[str]) -> frozenset[str]:
+        """The persons who can fill the roles, themselves or through their runs."""
+        return frozenset(self.identities[name].person for name in self.holders(roles))
+
+    def rule_for(self, place: Place) -> Rule | None:
+        """The first rule that fits the name."""
+        return next((rule for rule in self.rules if rule.fits(place)), None)
