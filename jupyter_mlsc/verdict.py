@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NoReturn
 
@@ -54,6 +54,11 @@ _REASONS: dict[str, tuple[bool, str, str]] = {
         "restore the newest signed version, or ask a {role} to sign this one again: mlsc sign {name}",
     ),
     "other-project": (True, "the statement about {name} belongs to another project ({other})", "ask a {role} of this project to run: mlsc sign {name}"),
+    "unbound": (
+        True,
+        "a statement about these bytes binds no name or project ({where})",
+        "ask a {role} to run: mlsc sign {name} (or, where bytes alone are enough, write unbound = true in the rule)",
+    ),
     "wrong-kind": (True, "{name} was signed as a {other}, the rule asks for a {kind}", "ask a {role} to run: mlsc sign --kind {kind} {name}"),
     "untrusted-signer": (True, "{name} is signed by {signer}, who is no {role} here", "ask a {role} to run: mlsc sign {name}"),
     "threshold-not-met": (True, "{name} has {have} of the {need} persons' signatures that the rule asks for", "ask another {role} to run: mlsc sign {name}"),
@@ -69,6 +74,11 @@ _REASONS: dict[str, tuple[bool, str, str]] = {
         True,
         "a statement about {name} does not verify ({where}): {why}",
         "remove or restore {where}, then ask a {role} to run: mlsc sign {name}",
+    ),
+    "digest-pair": (
+        True,
+        "a statement about {name} binds two digests of different bytes ({where}, key {key})",
+        "do not trust its signer before you know why; remove {where}, and ask for a new signature",
     ),
     "statement-invalid": (False, "a statement could not be read and was not counted ({where}): {why}", "remove or restore {where}"),
     "inputs-unverified": (True, "{name} was made from inputs that nobody vouched for: {inputs}", "have the inputs signed, then run the notebook again"),
@@ -154,15 +164,28 @@ class Verdict:
 
     @property
     def verified(self) -> bool:
-        """True when a rule governs the artifact and is satisfied, whatever the mode."""
-        return self.governed and not any(r.fails for r in self.reasons)
+        """True when a rule governs the artifact and is satisfied, whatever the mode. What a run wrote itself has satisfied nothing."""
+        return self.governed and not any(r.fails or r.code == "own-output" for r in self.reasons)
 
 
 def decision_for(mode: Mode, reasons: Iterable[Reason]) -> Decision:
-    """Turn reasons into a decision by the mode: a failing reason allows in observe, warns in warn, blocks in enforce."""
-    if not any(r.fails for r in reasons):
+    """Turn reasons into a decision by the mode: a failing reason allows in observe, warns in warn, blocks in enforce.
+
+    Code that would run is never only warned of: a warning after it has run is worth nothing.
+    """
+    failing = [r for r in reasons if r.fails]
+    if not failing:
         return Decision.ALLOW
+    if mode is Mode.WARN and any(r.code == "unpickle-denied" for r in failing):
+        return Decision.BLOCK
     return {Mode.OBSERVE: Decision.ALLOW, Mode.WARN: Decision.WARN, Mode.ENFORCE: Decision.BLOCK}[mode]
+
+
+def with_reason(verdict: Verdict, added: Reason, mode: Mode) -> Verdict:
+    """The verdict with one reason more, decided anew by the mode; it never becomes weaker."""
+    reasons = (*verdict.reasons, added)
+    decision = max(verdict.decision, decision_for(mode, reasons), key=STRICTNESS.index)
+    return replace(verdict, reasons=reasons, decision=decision)
 
 
 def summary(verdict: Verdict) -> str:
