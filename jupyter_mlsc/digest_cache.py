@@ -232,7 +232,7 @@ def _row(identity: FileIdentity, measurement: Measurement, known: Measurement | 
 
 
 def _checksum(numbers: Sequence[int], sha256: bytes | None, content_root: bytes | None) -> bytes:
-    return blake2b(repr((list(numbers), sha256, content_root)).encode("ascii"), digest_size=8).digest()
+    return blake2b(ascii((list(numbers), sha256, content_root)).encode("ascii"), digest_size=8).digest()
 
 
 def _signed(number: int) -> int:
