@@ -12,14 +12,16 @@ if TYPE_CHECKING:
     from jupyter_mlsc.ledger.audit import AuditReport
     from jupyter_mlsc.ledger.checkpoint import Checkpoint, LogKey, Verifier
     from jupyter_mlsc.ledger.health import Fault
-    from jupyter_mlsc.ledger.log import InclusionProof, Ledger
+    from jupyter_mlsc.ledger.log import Ledger
     from jupyter_mlsc.ledger.memory import CheckpointMemory
+    from jupyter_mlsc.ledger.proof import ConsistencyProof, InclusionProof
     from jupyter_mlsc.ledger.record import Entry, NewEntry
 
 __all__ = [
     "AuditReport",
     "Checkpoint",
     "CheckpointMemory",
+    "ConsistencyProof",
     "Entry",
     "Fault",
     "InclusionProof",
@@ -33,9 +35,10 @@ _HOME_OF = {
     "AuditReport": "audit",
     "Checkpoint": "checkpoint",
     "CheckpointMemory": "memory",
+    "ConsistencyProof": "proof",
     "Entry": "record",
     "Fault": "health",
-    "InclusionProof": "log",
+    "InclusionProof": "proof",
     "Ledger": "log",
     "LogKey": "checkpoint",
     "NewEntry": "record",

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from jupyter_mlsc.errors import LedgerError, LedgerTamperedError, UsageError
 from jupyter_mlsc.ledger import index, tables
 from jupyter_mlsc.ledger.checkpoint import Checkpoint, LogKey, Verifier, open_checkpoint, sign_checkpoint, write_proof
 from jupyter_mlsc.ledger.health import Fault, memory_faults, read_nodes, read_range, read_tip, tip_faults
+from jupyter_mlsc.ledger.proof import ConsistencyProof, InclusionProof
 from jupyter_mlsc.ledger.record import Entry, NewEntry, Record, encode_record, read_entry, record_of
 from jupyter_mlsc.ledger.store import Located, Place, Store, TableMissingError, make_sqlite_file
 
@@ -38,35 +38,6 @@ _LOG = logging.getLogger(__name__)
 
 _ENTRY = select(tables.entry.c.number, tables.entry.c.record, tables.entry.c.leaf_hash)
 _ENVELOPE = select(tables.envelope.c.content).where(tables.envelope.c.digest == bindparam("wanted"))
-
-
-@dataclass(frozen=True, slots=True)
-class InclusionProof:
-    """That the leaf with this hash stands at ``index`` in the tree of ``size`` leaves: audit path from the leaf upwards."""
-
-    index: int
-    size: int
-    leaf_hash: bytes
-    proof: tuple[bytes, ...]
-
-    def verify(self, root: bytes) -> bool:
-        """Whether the proof leads to this root."""
-        return merkle.verify_inclusion(self.leaf_hash, self.index, self.size, self.proof, root)
-
-
-@dataclass(frozen=True, slots=True)
-class ConsistencyProof:
-    """That the tree of ``new_size`` leaves extends the one of ``old_size``."""
-
-    old_size: int
-    new_size: int
-    proof: tuple[bytes, ...]
-
-    def verify(self, old_root: bytes, new_root: bytes) -> bool:
-        """Whether the proof leads from one root to the other. Any tree extends the empty one."""
-        if self.old_size == 0:
-            return not self.proof and old_root == merkle.EMPTY_ROOT
-        return merkle.verify_consistency(self.old_size, self.new_size, self.proof, old_root, new_root)
 
 
 class Ledger:
