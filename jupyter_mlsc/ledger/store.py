@@ -59,7 +59,7 @@ class Located:
             return cls.at(url.database)
         if backend == "postgresql":
             url = url.set(drivername="postgresql+psycopg")
-            shown = url.set(drivername="postgresql", username=None, password=None, query={})
+            shown = URL.create("postgresql", host=url.host, port=url.port, database=url.database)
             return cls(shown.render_as_string(), url, None)
         raise LedgerError(f"a ledger cannot be kept in {backend}", next_step="use a path, sqlite:///PATH or postgresql://HOST/DATABASE")
 
