@@ -84,7 +84,7 @@ class Sweep:
         expected = 0
         while True:
             with self._ledger.store.reading() as connection:
-                rows = connection.execute(_ENTRIES.where(tables.entry.c.number >= expected, tables.entry.c.number < end)).all()
+                rows = connection.execute(_ENTRIES.where(tables.entry.c.number >= expected, tables.entry.c.number < end).limit(_PAGE)).all()
                 if not rows:
                     return
                 expected = self._page(connection, rows, expected)
@@ -225,7 +225,7 @@ class Sweep:
                 self.wrong_indexes.add(one.name)
 
 
-_ENTRIES = select(tables.entry.c.number, tables.entry.c.leaf_hash, tables.entry.c.signed_at, tables.entry.c.record).order_by(tables.entry.c.number).limit(_PAGE)
+_ENTRIES = select(tables.entry.c.number, tables.entry.c.leaf_hash, tables.entry.c.signed_at, tables.entry.c.record).order_by(tables.entry.c.number)
 
 
 def _pairs(connection: Connection, table: Table, key: str, value: str, first: int, end: int) -> dict[int, object]:
