@@ -7,10 +7,7 @@ bad policy, 3 it could not be done.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from jupyter_mlsc.verdict import Verdict
+from jupyter_mlsc.verdict import Verdict, summary
 
 
 class MlscError(Exception):
@@ -26,6 +23,15 @@ class MlscError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n  next: {self.next_step}" if self.next_step else self.message
+
+    def _render_traceback_(self) -> list[str]:
+        """The protocol by which IPython lets an error print itself: two lines for a person instead of frames of this package."""
+        frame, line = self.__traceback__, None
+        while frame is not None:
+            if frame.tb_frame.f_globals.get("__name__") == "__main__":
+                line = frame.tb_lineno
+            frame = frame.tb_next
+        return [f"{type(self).__name__}" + (f" in line {line} of the cell" if line is not None else ""), str(self)]
 
     @property
     def exit_code(self) -> int:
@@ -60,8 +66,6 @@ class BlockedArtifactError(MlscError, PermissionError):
     """The policy does not let this artifact through. ``verdict`` has the reasons; nothing was loaded or written."""
 
     def __init__(self, verdict: Verdict) -> None:
-        from jupyter_mlsc.verdict import summary
-
         super().__init__(summary(verdict))
         self.verdict = verdict
 
@@ -83,6 +87,21 @@ class ArtifactChangedError(ArtifactError):
 
 class FormatError(MlscError):
     """Bytes that are not what their format asks for, or an object that the format cannot hold."""
+
+
+class DeniedGlobalError(MlscError):
+    """An artifact asked for a global, while it was unpickled, that no list allows; it was not imported and nothing of it ran.
+
+    ``global_name`` is ``module.qualname`` as the artifact wrote it, ``artifact`` the name of the file.
+    """
+
+    def __init__(self, artifact: str, global_name: str, *, why: str | None = None) -> None:
+        super().__init__(
+            f"{artifact} was not loaded: it would use {global_name}, {why or 'which no list allows'}; nothing of it was run",
+            next_step=f"ask a person whom the policy trusts to inspect it and run: mlsc sign {artifact} (or save it as safetensors, parquet or npz)",
+        )
+        self.artifact = artifact
+        self.global_name = global_name
 
 
 class MissingLibraryError(MlscError):
@@ -115,6 +134,7 @@ _TABLE: dict[type[MlscError], tuple[int, int]] = {
     ArtifactMissingError: (3, 404),
     ArtifactChangedError: (3, 409),
     FormatError: (3, 422),
+    DeniedGlobalError: (1, 403),
     MissingLibraryError: (3, 501),
     KeyUnavailableError: (3, 423),
     AttestationError: (1, 422),

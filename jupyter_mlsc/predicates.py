@@ -97,7 +97,8 @@ class InputBody(_Body, frozen=True):
 
     verdict: str
     verified: bool
-    cell_id: str | None = None
+    cell: str | None = None
+    """The id of the cell that read it, or its execution count where the front end gives no id."""
 
 
 class OutputBody(_Body, frozen=True):
@@ -109,6 +110,8 @@ class OutputBody(_Body, frozen=True):
     size: int
     content_tree: ContentTree | None = None
     files: tuple[FileLine, ...] | None = None
+    verdict: str | None = None
+    """How the policy judged the output when it was written, for the record."""
 
 
 class _External(_Body, frozen=True):

@@ -1,0 +1,57 @@
+"""jupyter_mlsc: a Jupyter notebook as a safe place to touch data and models.
+
+    import jupyter_mlsc as mlsc
+
+    frame = mlsc.load("data/train.csv")        # hashed, checked against mlsc.toml, recorded; blocked where the policy says so
+    mlsc.save(model, "models/churn.joblib")    # written whole, hashed, signed by the run, recorded with its inputs
+
+In a notebook: ``%load_ext jupyter_mlsc``, then ``%mlsc_load``, ``%mlsc_save``, ``%mlsc_verify``. In a shell: ``mlsc --help``.
+Everything is imported at its first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from jupyter_mlsc.errors import BlockedArtifactError, MlscError
+    from jupyter_mlsc.session import lineage, load, open, save, sign, verify  # the contract's name
+
+__all__ = ["BlockedArtifactError", "MlscError", "__version__", "lineage", "load", "open", "save", "sign", "verify"]
+
+_HOMES = {
+    "BlockedArtifactError": "jupyter_mlsc.errors",
+    "MlscError": "jupyter_mlsc.errors",
+    **dict.fromkeys(("lineage", "load", "open", "save", "sign", "verify"), "jupyter_mlsc.session"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """What ``%load_ext jupyter_mlsc`` calls."""
+    from jupyter_mlsc.kernel.extension import load_extension
+
+    load_extension(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """What ``%unload_ext jupyter_mlsc`` calls."""
+    from jupyter_mlsc.kernel.extension import unload_extension
+
+    unload_extension(shell)

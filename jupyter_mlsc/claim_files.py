@@ -1,0 +1,136 @@
+"""Claims that travel: envelopes as JSON lines in ``.mlsc/claims/`` and in files that other tools put beside an artifact.
+
+Rules kept: files can only add evidence, never take any away; nothing in them is believed here (signatures are checked by whoever
+gathers); a line that cannot be read is reported with its place, never skipped in silence.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_mlsc.artifacts import Digest
+from jupyter_mlsc.attestation import Envelope, Statement, read_unverified
+from jupyter_mlsc.errors import ArtifactError, AttestationError
+
+MAX_FILE = 256 << 20
+"""A claims file over this size (bytes) is reported and not read: it could only be there to use up memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundEnvelope:
+    """An envelope as it was found, with the place for messages; ``statement`` is what it says, unverified."""
+
+    source: str
+    envelope: Envelope
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableClaim:
+    """A line or file that should hold an envelope and does not; ``names`` are the digests (hex) that its file stands for."""
+
+    source: str
+    why: str
+    digest_hex: str | None
+
+
+class ClaimFolder:
+    """The folder ``.mlsc/claims`` of a project: one file for each digest, one envelope on each line."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._read: dict[str, tuple[tuple[int, int], list[FoundEnvelope | UnreadableClaim]]] = {}
+
+    def add(self, digest: Digest, envelope: bytes) -> None:
+        """Append an envelope (JSON bytes without line breaks) to its digest's file, once. Raises ArtifactError when it cannot be written."""
+        target = self.folder / f"{digest.hex}.jsonl"
+        line = envelope.rstrip(b"\n") + b"\n"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            fd = os.open(target, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+            with os.fdopen(fd, "r+b", buffering=0) as file:
+                present = file.read()
+                if line in present.splitlines(keepends=True):
+                    return
+                # A line cut short by a crash must not swallow this one.
+                start = b"\n" if present and not present.endswith(b"\n") else b""
+                if file.write(start + line) != len(start + line):
+                    os.ftruncate(fd, len(present))
+                    raise ArtifactError(f"the disk is full: a claim could not be written to {target}", next_step="free some space, then repeat the command")
+                os.fsync(fd)
+        except OSError as err:
+            raise ArtifactError(
+                f"a claim could not be written to {target}: {err.strerror}", next_step="make .mlsc/claims writable, or free some space"
+            ) from err
+
+    def read(self) -> Iterator[FoundEnvelope | UnreadableClaim]:
+        """All envelopes of the folder; files that did not change since the last call are not read again."""
+        try:
+            with os.scandir(self.folder) as entries:
+                files = sorted((e.name, e.stat(follow_symlinks=False)) for e in entries if e.name.endswith(".jsonl") and e.is_file(follow_symlinks=False))
+        except FileNotFoundError:
+            return
+        except OSError as err:
+            raise ArtifactError(f"the claims in {self.folder} cannot be read: {err.strerror}", next_step="make .mlsc/claims readable") from err
+        for name, status in files:
+            key = (status.st_mtime_ns, status.st_size)
+            cached = self._read.get(name)
+            if cached is None or cached[0] != key:
+                cached = self._read[name] = (key, list(read_lines(self.folder / name, f".mlsc/claims/{name}", name.removesuffix(".jsonl"))))
+            yield from cached[1]
+
+
+def read_lines(path: Path, shown: str, digest_hex: str | None = None) -> Iterator[FoundEnvelope | UnreadableClaim]:
+    """Read a file of envelopes, one on each line. Yields what cannot be read as UnreadableClaim. Missing files yield nothing."""
+    data = _contents(path)
+    if data is None:
+        return
+    if isinstance(data, str):
+        yield UnreadableClaim(shown, data, digest_hex)
+        return
+    for number, line in enumerate(data.split(b"\n"), 1):
+        if line.strip():
+            yield _parse(line, f"{shown}:{number}", digest_hex)
+
+
+def beside(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Bundles that other tools put beside an artifact: ``<file>.sig``, ``<tree>/model.sig``. Yields the shown name and the bytes."""
+    candidate = path / "model.sig" if path.is_dir() else path.with_name(path.name + ".sig")
+    data = _contents(candidate)
+    if isinstance(data, bytes):
+        yield candidate.name, data
+
+
+def lines_beside(path: Path) -> Iterator[FoundEnvelope | UnreadableClaim]:
+    """Our own envelopes beside an artifact: ``<artifact>.claims.jsonl``."""
+    candidate = path.with_name(path.name + ".claims.jsonl")
+    yield from read_lines(candidate, candidate.name)
+
+
+def _contents(path: Path) -> bytes | str | None:
+    """The bytes of a small regular file; a sentence where it cannot be read; None where there is none."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as err:
+        return err.strerror or "unreadable"
+    with os.fdopen(fd, "rb") as file:
+        facts = os.fstat(fd)
+        if not stat.S_ISREG(facts.st_mode):
+            return "not a regular file"
+        if facts.st_size > MAX_FILE:
+            return f"larger than {MAX_FILE >> 20} MiB"
+        return file.read()
+
+
+def _parse(line: bytes, source: str, digest_hex: str | None) -> FoundEnvelope | UnreadableClaim:
+    try:
+        envelope = Envelope.from_json(line)
+        return FoundEnvelope(source, envelope, read_unverified(envelope))
+    except AttestationError as err:
+        return UnreadableClaim(source, err.message, digest_hex)

@@ -1,0 +1,108 @@
+"""The command line ``mlsc`` (also ``jupyter mlsc``): a table of commands, each imported when it is called, and one place for errors.
+
+Exit codes: 0 fine; 1 a verdict is ``block`` or a check failed; 2 wrong usage or bad policy; 3 it could not be done.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from jupyter_mlsc.errors import MlscError
+
+_COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("init", "Make a policy, a ledger, keys and a first identity."),
+    "sign": ("sign", "Sign data sets and models: stand for these bytes."),
+    "verify": ("verify", "Hash afresh and judge by the policy."),
+    "status": ("status", "Show the project, its policy, ledger and keys."),
+    "lineage": ("lineage", "Show what an artifact was made from."),
+    "export": ("export", "Write what is known for other people's tools."),
+    "log": ("log", "Show, verify and prove the ledger."),
+    "keys": ("keys", "List, make, import, export and rotate keys."),
+    "policy": ("policy", "Check, explain and trust the policy."),
+}
+
+
+class _LazyGroup(click.Group):
+    """Looks commands up in the table, so that ``--help`` imports none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        row = _COMMANDS.get(name)
+        if row is None:
+            return None
+        import importlib
+
+        command: click.Command = importlib.import_module(f"jupyter_mlsc.cli.{row[0]}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, row[1]) for name, row in _COMMANDS.items()])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as err:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], _COMMANDS, 1)
+            if near:
+                raise click.UsageError(f"No such command {args[0]!r}. Did you mean {near[0]!r}?", ctx) from err
+            raise
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--policy", "policy", metavar="FILE", help="Trust this policy instead of the project's own.")
+@click.option("--json", "json", is_flag=True, help="Print one JSON document on stdout, and nothing else.")
+@click.option("--quiet", "-q", is_flag=True, help="Print no progress and no advice.")
+@click.version_option(package_name="jupyter_mlsc", prog_name="mlsc")
+def _root(**given: Any) -> None:
+    """A safe place to touch data and models: hash, check, sign, record.
+
+    Start with `mlsc init`, then `mlsc sign data/train.csv` and `mlsc verify data`. Exit codes: 0 fine, 1 blocked or a check failed,
+    2 wrong usage or bad policy, 3 it could not be done.
+    """
+    click.get_current_context().obj = given
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit the process with its code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line. Returns the exit code; errors are told on stderr, and on stdout as JSON where ``--json`` asks for it."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        result = _root.main(given, prog_name="mlsc", standalone_mode=False)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as err:
+        err.show(sys.stderr)
+        return err.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        print("interrupted: nothing more was done", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away (`mlsc log show | head`): there is nobody left to tell.
+        sys.stderr.close()
+        return 0
+    except MlscError as err:
+        return _tell(err, as_json="--json" in given)
+    return result if isinstance(result, int) else 0
+
+
+def _tell(err: MlscError, *, as_json: bool) -> int:
+    print(f"mlsc: {err}", file=sys.stderr)
+    if as_json:
+        import json
+
+        document = {"ok": False, "error": {"type": type(err).__name__, "message": err.message, "next": err.next_step}}
+        print(json.dumps(document, indent=2))
+    return err.exit_code

@@ -1,0 +1,39 @@
+"""``mlsc export``: what is known, in other people's formats."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from jupyter_mlsc.cli.options import Options, globals_too
+
+
+@click.command("export")
+@click.argument("path", type=click.Path())
+@click.option("--format", "format_name", type=click.Choice(["oms"]), required=True, help="oms: an OpenSSF Model Signing bundle.")
+@click.option("-o", "--output", metavar="OUT", help="Where to; '-' is stdout. By default FILE.sig, or model.sig in a folder.")
+@globals_too
+def command(options: Options, path: str, format_name: str, output: str | None) -> int:
+    """Write the signature of PATH for other tools. The artifact is hashed afresh, and must be what was signed.
+
+    Check it with: model_signing verify key PATH --signature FILE.sig --public_key KEY.pem (mlsc keys export prints the key).
+    """
+    project = options.project(path)
+    project.require_trusted()
+    target = Path(path)
+    data = project.export_oms(target, progress=options.progress)
+    place = output or str(target / "model.sig" if target.is_dir() else target.with_name(target.name + ".sig"))
+    if place == "-":
+        sys.stdout.buffer.write(data)
+        return 0
+    from jupyter_mlsc.transfer import wrap_os_error
+
+    try:
+        Path(place).write_bytes(data)
+    except OSError as err:
+        raise wrap_os_error(err, place, "written") from err
+    options.say(f"wrote {place}")
+    options.document({"ok": True, "path": path, "format": format_name, "output": place})
+    return 0

@@ -1,0 +1,116 @@
+"""``mlsc log``: the ledger, shown, verified and proved."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from jupyter_mlsc.cli.options import Options, globals_too
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.ledger import Ledger
+    from jupyter_mlsc.project import Project
+
+
+@click.group("log")
+def command() -> None:
+    """Show, verify and prove the ledger."""
+
+
+@command.command("show")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the newest N entries.")
+@globals_too
+def show(options: Options, limit: int | None) -> int:
+    """List what was recorded, oldest first."""
+    from jupyter_mlsc.display import printable
+    from jupyter_mlsc.verbs.telling import log_document
+
+    project, ledger = _ledger(options)
+    start = 0 if limit is None else max(0, ledger.size - limit)
+    documents = [log_document(project, entry) for entry in ledger.entries(start=start)]
+    for item in documents:
+        where = f" · cell {item['cell_id'] or item['execution_count']}" if item.get("cell_id") or item.get("execution_count") else ""
+        verdict = f" · {item['verdict']}" if item.get("verdict") else ""
+        names = ", ".join(printable(s["name"]) for s in item["subjects"])
+        options.say(
+            f"{item['index']:>6}  {item['time'][:19]}Z  {item['kind']:<13} {names}{verdict}{where} · {item['signer'] or 'a key that the policy does not name'}"
+        )
+    options.document(documents)
+    return 0
+
+
+@command.command("verify")
+@globals_too
+def verify(options: Options) -> int:
+    """Recompute the whole ledger and compare it with its checkpoints and with what you have seen. Exit code 1 names the entry."""
+    from jupyter_mlsc.ledger.audit import audit
+
+    project = options.project()
+    ledger = project.books.ledger
+    if ledger is None:
+        faults = project.books.faults
+        for fault in faults:
+            options.say(f"✗ {fault.message} [{fault.code}]\n    next: {fault.next}")
+        if not faults:
+            options.say("there is no ledger yet: nothing was recorded in this project on this machine")
+        options.document({"ok": not faults, "size": 0, "faults": [{"entry": None, "code": f.code, "message": f.message} for f in faults]})
+        return 1 if faults else 0
+    report = audit(ledger, project.books.memory, progress=options.progress)
+    for found in report.faults:
+        place = "the ledger" if found.entry is None else f"entry {found.entry}"
+        options.say(f"✗ {place}: {found.message} [{found.code}]")
+    for found in report.repaired:
+        options.say(f"! an index was wrong and was made anew: {found.message}")
+    if report.ok:
+        root = "" if report.checkpoint is None else f", root {report.checkpoint.root.hex()[:16]}…"
+        options.say(f"✓ the ledger is sound: {report.size} entries{root}, origin {ledger.origin}")
+    else:
+        options.advise("next: keep this file as evidence, and restore the ledger from a backup")
+    options.document({"ok": report.ok, "size": report.size, "faults": [{"entry": f.entry, "code": f.code, "message": f.message} for f in report.faults]})
+    return 0 if report.ok else 1
+
+
+@command.command("checkpoint")
+@globals_too
+def checkpoint(options: Options) -> int:
+    """Print the latest signed checkpoint (C2SP tlog-checkpoint). Keep it somewhere else: it shows a later rollback."""
+    _, ledger = _ledger(options)
+    latest = ledger.checkpoint()
+    if not options.json:
+        sys.stdout.write(latest.note)
+    options.document({"origin": latest.origin, "size": latest.size, "root": latest.root.hex(), "note": latest.note, "vkey": ledger.verifier.vkey})
+    return 0
+
+
+@command.command("prove")
+@click.argument("index", type=click.IntRange(0))
+@click.option("-o", "--output", metavar="OUT", help="Write the proof file here instead of printing it.")
+@globals_too
+def prove(options: Options, index: int, output: str | None) -> int:
+    """Prove that entry INDEX stands in the ledger, as a C2SP tlog-proof that anybody can check offline."""
+    from jupyter_mlsc.errors import UsageError
+
+    _, ledger = _ledger(options)
+    if index >= ledger.size:
+        raise UsageError(f"the ledger has {ledger.size} entries, so there is no entry {index}", next_step="see them: mlsc log show")
+    text = ledger.proof_file(index)
+    if output:
+        Path(output).write_text(text, encoding="utf-8")
+        options.say(f"wrote {output}")
+    elif not options.json:
+        sys.stdout.write(text)
+    options.document({"ok": True, "index": index, "proof": text})
+    return 0
+
+
+def _ledger(options: Options) -> tuple[Project, Ledger]:
+    from jupyter_mlsc.errors import LedgerError
+
+    project = options.project()
+    ledger = project.books.ledger
+    if ledger is None:
+        raise LedgerError("there is no ledger yet: nothing was recorded in this project on this machine", next_step="sign or save something first")
+    return project, ledger

@@ -1,0 +1,81 @@
+"""What all commands share: the global options before or after the command's name, the project, and output that keeps its contract."""
+
+from __future__ import annotations
+
+import functools
+import json as json_module
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.keys import PassphraseSource
+    from jupyter_mlsc.project import Project
+
+
+@dataclass(frozen=True)
+class Options:
+    """The global options: a policy that is trusted by being named, JSON on stdout, no progress."""
+
+    policy: Path | None
+    json: bool
+    quiet: bool
+
+    def project(self, near: str | os.PathLike[str] = ".") -> Project:
+        """The project at or above a path. Raises UsageError where there is none."""
+        from jupyter_mlsc.project import Project
+
+        return Project.find(Path(near), os.environ, policy_file=self.policy)
+
+    def say(self, text: str) -> None:
+        """A result for a person: on stdout, not at all under ``--json``."""
+        if not self.json:
+            click.echo(text)
+
+    def advise(self, text: str) -> None:
+        """Advice and progress: on stderr, not at all under ``--quiet``."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def document(self, value: Any) -> None:
+        """The one JSON document of ``--json``."""
+        if self.json:
+            sys.stdout.write(json_module.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+    @property
+    def progress(self) -> Callable[[int, int], None] | None:
+        """A progress bar on stderr for work over a second, where stderr is a terminal."""
+        if self.quiet or not sys.stderr.isatty():
+            return None
+        from jupyter_mlsc.cli.progress import Bar
+
+        return Bar()
+
+
+def passphrases() -> PassphraseSource:
+    """Where the vouching key's passphrase comes from: the environment, a file that it names, or a prompt on a terminal."""
+    from jupyter_mlsc.keys import PassphraseSource, ask_on_terminal
+
+    return PassphraseSource.from_environ(os.environ, ask_on_terminal)
+
+
+def globals_too(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Accept the global options after the command's name too, and hand them to the command as one ``Options``."""
+
+    @click.option("--policy", "policy_", metavar="FILE", help="Trust this policy instead of the project's own.")
+    @click.option("--json", "json_", is_flag=True, help="Print one JSON document on stdout, and nothing else.")
+    @click.option("--quiet", "-q", "quiet_", is_flag=True, help="Print no progress and no advice.")
+    @functools.wraps(function)
+    def wrapped(policy_: str | None, json_: bool, quiet_: bool, **rest: Any) -> Any:
+        ctx = click.get_current_context()
+        given = ctx.find_root().obj or {}
+        named = policy_ or given.get("policy")
+        options = Options(Path(named) if named else None, json_ or bool(given.get("json")), quiet_ or bool(given.get("quiet")))
+        return ctx.invoke(function, options, **rest)
+
+    return wrapped

@@ -1,0 +1,152 @@
+"""``mlsc policy``: check the file, explain a verdict, accept a version."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jupyter_mlsc.cli.options import Options, globals_too
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.policy import Explanation
+
+
+@click.group("policy")
+def command() -> None:
+    """Check, explain and trust the policy."""
+
+
+@command.command("check")
+@globals_too
+def check(options: Options) -> int:
+    """Parse the policy strictly and say what it asks. Exit code 2 names the line of a mistake."""
+    from jupyter_mlsc.policy import differences, parse_policy
+    from jupyter_mlsc.project_state import find_root
+    from jupyter_mlsc.transfer import OpenedFile
+    from jupyter_mlsc.trust import POLICY_FILE
+
+    file = options.policy or find_root(Path()) / POLICY_FILE
+    with OpenedFile(file) as opened:
+        layer = parse_policy(opened.private_copy().tobytes(), str(options.policy or POLICY_FILE), "project")
+    options.say(f"✓ {options.policy or POLICY_FILE} is sound")
+    asked = differences(None, layer)
+    for line in asked:
+        options.say(f"  {line}")
+    options.document({"ok": True, "digest": layer.digest, "mode": str(layer.mode), "asks": asked})
+    return 0
+
+
+@command.command("explain")
+@click.argument("path", type=click.Path())
+@globals_too
+def explain(options: Options, path: str) -> int:
+    """Say which rule decides about PATH, which statements there are, which of them count, and why."""
+    from jupyter_mlsc.display import explanation_lines
+
+    project = options.project(path)
+    explanation = project.explain(Path(path))
+    options.say("\n".join(explanation_lines(explanation)))
+    options.document(_explanation_document(explanation))
+    return 0 if explanation.verdict.allowed else 1
+
+
+@command.command("trust")
+@click.option("--yes", is_flag=True, help="Accept without being asked.")
+@globals_too
+def trust(options: Options, yes: bool) -> int:
+    """Show what is new in this project's mlsc.toml, and accept it after a yes.
+
+    The accepted version is kept in your own folder (MLSC_HOME); a later change of the file does not count before it is accepted too. A
+    ledger that was replaced is accepted with it.
+    """
+    from jupyter_mlsc.bookkeeping import Bookkeeper
+    from jupyter_mlsc.display import printable
+    from jupyter_mlsc.home import Home
+    from jupyter_mlsc.keys import KeyStore
+    from jupyter_mlsc.policy import AcceptedPolicies, differences, parse_policy
+    from jupyter_mlsc.project_state import find_root
+    from jupyter_mlsc.trust import POLICY_FILE
+
+    root = find_root(Path())
+    home = Home.find(os.environ, project=root)
+    text = (root / POLICY_FILE).read_bytes()
+    layer = parse_policy(text, POLICY_FILE, "project")
+    assert layer.project_id is not None  # the parser asks for it
+    kept = AcceptedPolicies(home.accepted)
+    accepted = kept.current(layer.project_id)
+    books = Bookkeeper(root, home, KeyStore(home))
+    replaced = [fault for fault in books.faults if fault.code == "ledger-replaced"]
+    if accepted is not None and accepted.digest == layer.digest and not replaced:
+        options.say(f"{POLICY_FILE} is the version that you accepted on {accepted.accepted_at:%Y-%m-%d}: nothing to do")
+        options.document({"ok": True, "accepted": True, "changes": []})
+        return 0
+    old = None if accepted is None else parse_policy(accepted.text, POLICY_FILE, "project")
+    changes = differences(old, layer)
+    changes += [f"ledger: {fault.message}" for fault in replaced]
+    options.say(f"new in {POLICY_FILE}:" if old is not None else f"{POLICY_FILE}, which you have not accepted before:")
+    for line in changes:
+        options.say(f"  {printable(line)}")
+    if not yes and not _asked(options):
+        options.advise("nothing was accepted; to accept it: mlsc policy trust --yes")
+        options.document({"ok": False, "accepted": False, "changes": changes})
+        return 2
+    home.make()
+    if replaced:
+        books.accept_replacement()
+    ledger = books.ledger
+    counter = 1 if accepted is None else accepted.counter + (accepted.digest != layer.digest)
+    kept.accept(layer.project_id, text, counter, None if ledger is None else ledger.origin, datetime.now(UTC))
+    options.say("accepted")
+    options.document({"ok": True, "accepted": True, "changes": changes})
+    return 0
+
+
+def _asked(options: Options) -> bool:
+    """A yes on a terminal; on anything else nobody is asked."""
+    if options.json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    return click.confirm("accept this policy?", default=False, err=True)
+
+
+def _explanation_document(explanation: Explanation) -> dict[str, Any]:
+    from jupyter_mlsc.display import verdict_document
+
+    return {
+        "verdict": verdict_document(explanation.verdict),
+        "layers": [
+            {
+                "name": layer.name,
+                "file": layer.file,
+                "digest": layer.digest,
+                "accepted": layer.accepted,
+                "rules": [
+                    {
+                        "line": rule.line,
+                        "match": list(rule.match),
+                        "asks": list(rule.asks),
+                        "mode": str(rule.mode),
+                        "statements": [
+                            {
+                                "source": claim.source,
+                                "predicate_type": claim.predicate_type,
+                                "signers": list(claim.signers),
+                                "signed_at": None if claim.signed_at is None else claim.signed_at.isoformat(),
+                                "counted": claim.counted,
+                                "outcome": claim.outcome,
+                                "why": claim.why,
+                            }
+                            for claim in rule.claims
+                        ],
+                        "reasons": [r.code for r in rule.reasons],
+                    }
+                    for rule in layer.rules
+                ],
+            }
+            for layer in explanation.layers
+        ],
+    }

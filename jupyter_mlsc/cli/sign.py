@@ -1,0 +1,46 @@
+"""``mlsc sign``: a person stands for these bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from jupyter_mlsc.cli.options import Options, globals_too, passphrases
+
+
+@click.command("sign")
+@click.argument("paths", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "--kind", type=click.Choice(["dataset", "model", "notebook", "environment", "config"]), help="What the artifact is; by default what the rule says."
+)
+@click.option("--note", default="", metavar="TEXT", help="A sentence for reviewers; it becomes part of the statement.")
+@click.option("--key", "key", metavar="NAME", help="Which vouching key to sign with; by default the newest.")
+@globals_too
+def command(options: Options, paths: tuple[str, ...], kind: str | None, note: str, key: str | None) -> int:
+    """Sign PATHS: say with your key that these bytes, under these names, are what they should be.
+
+    A folder is signed as one tree, every file of it. The statement goes to the ledger and to .mlsc/claims, which travels with git.
+    Signing mlsc.toml signs a change of the policy.
+    """
+    from jupyter_mlsc.display import short, verdict_lines
+
+    project = options.project(paths[0])
+    signed = project.sign([Path(p) for p in paths], kind=kind, note=note, channel="terminal", passphrases=passphrases(), key=key, progress=options.progress)
+    for each in signed:
+        options.say(
+            f"signed {each.path} as a {each.kind} · {short(each.digest)} · by {each.signer}"
+            + (f" · ledger entry {each.index}" if each.index is not None else "")
+        )
+        if each.verdict is not None and any(r.fails for r in each.verdict.reasons):
+            for line in verdict_lines(each.verdict)[1:]:
+                options.advise(line)
+    for note_ in project.notes:
+        options.advise(f"note: {note_.message}; {note_.next}")
+    options.document(
+        {
+            "ok": True,
+            "signed": [{"path": s.path, "digest": str(s.digest), "kind": s.kind, "signer": s.signer, "key": s.key, "index": s.index} for s in signed],
+        }
+    )
+    return 0

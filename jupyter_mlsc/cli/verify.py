@@ -1,0 +1,38 @@
+"""``mlsc verify``: hash afresh and judge, as a person, a CI job or a code scanning page wants to read it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from jupyter_mlsc.cli.options import Options, globals_too
+
+
+@click.command("verify")
+@click.argument("paths", nargs=-1, type=click.Path())
+@click.option("--full", is_flag=True, help="Compute every digest that a statement carries, on one core each.")
+@click.option("--sarif", is_flag=True, help="Print a SARIF 2.1.0 log on stdout, and nothing else.")
+@globals_too
+def command(options: Options, paths: tuple[str, ...], full: bool, sarif: bool) -> int:
+    """Hash PATHS afresh and judge them by the policy; without PATHS, all that the policy governs.
+
+    A folder that was signed as a tree is judged as a tree, any other by the governed files in it. Exit code 1 when a verdict is `block`.
+    """
+    from jupyter_mlsc.display import verdict_document, verdict_text
+
+    project = options.project(paths[0] if paths else ".")
+    project.require_trusted()
+    verdicts = project.verify([Path(p) for p in paths], full=full, progress=options.progress)
+    ok = all(v.allowed for v in verdicts)
+    if sarif:
+        from jupyter_mlsc.export.sarif import sarif_log
+
+        click.echo(sarif_log(verdicts))
+        return 0 if ok else 1
+    for verdict in verdicts:
+        options.say(verdict_text(verdict))
+    if not verdicts:
+        options.advise("nothing here is governed by the policy")
+    options.document({"ok": ok, "mode": str(project.policy.mode), "artifacts": [verdict_document(v) for v in verdicts]})
+    return 0 if ok else 1

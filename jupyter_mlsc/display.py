@@ -1,0 +1,221 @@
+"""Verdicts, saves and lineage as text and as HTML, the same words in both.
+
+Rules kept: everything that comes from outside (names, notes, reasons) is escaped; colour never carries a meaning alone; nothing decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from jupyter_mlsc.lineage import LineageNode
+from jupyter_mlsc.policy.explain import Explanation
+from jupyter_mlsc.results import Saved, Signed
+from jupyter_mlsc.verdict import Decision, Verdict
+
+WORDS = {Decision.ALLOW: "allowed", Decision.WARN: "warning", Decision.BLOCK: "blocked"}
+MARKS = {Decision.ALLOW: "✓", Decision.WARN: "!", Decision.BLOCK: "✗"}
+_COLOURS = {Decision.ALLOW: "#1a7f37", Decision.WARN: "#9a6700", Decision.BLOCK: "#cf222e"}
+
+SHOWN_DIGITS = 12
+"""Hex digits of a digest that a person is shown; the whole digest stands in JSON and in the title of the HTML."""
+
+
+def printable(text: str) -> str:
+    """The text with control and bidirectional characters shown as escapes: a file's name must not rewrite the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def short(digest: object) -> str:
+    """A digest for a person's eyes."""
+    text = str(digest)
+    algorithm, _, value = text.partition(":")
+    return f"{algorithm}:{value[:SHOWN_DIGITS]}…" if len(value) > SHOWN_DIGITS else text
+
+
+def verdict_lines(verdict: Verdict) -> list[str]:
+    """One line for what it is, then two for each reason."""
+    who = ", ".join(f"{s.identity or s.key[:SHOWN_DIGITS]} ({s.at[:10]})" for s in verdict.signers)
+    facts = [verdict.kind or "", short(verdict.digest) if verdict.digest else "", f"signed by {who}" if who else ""]
+    lines = [f"{MARKS[verdict.decision]} {printable(verdict.path)}: {WORDS[verdict.decision]}" + "".join(f" · {f}" for f in facts if f)]
+    for item in verdict.reasons:
+        lines.append(f"    why:  {printable(item.message)} [{item.code}]")
+        lines.append(f"    next: {printable(item.next)}")
+    return lines
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """A verdict as plain text."""
+    return "\n".join(verdict_lines(verdict))
+
+
+def verdict_html(verdict: Verdict) -> str:
+    """A verdict as one card of HTML without scripts or remote resources."""
+    colour = _COLOURS[verdict.decision]
+    who = ", ".join(escape(f"{s.identity or s.key[:SHOWN_DIGITS]}, {s.at[:10]}") for s in verdict.signers)
+    head = (
+        f'<b style="color:{colour}">{MARKS[verdict.decision]} {WORDS[verdict.decision]}</b> <code>{escape(printable(verdict.path))}</code>'
+        + (f" · {escape(verdict.kind)}" if verdict.kind else "")
+        + (f' · <span title="{escape(str(verdict.digest))}"><code>{escape(short(verdict.digest))}</code></span>' if verdict.digest else "")
+        + (f" · signed by {who}" if who else "")
+    )
+    rows = "".join(
+        f"<li>{escape(printable(r.message))} <code>{escape(r.code)}</code><br><i>next:</i> {escape(printable(r.next))}</li>" for r in verdict.reasons
+    )
+    body = f'<ul style="margin:4px 0 0 0">{rows}</ul>' if rows else ""
+    return f'<div style="border-left:4px solid {colour};padding:2px 10px;margin:4px 0">{head}{body}</div>'
+
+
+def lineage_lines(node: LineageNode) -> list[str]:
+    """A tree of what an artifact was made from, one line for each artifact."""
+    lines: list[str] = []
+    _tree(node, "", "", "", lines)
+    return lines
+
+
+def _tree(node: LineageNode, lead: str, below: str, edge: str, lines: list[str]) -> None:
+    lines.append(f"{lead}{printable(node.path)}" + (f" · {short(node.digest)}" if node.digest else "") + edge)
+    if node.origin is not None:
+        origin = node.origin
+        where = f"cell {origin.cell}" if origin.cell else "a script"
+        notebook = f" of {printable(origin.notebook)}" if origin.notebook else ""
+        by = f", signed by {origin.signer}" if origin.signer else ", signed by a key that the policy does not name"
+        lines.append(f"{below}  made by {where}{notebook}, run {origin.run[:SHOWN_DIGITS]} ({origin.tier}{by})")
+        if node.inputs and not node.precise:
+            lines.append(f"{below}  from all that the run had read so far:")
+    for index, (link, child) in enumerate(node.inputs):
+        last = index == len(node.inputs) - 1
+        note = f" · {link.verdict}" + (f", read in cell {link.cell}" if link.cell else "")
+        _tree(child, below + ("  └─ " if last else "  ├─ "), below + ("     " if last else "  │  "), note, lines)
+
+
+def lineage_html(node: LineageNode) -> str:
+    """The same tree as preformatted HTML."""
+    return f"<pre>{escape(chr(10).join(lineage_lines(node)))}</pre>"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A value that displays itself as text and as HTML in a notebook; ``value`` is what it shows."""
+
+    value: Any
+    text: Callable[[], str]
+    html: Callable[[], str]
+
+    def __repr__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+
+def show_verdict(verdict: Verdict) -> Shown:
+    """A verdict for a notebook's output."""
+    return Shown(verdict, lambda: verdict_text(verdict), lambda: verdict_html(verdict))
+
+
+def show_verdicts(verdicts: Sequence[Verdict]) -> Shown:
+    """Several verdicts for a notebook's output."""
+    return Shown(list(verdicts), lambda: "\n".join(map(verdict_text, verdicts)), lambda: "".join(map(verdict_html, verdicts)))
+
+
+def show_lineage(node: LineageNode) -> Shown:
+    """Lineage for a notebook's output."""
+    return Shown(node, lambda: "\n".join(lineage_lines(node)), lambda: lineage_html(node))
+
+
+def show_facts(title: str, rows: Iterable[tuple[str, str]], value: object = None) -> Shown:
+    """Labelled facts (`mlsc status`) for a notebook's output."""
+    kept = list(rows)
+
+    def html() -> str:
+        cells = "".join(f"<tr><td><b>{escape(k)}</b></td><td style='text-align:left'>{escape(printable(v))}</td></tr>" for k, v in kept)
+        return f"<table><caption>{escape(title)}</caption>{cells}</table>"
+
+    return Shown(value if value is not None else kept, lambda: facts_text(kept), html)
+
+
+def facts_text(rows: Iterable[tuple[str, str]]) -> str:
+    """Labelled facts as aligned text."""
+    kept = list(rows)
+    width = max((len(k) for k, _ in kept), default=0)
+    return "\n".join(f"{k + ':':<{width + 1}} {printable(v)}" for k, v in kept)
+
+
+def verdict_document(verdict: Verdict) -> dict[str, Any]:
+    """One entry of ``artifacts`` in ``verify --json``."""
+    return {
+        "path": verdict.path,
+        "digest": None if verdict.digest is None else str(verdict.digest),
+        "kind": verdict.kind,
+        "verdict": str(verdict.decision),
+        "tier": verdict.tier,
+        "signers": [{"identity": s.identity, "key": s.key, "at": s.at} for s in verdict.signers],
+        "reasons": [{"code": r.code, "message": r.message, "next": r.next} for r in verdict.reasons],
+    }
+
+
+def lineage_document(node: LineageNode) -> dict[str, Any]:
+    """``mlsc lineage --json``, nested as deep as the node was asked for."""
+    return {
+        "artifact": node.path,
+        "digest": None if node.digest is None else str(node.digest),
+        "produced_by": _origin_document(node),
+        "inputs": [
+            {"path": edge.path, "digest": str(edge.digest), "cell": edge.cell, "verdict": edge.verdict, **_nested(child)} for edge, child in node.inputs
+        ],
+        "precise": node.precise,
+    }
+
+
+def _origin_document(node: LineageNode) -> dict[str, Any] | None:
+    origin = node.origin
+    if origin is None:
+        return None
+    return {"run": origin.run, "notebook": origin.notebook, "cell": origin.cell, "tier": origin.tier, "signer": origin.signer}
+
+
+def _nested(child: LineageNode) -> dict[str, Any]:
+    below = lineage_document(child)
+    return {"produced_by": below["produced_by"], "inputs": below["inputs"], "precise": below["precise"]}
+
+
+def show_saved(saved: Saved) -> Shown:
+    """A save for a notebook's output: what was written, from what, and whether others may use it."""
+
+    def lines() -> list[str]:
+        head = f"✓ saved {printable(saved.path)} · {saved.format} · {short(saved.digest)}"
+        inputs = "from " + ", ".join(map(printable, saved.inputs)) if saved.inputs else "from no input that this run read through mlsc"
+        told = verdict_lines(saved.verdict)[1:] if any(r.fails for r in saved.verdict.reasons) else []
+        return [head, f"    {inputs}", *told, *(f"    note: {printable(n.message)}; {printable(n.next)}" for n in saved.notes)]
+
+    return Shown(saved, lambda: "\n".join(lines()), lambda: f"<pre>{escape(chr(10).join(lines()))}</pre>")
+
+
+def show_signed(signed: Sequence[Signed]) -> Shown:
+    """Signatures for a notebook's output."""
+
+    def lines() -> list[str]:
+        return [f"✓ signed {printable(s.path)} as a {s.kind} · {short(s.digest)} · by {printable(s.signer)}" for s in signed]
+
+    return Shown(list(signed), lambda: "\n".join(lines()), lambda: f"<pre>{escape(chr(10).join(lines()))}</pre>")
+
+
+def explanation_lines(explanation: Explanation) -> list[str]:
+    """Why a verdict is what it is: for each layer the rules that decided, and what became of every statement."""
+    lines = verdict_lines(explanation.verdict)
+    for layer in explanation.layers:
+        lines.append(f"{layer.name} layer, {printable(layer.file)}" + ("" if layer.accepted else ", which you have not accepted"))
+        if not layer.rules:
+            lines.append("  no rule matches")
+        for rule in layer.rules:
+            place = f"line {rule.line}" if rule.line is not None else f"rule {rule.index + 1}"
+            lines.append(f"  {place}: {printable(', '.join(rule.match))} · mode {rule.mode} · asks: {'; '.join(rule.asks) or 'nothing'}")
+            for claim in rule.claims:
+                who = ", ".join(map(printable, claim.signers)) or "nobody whom the policy names"
+                lines.append(f"    {'✓' if claim.counted else '✗'} {printable(claim.source)}, by {who}: {printable(claim.why)}")
+            if not rule.claims:
+                lines.append("    no statement was found")
+    return lines

@@ -1,0 +1,66 @@
+"""What a run is made of: the installed distributions, their digest, and the state of the git work tree.
+
+Rules kept: only names, versions and digests are recorded; git is asked without running anything that the repository configures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+GIT_SECONDS = 10
+"""A work tree whose state git cannot tell in this time is recorded as unknown: a save must not wait for a network drive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Installed distributions as sorted ``name==version`` lines, and ``sha256:<hex>`` over those lines joined by line feeds."""
+
+    packages: tuple[str, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class GitState:
+    """The commit that is checked out (hex) and whether tracked files differ from it; None where there is no repository or no answer."""
+
+    commit: str | None
+    dirty: bool | None
+
+
+@cache
+def installed() -> Environment:
+    """The distributions that this interpreter can import, read once for each process."""
+    import importlib.metadata
+    import platform
+    import re
+
+    found = {f"python=={platform.python_version()}"}
+    for distribution in importlib.metadata.distributions():
+        name = distribution.metadata["Name"]
+        if name:
+            found.add(f"{re.sub(r'[-_.]+', '-', name).lower()}=={distribution.version}")
+    packages = tuple(sorted(found))
+    return Environment(packages, "sha256:" + hashlib.sha256("\n".join(packages).encode()).hexdigest())
+
+
+def git_state(root: Path) -> GitState:
+    """The state of the work tree that holds ``root``. Never raises: a project need not be in git."""
+    commit = _git(root, "rev-parse", "--verify", "HEAD")
+    if commit is None:
+        return GitState(None, None)
+    status = _git(root, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all")
+    return GitState(commit.strip(), None if status is None else bool(status.strip()))
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    # fsmonitor and hooks are programs that a repository's own configuration names: a hostile project must not start them through us.
+    command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-C", str(root), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS, check=False, stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
+        return None
+    return done.stdout if done.returncode == 0 else None

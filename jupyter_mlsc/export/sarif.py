@@ -1,0 +1,46 @@
+"""Verdicts as a SARIF 2.1.0 log (OASIS), for code scanning pages and editors. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from jupyter_mlsc.verdict import Decision, Verdict
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_LEVELS = {Decision.BLOCK: "error", Decision.WARN: "warning", Decision.ALLOW: "note"}
+
+
+def sarif_log(verdicts: Sequence[Verdict]) -> str:
+    """One result for each failing reason of each verdict; notes are left out, since nobody has to act on them."""
+    failing = [(verdict, reason) for verdict in verdicts for reason in verdict.reasons if reason.fails]
+    rules = [{"id": code, "name": _camel(code)} for code in sorted({reason.code for _, reason in failing})]
+    results = [
+        {
+            "ruleId": reason.code,
+            "level": _LEVELS[verdict.decision],
+            "message": {"text": f"{reason.message}. Next: {reason.next}"},
+            "locations": [{"physicalLocation": {"artifactLocation": _location(verdict.path)}}],
+            "partialFingerprints": {"digest/v1": str(verdict.digest)} if verdict.digest else {},
+        }
+        for verdict, reason in failing
+    ]
+    run: dict[str, Any] = {
+        "tool": {"driver": {"name": "jupyter_mlsc", "rules": rules}},
+        "originalUriBaseIds": {"PROJECT": {"description": {"text": "the folder of mlsc.toml"}}},
+        "results": results,
+    }
+    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
+
+
+def _location(path: str) -> dict[str, str]:
+    if PurePosixPath(path).is_absolute():
+        return {"uri": "file://" + quote(path)}
+    return {"uri": quote(path), "uriBaseId": "PROJECT"}
+
+
+def _camel(code: str) -> str:
+    return "".join(word.capitalize() for word in code.split("-"))

@@ -1,0 +1,56 @@
+"""Which format an artifact is loaded or saved with, and what a policy may know of it: its families, and a name that contradicts its bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jupyter_mlsc import formats
+from jupyter_mlsc.errors import UsageError
+from jupyter_mlsc.formats import Format, Identified
+from jupyter_mlsc.transfer import OpenedFile
+from jupyter_mlsc.verdict import Reason, reason
+
+
+def identify_path(name: str, path: Path) -> Identified:
+    """What a file or folder is. Raises ArtifactError when it cannot be read."""
+    if path.is_dir():
+        return formats.identify(name, path)
+    with OpenedFile(path) as opened, opened.stream() as stream:
+        return formats.identify(name, stream)
+
+
+def families_of(identified: Identified) -> frozenset[str]:
+    """All families that the name or the bytes claim: a file that is two formats at once is read as the worse one by somebody."""
+    return frozenset().union(*(each.families for each in (identified.format, identified.named, identified.found) if each is not None))
+
+
+def mismatch_faults(identified: Identified, name: str) -> tuple[Reason, ...]:
+    """A reason where name and bytes contradict each other."""
+    if not identified.mismatch or identified.named is None:
+        return ()
+    found = identified.found.name if identified.found is not None else "no such thing"
+    return (reason("format-mismatch", name=name, named=identified.named.name, found=found),)
+
+
+def format_to_load(identified: Identified, name: str, asked: str | None) -> Format:
+    """The format to load with. Raises UsageError where no format is known or named."""
+    if asked is not None:
+        return by_name(asked)
+    if identified.format is not None:
+        return identified.format
+    raise UsageError(f"the format of {name} is not known", next_step=f"name it with --as ({', '.join(_NAMES)}), or give the file a suffix that says it")
+
+
+def by_name(asked: str) -> Format:
+    """A format by its name. Raises UsageError with the nearest one."""
+    found = _NAMES.get(asked)
+    if found is not None:
+        return found
+    import difflib
+
+    near = difflib.get_close_matches(asked, _NAMES, 1)
+    hint = f"did you mean {near[0]}?" if near else f"one of: {', '.join(_NAMES)}"
+    raise UsageError(f"there is no format called {asked!r}", next_step=hint)
+
+
+_NAMES = {each.name: each for each in formats.FORMATS}

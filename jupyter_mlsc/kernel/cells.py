@@ -1,0 +1,50 @@
+"""Which cell is running: its id, its execution count and the digest of its source, told to the run before the cell's code begins."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlsc.errors import MlscError
+from jupyter_mlsc.recording import Place
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from jupyter_mlsc.session import Session
+
+
+class CellFollower:
+    """Follows IPython's ``pre_run_cell`` event for one session."""
+
+    def __init__(self, shell: InteractiveShell, session: Session) -> None:
+        self._shell = shell
+        self._session = session
+        # Jupyter Server names the notebook here when it starts a kernel; read now, since a cell could change it.
+        self._notebook = os.environ.get("JPY_SESSION_NAME")
+
+    def before_cell(self, info: Any) -> None:
+        """A cell begins: ``info`` is IPython's ExecutionInfo."""
+        source = info.raw_cell or ""
+        self._session.place(
+            Place(
+                notebook=self._name(),
+                cell_id=getattr(info, "cell_id", None),
+                execution_count=self._shell.execution_count,
+                code="sha256:" + hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest(),
+            )
+        )
+
+    def _name(self) -> str | None:
+        if not self._notebook:
+            return None
+        try:
+            root = self._session.project.root
+        except MlscError:
+            return self._notebook
+        path = Path(self._notebook)
+        if not path.is_absolute():
+            return path.as_posix()
+        return Path(os.path.relpath(path, root)).as_posix()

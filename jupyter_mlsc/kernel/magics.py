@@ -1,0 +1,109 @@
+"""The magics: the same verbs as the command line and the Python API, in a cell. They parse, call the session, and show what it says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+
+from jupyter_mlsc.errors import UsageError
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from jupyter_mlsc.session import Session
+
+
+@magics_class
+class MlscMagics(Magics):
+    """``%mlsc_load``, ``%mlsc_save``, ``%mlsc_sign``, ``%mlsc_verify``, ``%mlsc_status`` and ``%mlsc_lineage``."""
+
+    def __init__(self, shell: InteractiveShell, session: Session) -> None:
+        super().__init__(shell)
+        self._session = session
+        self._variables: dict[str, Any] = shell.user_ns
+
+    @magic_arguments()
+    @argument("path", help="The artifact to load.")
+    @argument("--as", dest="format", metavar="KIND", help="Load it as this format instead of the one that its name says.")
+    @argument("--to", dest="name", metavar="NAME", help="Put it into this variable and show the verdict instead.")
+    @line_magic
+    def mlsc_load(self, line: str) -> Any:
+        """Load an artifact that the policy lets through: ``df = %mlsc_load data/train.csv``."""
+        from jupyter_mlsc.display import show_verdict
+
+        given = parse_argstring(self.mlsc_load, line)
+        if given.name is not None and not given.name.isidentifier():
+            raise UsageError(f"{given.name!r} is no name for a variable", next_step="use letters, digits and underscores: --to train")
+        loaded = self._session.load(_unquoted(given.path), format_name=given.format)
+        if given.name is None:
+            return loaded.value
+        self._variables[given.name] = loaded.value
+        return show_verdict(loaded.verdict)
+
+    @magic_arguments()
+    @argument("name", help="The variable to save.")
+    @argument("path", help="Where to; the suffix says the format.")
+    @line_magic
+    def mlsc_save(self, line: str) -> Any:
+        """Save a variable with its provenance: ``%mlsc_save model models/churn.joblib``."""
+        from jupyter_mlsc.display import show_saved
+
+        given = parse_argstring(self.mlsc_save, line)
+        if given.name not in self._variables:
+            raise UsageError(
+                f"there is no variable {given.name!r}", next_step="write the variable's name first, then the path: %mlsc_save model models/m.joblib"
+            )
+        return show_saved(self._session.save(self._variables[given.name], _unquoted(given.path)))
+
+    @magic_arguments()
+    @argument("path", nargs="+", help="What to sign.")
+    @argument("--kind", help="dataset, model, notebook, environment or config; by default what the rule says.")
+    @argument("--note", default="", help="A sentence for reviewers.")
+    @line_magic
+    def mlsc_sign(self, line: str) -> Any:
+        """Stand for an artifact with your vouching key, which is asked for where it is locked."""
+        from jupyter_mlsc.display import show_signed
+
+        given = parse_argstring(self.mlsc_sign, line)
+        return show_signed(self._session.sign([_unquoted(p) for p in given.path], kind=given.kind, note=_unquoted(given.note)))
+
+    @magic_arguments()
+    @argument("path", nargs="+", help="What to verify.")
+    @argument("--full", action="store_true", help="Compute every digest that a statement carries.")
+    @line_magic
+    def mlsc_verify(self, line: str) -> Any:
+        """Hash afresh and judge, without loading."""
+        from jupyter_mlsc.display import show_verdicts
+
+        given = parse_argstring(self.mlsc_verify, line)
+        return show_verdicts(self._session.verify_all([_unquoted(p) for p in given.path], full=given.full))
+
+    @magic_arguments()
+    @line_magic
+    def mlsc_status(self, line: str) -> Any:
+        """The project, its policy and ledger, and what this run read and wrote."""
+        from jupyter_mlsc.display import show_facts
+
+        parse_argstring(self.mlsc_status, line)
+        status = self._session.status()
+        return show_facts("mlsc status", status.rows, status)
+
+    @magic_arguments()
+    @argument("path", help="An artifact's path or digest.")
+    @argument("--depth", type=int, default=8, help="How many levels back.")
+    @line_magic
+    def mlsc_lineage(self, line: str) -> Any:
+        """What an artifact was made from."""
+        from jupyter_mlsc.display import show_lineage
+
+        given = parse_argstring(self.mlsc_lineage, line)
+        return show_lineage(self._session.lineage(_unquoted(given.path), depth=given.depth))
+
+
+def _unquoted(text: str) -> str:
+    """IPython splits a line as a shell does but leaves the quotes on."""
+    if len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'":
+        return text[1:-1]
+    return text

@@ -1,0 +1,92 @@
+"""The waist: a project's verbs, which every face calls. It only puts calls in order; nothing in here decides.
+
+sign, verify, load, open, save, lineage, status: the command line, the magics, the Python API and the server all come through here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from jupyter_mlsc.keys import PassphraseSource
+from jupyter_mlsc.project_state import ProjectState
+from jupyter_mlsc.recording import Run
+from jupyter_mlsc.results import Loaded, Saved, Signed, Status
+from jupyter_mlsc.verdict import Verdict
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.lineage import LineageNode
+    from jupyter_mlsc.policy import Explanation
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class Project(ProjectState):
+    """A folder with ``mlsc.toml``, seen by one user: `Project.find(path, environ)`. Each verb is one file of ``verbs/``, imported at its first use."""
+
+    def verify(self, paths: Sequence[Path], *, full: bool = False, run: Run | None = None, progress: Progress | None = None) -> list[Verdict]:
+        """Hash afresh and judge; without paths, all that the policy governs. Raises ArtifactError for what cannot be read."""
+        from jupyter_mlsc.verbs.verifying import verify
+
+        return verify(self, paths, full=full, run=run, progress=progress)
+
+    def explain(self, path: Path) -> Explanation:
+        """Hash one artifact afresh and judge it with the grounds."""
+        from jupyter_mlsc.verbs.verifying import explain_verdict
+
+        return explain_verdict(self, path)
+
+    def sign(
+        self,
+        paths: Sequence[Path],
+        *,
+        kind: str | None,
+        note: str,
+        channel: str,
+        passphrases: PassphraseSource,
+        key: str | None = None,
+        progress: Progress | None = None,
+    ) -> list[Signed]:
+        """Stand for artifacts with a vouching key. Raises KeyUnavailableError while it is locked."""
+        from jupyter_mlsc.verbs.signing import sign
+
+        return sign(self, paths, kind=kind, note=note, channel=channel, passphrases=passphrases, key=key, progress=progress)
+
+    def load(self, path: Path, run: Run, *, format_name: str | None = None) -> Loaded:
+        """Load an artifact from exactly the bytes that were judged, and record it. Raises BlockedArtifactError."""
+        from jupyter_mlsc.verbs.loading import load
+
+        return load(self, path, run, format_name=format_name)
+
+    def open(self, path: Path, run: Run) -> tuple[BinaryIO, Verdict]:
+        """A binary stream over exactly the bytes that were judged, recorded. Raises BlockedArtifactError."""
+        from jupyter_mlsc.verbs.loading import open_verified
+
+        return open_verified(self, path, run)
+
+    def save(self, value: object, path: Path, run: Run, *, format_name: str | None = None) -> Saved:
+        """Save a value whole or not at all, with a provenance statement that the run signs."""
+        from jupyter_mlsc.verbs.saving import save
+
+        return save(self, value, path, run, format_name=format_name)
+
+    def lineage(self, reference: str, *, depth: int) -> LineageNode:
+        """What an artifact, named by its path or digest, was made from."""
+        from jupyter_mlsc.verbs.telling import lineage
+
+        return lineage(self, reference, depth)
+
+    def status(self, run: Run | None = None) -> Status:
+        """The project at a glance."""
+        from jupyter_mlsc.verbs.telling import status
+
+        return status(self, run)
+
+    def export_oms(self, path: Path, *, progress: Progress | None = None) -> bytes:
+        """The OMS bundle about exactly these bytes. Raises BlockedArtifactError, UsageError."""
+        from jupyter_mlsc.verbs.exporting import export_oms
+
+        return export_oms(self, path, progress=progress)

@@ -1,0 +1,139 @@
+"""What a project is made of, for one user: root, policy, ledger, keys, and the judge who asks the policy. No verb is in here.
+
+The policy is read once, when the project is found. Everything else is opened at first use.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from jupyter_mlsc import predicates
+from jupyter_mlsc.artifacts import Digest
+from jupyter_mlsc.attestation import seal
+from jupyter_mlsc.bookkeeping import Bookkeeper, entry_of
+from jupyter_mlsc.digest_cache import DigestCache
+from jupyter_mlsc.environment import installed
+from jupyter_mlsc.errors import PolicyUntrustedError, UsageError
+from jupyter_mlsc.gathering import Gatherer
+from jupyter_mlsc.home import Home
+from jupyter_mlsc.judging import Judge, Target, target_of
+from jupyter_mlsc.keys import KeyStore, PublicKey, Signer
+from jupyter_mlsc.policy import Policy
+from jupyter_mlsc.recording import Run, start_statement
+from jupyter_mlsc.trust import POLICY_FILE, Trust, load_trust
+from jupyter_mlsc.verdict import Reason
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.ledger import NewEntry
+
+
+@dataclass
+class ProjectState:
+    """A folder with ``mlsc.toml``, seen by one user. The policy is read once, when the project is found."""
+
+    root: Path
+    home: Home
+    trust: Trust
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+    @classmethod
+    def find(cls, near: Path, environ: Mapping[str, str], *, policy_file: Path | None = None) -> Self:
+        """The nearest folder with ``mlsc.toml`` at or above ``near``. Raises UsageError where there is none, PolicyError for a bad policy."""
+        root = find_root(near)
+        home = Home.find(environ, project=root)
+        return cls(root, home, load_trust(root, home, environ, datetime.now(UTC), named=policy_file))
+
+    @property
+    def project_id(self) -> str:
+        """The random id that statements bind."""
+        project_id = self.trust.file.project_id
+        assert project_id is not None  # the parser asks for it
+        return project_id
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that rules here."""
+        return self.trust.policy
+
+    @property
+    def notes(self) -> tuple[Reason, ...]:
+        """What every face must say: the policy's file differs, another user keeps the ledger."""
+        return (*self.trust.notes, *(self.books.notes if "books" in self.__dict__ else ()))
+
+    @cached_property
+    def keys(self) -> KeyStore:
+        """This user's keys."""
+        return KeyStore(self.home)
+
+    @cached_property
+    def digest_cache(self) -> DigestCache:
+        """Digests of files that did not change since; `verify` and `sign` do not use it."""
+        return DigestCache(self.home.make().digest_cache)
+
+    @cached_property
+    def run_signer(self) -> Signer:
+        """The key that signs what runs record."""
+        return self.keys.run_signer()
+
+    @cached_property
+    def books(self) -> Bookkeeper:
+        """The ledger and the claim files, as this user may read and write them."""
+        return Bookkeeper(self.root, self.home, self.keys)
+
+    def record(self, run: Run, entry: NewEntry) -> int | None:
+        """Append what a run did, after the statement that the run began; None where another user keeps the ledger. Raises LedgerError."""
+        entries = [entry]
+        if not run.started:
+            now = self.clock()
+            statement = start_statement(run, installed(), now)
+            begun = entry_of("run", seal(statement, [self.run_signer]), predicates.RUN, [("environment", Digest.parse(installed().digest))], now)
+            entries.insert(0, begun)
+        indexes = self.books.append(entries)
+        run.started = True
+        return None if indexes is None else indexes[-1]
+
+    @cached_property
+    def identities(self) -> dict[str, PublicKey]:
+        """The keys that policy names, by id."""
+        return {key_id: PublicKey(der) for key_id, der in self.policy.identities_by_key().items()}
+
+    @cached_property
+    def gatherer(self) -> Gatherer:
+        """Finds statements about artifacts."""
+        return Gatherer(self.root, lambda: self.books.ledger, self.identities)
+
+    @cached_property
+    def judge(self) -> Judge:
+        """Asks the policy."""
+        return Judge(self.root, self.project_id, self.policy, self.gatherer, lambda: self.books.faults, self.clock)
+
+    def target(self, path: Path) -> Target:
+        """A path as the policy sees it."""
+        return target_of(self.root, path, self.policy)
+
+    def require_trusted(self) -> None:
+        """Raise PolicyUntrustedError while this user has not accepted the project's policy."""
+        if self.trust.state == "untrusted":
+            raise PolicyUntrustedError(
+                f"you have not accepted the policy of this project ({self.root / POLICY_FILE}), so nobody is trusted [policy-untrusted]",
+                next_step="read mlsc.toml, then run: mlsc policy trust (or name a policy that you trust: --policy FILE)",
+            )
+
+    def identity_of(self, key_id: str) -> str | None:
+        """The identity of a key in any layer of the policy, or None."""
+        return self.policy.identity_name(key_id)
+
+
+def find_root(near: Path) -> Path:
+    """The nearest folder with ``mlsc.toml`` at or above a path. Raises UsageError where there is none."""
+    start = Path(os.path.realpath(near))
+    for folder in (start, *start.parents):
+        if (folder / POLICY_FILE).is_file():
+            return folder
+    raise UsageError(f"there is no {POLICY_FILE} at or above {near}, so this is no project", next_step="make one: mlsc init")

@@ -1,0 +1,131 @@
+"""One run: what it read and wrote so far, where it is, and the statements that it makes about that.
+
+Rules kept: a run's statements are records and provenance, signed with the run key; they never vouch. One read is recorded once for each
+(name, digest) of a run. Until cell-precise lineage is known, an output's inputs are 'all inputs so far', and its statement says so.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from jupyter_mlsc import predicates
+from jupyter_mlsc.artifacts import Digest
+from jupyter_mlsc.attestation import Statement, Subject
+from jupyter_mlsc.environment import Environment
+from jupyter_mlsc.verdict import Verdict
+
+TIER = "guarded"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a notebook something happens; all None outside a notebook. ``code`` is ``sha256:<hex>`` of the cell's source."""
+
+    notebook: str | None = None
+    cell_id: str | None = None
+    execution_count: int | None = None
+    code: str | None = None
+
+    @property
+    def cell(self) -> str | None:
+        """The cell's id, or its execution count where the front end gives no id."""
+        return self.cell_id or (str(self.execution_count) if self.execution_count is not None else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One artifact that the run read, as it was judged at that moment."""
+
+    name: str
+    digest: Digest
+    decision: str
+    verified: bool
+    cell: str | None
+    """The cell's id, or its execution count where the front end gives no id."""
+
+
+@dataclass
+class Run:
+    """The memory of one execution of a notebook or script. Safe for several threads."""
+
+    project: str
+    id: str = field(default_factory=lambda: secrets.token_hex(16))
+    place: Place = field(default_factory=Place)
+    started: bool = False
+    _reads: dict[tuple[str, Digest], Read] = field(default_factory=dict)
+    _recorded: set[tuple[str, str, Digest, str]] = field(default_factory=set)
+    _outputs: dict[tuple[str, Digest], bool] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def at(self, place: Place) -> None:
+        """The run has come to another cell."""
+        self.place = place
+
+    def facts(self, **more: object) -> predicates.RunFacts:
+        """Where the run is now, for a statement; ``more`` are further fields of RunFacts."""
+        place = self.place
+        base: Mapping[str, object] = {
+            "run": self.id,
+            "project": self.project,
+            "tier": TIER,
+            "notebook": place.notebook,
+            "cell_id": place.cell_id,
+            "execution_count": place.execution_count,
+            "code": place.code,
+        }
+        return predicates.RunFacts(**{**base, **more})  # type: ignore[arg-type]  # field names and types are RunFacts' own
+
+    def first(self, operation: Literal["read", "write"], name: str, digest: Digest, decision: str) -> bool:
+        """True the first time that this run does this to these bytes under this name with this outcome."""
+        key = (operation, name, digest, decision)
+        with self._lock:
+            if key in self._recorded:
+                return False
+            self._recorded.add(key)
+            return True
+
+    def forget(self, operation: Literal["read", "write"], name: str, digest: Digest, decision: str) -> None:
+        """Take `first` back: the record could not be written."""
+        with self._lock:
+            self._recorded.discard((operation, name, digest, decision))
+
+    def note_read(self, verdict: Verdict) -> None:
+        """Remember an input. What the run wrote itself counts as verified only where all that it was made from was."""
+        if verdict.digest is None:
+            return
+        with self._lock:
+            own = self._outputs.get((verdict.path, verdict.digest))
+            verified = verdict.verified if own is None or not any(r.code == "own-output" for r in verdict.reasons) else own
+            self._reads[verdict.path, verdict.digest] = Read(verdict.path, verdict.digest, verdict.decision, verified, self.place.cell)
+
+    def note_write(self, name: str, digest: Digest, *, verified: bool) -> None:
+        """Remember an output; ``verified`` is whether all its inputs were."""
+        with self._lock:
+            self._outputs[name, digest] = verified
+
+    def wrote(self, name: str, digest: Digest | None) -> bool:
+        """True when this run wrote exactly these bytes under this name."""
+        return digest is not None and (name, digest) in self._outputs
+
+    def wrote_name(self, name: str) -> bool:
+        """True when this run wrote any bytes under this name."""
+        with self._lock:
+            return any(n == name for n, _ in self._outputs)
+
+    @property
+    def inputs(self) -> tuple[Read, ...]:
+        """All reads so far, in order."""
+        with self._lock:
+            return tuple(self._reads.values())
+
+
+def start_statement(run: Run, environment: Environment, at: datetime) -> Statement:
+    """A run begins: where, and with which distributions."""
+    body = predicates.RunBody(run.facts(environment=environment.digest), "start", at, environment.packages)
+    subject = Subject("environment", Digest.parse(environment.digest).in_toto())
+    return Statement((subject,), predicates.RUN, predicates.to_predicate(body))

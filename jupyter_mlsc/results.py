@@ -1,0 +1,50 @@
+"""What the verbs give back: frozen values that every face shows in its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jupyter_mlsc.artifacts import Digest
+from jupyter_mlsc.verdict import Reason, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a load gave: the value, and the verdict under which it was let through."""
+
+    value: object
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a save wrote: name, digest, format, the inputs that were recorded, and how the policy judges the result."""
+
+    path: str
+    digest: Digest
+    format: str
+    inputs: tuple[str, ...]
+    verdict: Verdict
+    notes: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """One signature: ``index`` is its ledger entry, None where another user keeps the ledger; ``verdict`` is the policy's on the result."""
+
+    path: str
+    digest: Digest
+    kind: str
+    signer: str
+    key: str
+    index: int | None
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The project at a glance; ``rows`` are labelled facts for a person, ``document`` the same for a program."""
+
+    rows: tuple[tuple[str, str], ...]
+    document: Mapping[str, object]

@@ -1,0 +1,181 @@
+"""One process's use of a project: the Python API, and what the magics stand on.
+
+The project is found once, from the working directory at the start; its policy is read then and not again. Warnings are told on stderr
+unless the session was given another way. Everything here puts calls to :class:`~jupyter_mlsc.project.Project` in order, nothing decides.
+"""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from jupyter_mlsc.recording import Place, Run
+from jupyter_mlsc.verdict import Decision, Verdict, summary
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.keys import PassphraseSource
+    from jupyter_mlsc.lineage import LineageNode
+    from jupyter_mlsc.project import Project
+    from jupyter_mlsc.results import Loaded, Saved, Signed, Status
+
+PathLike = str | os.PathLike[str]
+LINEAGE_DEPTH = 8
+
+
+def _tell_on_stderr(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+@dataclass
+class Session:
+    """A run and the project that it belongs to. ``channel`` goes into the statements that a person makes through this session."""
+
+    start: Path
+    environ: Mapping[str, str]
+    passphrases: PassphraseSource
+    channel: str = "terminal"
+    tell: Callable[[str], None] = _tell_on_stderr
+    _project: Project | None = None
+    _run: Run | None = None
+    _place: Place | None = None
+
+    @property
+    def project(self) -> Project:
+        """The project, found at first use. Raises UsageError where there is none."""
+        if self._project is None:
+            from jupyter_mlsc.project import Project
+
+            self._project = Project.find(self.start, self.environ)
+        return self._project
+
+    @property
+    def run(self) -> Run:
+        """This process's run."""
+        if self._run is None:
+            self._run = Run(self.project.project_id)
+            if self._place is not None:
+                self._run.at(self._place)
+        return self._run
+
+    def place(self, place: Place) -> None:
+        """The run has come to another cell."""
+        self._place = place
+        if self._run is not None:
+            self._run.at(place)
+
+    def load(self, path: PathLike, *, format_name: str | None = None) -> Loaded:
+        """Load a verified artifact; a verdict ``warn`` is told. Raises BlockedArtifactError."""
+        loaded = self.project.load(Path(path), self.run, format_name=format_name)
+        self._warn(loaded.verdict)
+        return loaded
+
+    def open(self, path: PathLike) -> BinaryIO:
+        """A binary file object over exactly the bytes that were judged. Raises BlockedArtifactError."""
+        stream, verdict = self.project.open(Path(path), self.run)
+        self._warn(verdict)
+        return stream
+
+    def save(self, value: object, path: PathLike, *, format_name: str | None = None) -> Saved:
+        """Save a value whole, with its provenance."""
+        return self.project.save(value, Path(path), self.run, format_name=format_name)
+
+    def sign(self, paths: Sequence[PathLike], *, kind: str | None = None, note: str = "") -> list[Signed]:
+        """Stand for artifacts with the vouching key, through this session's channel."""
+        return self.project.sign([Path(p) for p in paths], kind=kind, note=note, channel=self.channel, passphrases=self.passphrases)
+
+    def verify_all(self, paths: Sequence[PathLike], *, full: bool = False) -> list[Verdict]:
+        """Hash afresh and judge."""
+        return self.project.verify([Path(p) for p in paths], full=full, run=self._run)
+
+    def lineage(self, reference: PathLike, *, depth: int = LINEAGE_DEPTH) -> LineageNode:
+        """What an artifact (a path or a digest) was made from."""
+        return self.project.lineage(os.fspath(reference), depth=depth)
+
+    def status(self) -> Status:
+        """The project, its policy and ledger, and this run."""
+        return self.project.status(self._run)
+
+    def _warn(self, verdict: Verdict) -> None:
+        if verdict.decision is Decision.WARN:
+            self.tell(summary(verdict))
+
+
+_current: Session | None = None
+
+
+def begin(environ: MutableMapping[str, str], start: Path, *, channel: str, take_passphrase: bool = False, tell: Callable[[str], None] | None = None) -> Session:
+    """Begin this process's session. ``take_passphrase`` removes the passphrase's variables from the environment."""
+    global _current  # noqa: PLW0603  # one process is one run: that is what a session is
+    from jupyter_mlsc.keys import PassphraseSource
+
+    read = PassphraseSource.take_from_environ if take_passphrase else PassphraseSource.from_environ
+    kept = {name: value for name, value in environ.items() if name.startswith("MLSC_") and "PASSPHRASE" not in name}
+    _current = Session(start, kept, read(environ), channel, tell or _tell_on_stderr)
+    return _current
+
+
+def current() -> Session:
+    """This process's session; a script that begins none gets one for its working directory."""
+    if _current is not None:
+        return _current
+    session = begin(os.environ, Path.cwd(), channel="terminal")
+    session.place(_script_place(session))
+    return session
+
+
+def _script_place(session: Session) -> Place:
+    main = getattr(sys.modules.get("__main__"), "__file__", None)
+    if not main or not os.path.isfile(main):
+        return Place()
+    root = session.project.root
+    with builtins.open(main, "rb") as file:
+        code = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+    return Place(notebook=Path(os.path.relpath(main, root)).as_posix(), code=code)
+
+
+def load(path: PathLike, *, format_name: str | None = None) -> Any:
+    """Load an artifact that the policy lets through.
+
+    The bytes that were judged are the bytes that are loaded. ``format_name`` names the format where the suffix does not. Raises
+    BlockedArtifactError (also a PermissionError, with its ``verdict``), ArtifactError, FormatError, MissingLibraryError.
+    """
+    return current().load(path, format_name=format_name).value
+
+
+def save(value: object, path: PathLike, *, format_name: str | None = None) -> Saved:
+    """Save a value: whole or not at all, hashed, signed with the run key, recorded with its inputs.
+
+    Raises FormatError for a value that the format cannot hold, ArtifactError where the file system refuses.
+    """
+    return current().save(value, path, format_name=format_name)
+
+
+def sign(*paths: PathLike, kind: str | None = None, note: str = "") -> list[Signed]:
+    """Stand for artifacts with your vouching key. Raises KeyUnavailableError while it is locked."""
+    return current().sign(paths, kind=kind, note=note)
+
+
+def verify(path: PathLike, *, full: bool = False) -> Verdict:
+    """Hash one artifact afresh and judge it, without loading."""
+    from jupyter_mlsc.errors import UsageError
+
+    verdicts = current().verify_all([path], full=full)
+    if len(verdicts) != 1:
+        raise UsageError(f"{os.fspath(path)} is a folder of {len(verdicts)} artifacts", next_step="name one artifact, or use the command: mlsc verify")
+    return verdicts[0]
+
+
+def lineage(reference: PathLike, *, depth: int = LINEAGE_DEPTH) -> LineageNode:
+    """What an artifact (a path or a digest) was made from, ``depth`` levels back."""
+    return current().lineage(reference, depth=depth)
+
+
+def open(path: PathLike) -> BinaryIO:
+    """A binary file object over exactly the bytes that were judged. Raises BlockedArtifactError."""
+    return current().open(path)

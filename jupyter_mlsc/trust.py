@@ -1,0 +1,107 @@
+"""Which policy rules: the admin's layers, and the version of the project's own policy that this user accepted.
+
+Rules kept (DESIGN, 'Who may change the policy'): a file that does not parse is an error whatever was accepted; a project's policy counts
+only in the version that was accepted for this project id; a policy named with ``--policy`` is trusted by being named and stands in the
+project layer's place; nothing replaces ``/etc/mlsc/policy.toml``; variables that point into the project are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from jupyter_mlsc import predicates
+from jupyter_mlsc.artifacts import Digest
+from jupyter_mlsc.attestation import open_envelope
+from jupyter_mlsc.claim_files import ClaimFolder, FoundEnvelope
+from jupyter_mlsc.errors import AttestationError, PolicyError, UsageError
+from jupyter_mlsc.home import Home, refuse_inside
+from jupyter_mlsc.keys import PublicKey
+from jupyter_mlsc.policy import AcceptedPolicies, Policy, PolicyChange, PolicyLayer, parse_policy, resolve
+from jupyter_mlsc.verdict import Reason
+
+POLICY_FILE = "mlsc.toml"
+ADMIN_POLICY = Path("/etc/mlsc/policy.toml")
+
+State = Literal["named", "accepted", "changed", "untrusted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """The policy that rules, and how it came to. ``digest`` is of the project layer's text; ``file`` is that layer as the file has it now."""
+
+    policy: Policy
+    layer: PolicyLayer
+    file: PolicyLayer
+    state: State
+    notes: tuple[Reason, ...]
+
+    @property
+    def digest(self) -> Digest:
+        """SHA-256 of the text of the project layer that rules."""
+        return Digest.parse(self.layer.digest)
+
+
+def load_trust(root: Path, home: Home, environ: Mapping[str, str], now: datetime, *, named: Path | None = None) -> Trust:
+    """Read every layer. Raises PolicyError for a file that cannot be used, UsageError for a variable that points into the project."""
+    admin = _admin_layers(root, environ)
+    if named is not None:
+        layer = parse_policy(_read(named), str(named), "project")
+        return Trust(Policy((*admin, layer), str(root)), layer, layer, "named", ())
+    text = _read(root / POLICY_FILE)
+    file = parse_policy(text, POLICY_FILE, "project")
+    accepted_policies = AcceptedPolicies(home.accepted)
+    accepted = accepted_policies.current(_project_id(file))
+    resolution = resolve(text, POLICY_FILE, accepted, lambda layer: policy_changes(root, layer))
+    if resolution.to_accept is not None and accepted is not None:
+        accepted_policies.accept(_project_id(file), text, resolution.to_accept.counter, accepted.ledger_origin, now)
+    if resolution.state == "untrusted":
+        return Trust(Policy.untrusted(file, admin, root=str(root)), file, file, "untrusted", resolution.notes)
+    return Trust(Policy((*admin, resolution.layer), str(root)), resolution.layer, file, resolution.state, resolution.notes)
+
+
+def policy_changes(root: Path, accepted: PolicyLayer) -> list[PolicyChange]:
+    """Signed changes of the policy that travel with the project, with the keys of the accepted version that verify on them."""
+    keys = {key_id: PublicKey(der) for key_id, der in Policy((accepted,)).identities_by_key().items()}
+    changes = []
+    for item in ClaimFolder(root / ".mlsc" / "claims").read():
+        if not isinstance(item, FoundEnvelope) or item.statement.predicate_type != predicates.POLICY:
+            continue
+        try:
+            opened = open_envelope(item.envelope, keys)
+            if not opened.verified:
+                continue  # not signed by anybody whom the accepted version names: no change of it
+            body = predicates.from_predicate(opened.statement.predicate, predicates.PolicyBody)
+        except AttestationError:
+            continue  # the note 'policy-changed' is what a reader then sees
+        digest = Digest.from_in_toto(opened.statement.subjects[0].digest)
+        if digest is not None:
+            changes.append(PolicyChange(body.project, body.predecessor, str(digest), body.counter, tuple(opened.verified)))
+    return changes
+
+
+def _admin_layers(root: Path, environ: Mapping[str, str]) -> tuple[PolicyLayer, ...]:
+    files = [ADMIN_POLICY] if ADMIN_POLICY.exists() else []
+    named = environ.get("MLSC_POLICY")
+    if named:
+        path = Path(named)
+        if not path.is_absolute():
+            raise UsageError(f"MLSC_POLICY is not an absolute path: {named}", next_step="set it to the full path of the admin's policy")
+        refuse_inside("MLSC_POLICY", path, root)
+        files.append(path)
+    return tuple(parse_policy(_read(path), str(path), "admin") for path in files)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as err:
+        raise PolicyError(f"the policy cannot be read: {err.strerror}", file=str(path), next_step="restore the file, or make one with: mlsc init") from err
+
+
+def _project_id(layer: PolicyLayer) -> str:
+    assert layer.project_id is not None  # the parser asks for it in a project's layer
+    return layer.project_id

@@ -1,0 +1,188 @@
+"""Loading: open once, measure, ask the policy, record, and only then hand on exactly the bytes that were judged.
+
+Rules kept: a file that can run code while it loads, and any small file, is copied into memory first and judged there; a large inert file
+is parsed from the descriptor that is being measured, and the result is released only if the verdict allows it and the file held still;
+what was unpickled without a person's signature passed the allowlist. A load that cannot be recorded fails in `enforce`.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import stat
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from jupyter_mlsc import formats, predicates
+from jupyter_mlsc.artifacts import Measurement
+from jupyter_mlsc.attestation import Statement, Subject, seal
+from jupyter_mlsc.bookkeeping import entry_of
+from jupyter_mlsc.digest_cache import measure_cached
+from jupyter_mlsc.digests import measure_bytes, measure_descriptor
+from jupyter_mlsc.errors import ArtifactError, BlockedArtifactError, LedgerError, MlscError
+from jupyter_mlsc.format_choice import families_of, format_to_load, mismatch_faults
+from jupyter_mlsc.judging import Target
+from jupyter_mlsc.results import Loaded
+from jupyter_mlsc.transfer import PRIVATE_COPY_LIMIT, OpenedFile
+from jupyter_mlsc.verdict import Mode, Reason, Verdict, reason, with_reason
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.project_state import ProjectState
+    from jupyter_mlsc.recording import Run
+
+
+def load(project: ProjectState, path: Path, run: Run, *, format_name: str | None) -> Loaded:
+    """Load an artifact. Raises BlockedArtifactError, ArtifactError, FormatError, MissingLibraryError, LedgerError."""
+    target = project.target(path)
+    if _is_folder(target.path):
+        value, verdict = _load_folder(project, target, run, format_name)
+    else:
+        with OpenedFile(target.path) as opened:
+            value, verdict = _load_file(project, target, opened, run, format_name)
+    return Loaded(value, verdict)
+
+
+def open_verified(project: ProjectState, path: Path, run: Run) -> tuple[BinaryIO, Verdict]:
+    """A stream over a private copy of the bytes that were judged: in memory, or in an unnamed temporary file where they are many."""
+    target = project.target(path)
+    if _is_folder(target.path):
+        raise ArtifactError(f"{path} is a folder, which cannot be opened as a file", next_step="open one of its files, or load it: mlsc.load")
+    with OpenedFile(target.path) as opened:
+        if opened.size <= PRIVATE_COPY_LIMIT:
+            data = opened.private_copy()
+            verdict = _judge(project, target, lambda whole: measure_bytes(data, sha256=whole), None, run)
+            _settle(project, verdict, run)
+            return io.BytesIO(data), verdict
+        copy = tempfile.TemporaryFile(prefix="mlsc-")  # noqa: SIM115  # handed to the caller
+        with opened.stream() as source:
+            shutil.copyfileobj(source, copy, 16 << 20)
+        copy.flush()
+        opened.require_unchanged()
+        verdict = _judge(project, target, lambda whole: measure_descriptor(copy.fileno(), sha256=whole, name=str(path)), None, run)
+        _settle(project, verdict, run)
+        copy.seek(0)
+        return copy, verdict
+
+
+def _load_file(project: ProjectState, target: Target, opened: OpenedFile, run: Run, format_name: str | None) -> tuple[object, Verdict]:
+    with opened.stream() as stream:
+        identified = formats.identify(target.asked, stream)
+    chosen = format_to_load(identified, target.asked, format_name)
+    families, faults = families_of(identified), mismatch_faults(identified, target.asked)
+    if chosen.runs_code or opened.size <= PRIVATE_COPY_LIMIT:
+        data = opened.private_copy()
+        # The copy is of a file that held still while it was made, so what the cache knows of that state is true of the copy.
+        known = project.digest_cache.get(opened.status, time.time_ns())
+
+        def measure_copy(whole: bool) -> Measurement:
+            if known is not None and known.content_root is not None and (known.sha256 is not None or not whole):
+                return known
+            measured = measure_bytes(data, sha256=whole)
+            project.digest_cache.put(opened.status, measured, time.time_ns())
+            return measured
+
+        verdict = _judge(project, target, measure_copy, families, run, faults)
+        _settle(project, verdict, run)
+        return _parse(project, chosen, formats.Source(target.asked, data=data), verdict), verdict
+    return _load_overlapped(project, target, opened, chosen, families, faults, run)
+
+
+def _load_overlapped(
+    project: ProjectState,
+    target: Target,
+    opened: OpenedFile,
+    chosen: formats.Format,
+    families: frozenset[str],
+    faults: tuple[Reason, ...],
+    run: Run,
+) -> tuple[object, Verdict]:
+    """Parse a large inert file while its digest is computed; nothing of the result leaves before the verdict."""
+
+    def measure_open(whole: bool) -> Measurement:
+        return measure_cached(opened.descriptor, project.digest_cache, time.time_ns(), sha256=whole)
+
+    value: object = None
+    problem: MlscError | None = None
+    with ThreadPoolExecutor(1, thread_name_prefix="mlsc-digest") as pool:
+        measuring = pool.submit(measure_open, False)
+        try:
+            with opened.stream() as stream:
+                value = chosen.load(formats.Source(target.asked, file=stream), lifted=False, allow=frozenset())
+        except MlscError as err:
+            problem = err  # the verdict comes first: a blocked file's parse errors are nobody's business
+        measured = measuring.result()
+    verdict = _judge(project, target, lambda whole: measure_open(True) if whole else measured, families, run, faults)
+    if not opened.is_unchanged():
+        verdict = with_reason(verdict, reason("tampered-in-use", name=target.asked), Mode.ENFORCE)
+    _settle(project, verdict, run)
+    if problem is not None:
+        raise problem
+    return value, verdict
+
+
+def _load_folder(project: ProjectState, target: Target, run: Run, format_name: str | None) -> tuple[object, Verdict]:
+    identified = formats.identify(target.asked, target.path)
+    chosen, faults = format_to_load(identified, target.asked, format_name), mismatch_faults(identified, target.asked)
+    measured = measure_cached(target.path, project.digest_cache, time.time_ns())
+    verdict = _judge(project, target, lambda whole: measured, families_of(identified), run, faults)
+    _settle(project, verdict, run)
+    value = _parse(project, chosen, formats.Source(target.asked, folder=target.path), verdict)
+    # A folder is loaded by name, file by file: what was loaded is what was judged only if every file still is what it was.
+    if measure_cached(target.path, project.digest_cache, time.time_ns()).digest != measured.digest:
+        tampered = with_reason(verdict, reason("tampered-in-use", name=target.asked), Mode.ENFORCE)
+        _settle(project, tampered, run)
+    return value, verdict
+
+
+def _judge(
+    project: ProjectState,
+    target: Target,
+    measured: Callable[[bool], Measurement],
+    families: frozenset[str] | None,
+    run: Run,
+    faults: tuple[Reason, ...] = (),
+) -> Verdict:
+    return project.judge.judge(target, measured(False), lambda: measured(True), families=families or frozenset(), faults=faults, run=run)
+
+
+def _parse(project: ProjectState, chosen: formats.Format, source: formats.Source, verdict: Verdict) -> object:
+    return chosen.load(source, lifted=verdict.person_signed, allow=project.policy.unpickle_allow)
+
+
+def _settle(project: ProjectState, verdict: Verdict, run: Run) -> None:
+    """Record the verdict, remember the input, and stop here if the verdict blocks."""
+    if verdict.digest is not None and run.first("read", verdict.path, verdict.digest, verdict.decision):
+        try:
+            _record(project, verdict, run)
+        except LedgerError as err:
+            run.forget("read", verdict.path, verdict.digest, verdict.decision)
+            if not verdict.allowed:
+                raise BlockedArtifactError(verdict) from err
+            if verdict.mode is Mode.ENFORCE:
+                raise
+            warnings.warn(f"this load was not recorded: {err}", stacklevel=2)
+    if not verdict.allowed:
+        raise BlockedArtifactError(verdict)
+    run.note_read(verdict)
+
+
+def _record(project: ProjectState, verdict: Verdict, run: Run) -> None:
+    assert verdict.digest is not None  # the caller looked
+    now = project.clock()
+    told = predicates.LoadFacts(str(verdict.decision), verdict.verified, tuple(r.code for r in verdict.reasons), verdict.kind, run.facts())
+    body = predicates.load_body(verdict.path, project.trust.digest, told, now)
+    statement = Statement((Subject(verdict.path, verdict.digest.in_toto()),), predicates.VSA, predicates.to_predicate(body))
+    envelope = seal(statement, [project.run_signer])
+    project.record(run, entry_of("read", envelope, predicates.VSA, [(verdict.path, verdict.digest)], now))
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except OSError:
+        return False  # opening it gives the error with its reason

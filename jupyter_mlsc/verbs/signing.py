@@ -1,0 +1,158 @@
+"""Signing: a person stands for artifacts under their names, with one unlock of the vouching key for all of them.
+
+Rules kept: everything is measured before the key is unlocked; one unlock gives two envelopes for each artifact, ours which policy reads
+and an OMS twin for other tools; signing the policy's own file signs a change of the policy, bound to the version that was accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_mlsc import predicates
+from jupyter_mlsc.artifacts import KINDS, Digest, Measurement
+from jupyter_mlsc.attestation import Envelope, Statement, Subject, seal
+from jupyter_mlsc.bookkeeping import entry_of
+from jupyter_mlsc.digests import measure_many
+from jupyter_mlsc.errors import UsageError
+from jupyter_mlsc.format_choice import families_of, identify_path
+from jupyter_mlsc.judging import NEVER_ARTIFACTS, Target, kind_of, whole_digest
+from jupyter_mlsc.keys import PassphraseSource, Signer
+from jupyter_mlsc.policy import AcceptedPolicies
+from jupyter_mlsc.results import Signed
+from jupyter_mlsc.trust import POLICY_FILE
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.ledger import NewEntry
+    from jupyter_mlsc.project_state import ProjectState
+
+OMS_ALGORITHMS = ("ecdsa-p256", "ecdsa-p384", "ecdsa-p521")
+"""Keys that OMS readers accept; a statement of any other key has no OMS twin."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    target: Target
+    name: str
+    kind: str
+    measured: Measurement
+
+    @property
+    def digest(self) -> Digest:
+        return whole_digest(self.measured)
+
+
+def sign(
+    project: ProjectState,
+    paths: Sequence[Path],
+    *,
+    kind: str | None,
+    note: str,
+    channel: str,
+    passphrases: PassphraseSource,
+    key: str | None,
+    progress: Callable[[int, int], None] | None,
+) -> list[Signed]:
+    """Sign artifacts. Raises ArtifactError, KeyUnavailableError, UsageError; then nothing was signed."""
+    if kind is not None and kind not in KINDS:
+        raise UsageError(f"{kind!r} is no kind of artifact", next_step=f"one of: {', '.join(KINDS)}")
+    targets = [project.target(path) for path in dict.fromkeys(paths)]
+    if any(target.asked == POLICY_FILE for target in targets):
+        if len(targets) > 1:
+            raise UsageError("a change of the policy is signed by itself", next_step=f"run: mlsc sign {POLICY_FILE}")
+        return _sign_policy(project, passphrases, key)
+    measured = measure_many([target.path for target in targets], progress=progress)
+    items = [item for target in targets for item in _items(project, target, measured[target.path], kind)]
+    signer, signer_name = _unlock(project, passphrases, key)
+    envelopes: list[tuple[_Item, Envelope, Envelope | None, datetime]] = []
+    for item in items:
+        at = project.gatherer.later_than_all(item.name, project.clock())
+        envelopes.append((item, _vouch(project, item, note, channel, at, signer), _twin(item, signer), at))
+    entries: list[NewEntry] = []
+    places = []
+    for item, envelope, twin, at in envelopes:
+        places.append(len(entries))
+        entries.append(entry_of("signature", envelope, predicates.ARTIFACT, [(item.name, item.digest)], at))
+        if twin is not None:
+            entries.append(entry_of("oms-signature", twin, predicates.OMS_SIGNATURE, [(item.name, item.digest)], at))
+    indexes = project.books.append(entries)
+    for item, envelope, twin, _ in envelopes:
+        project.books.file_claim(item.digest, envelope)
+        if twin is not None:
+            project.books.file_claim(item.digest, twin)
+    return [
+        _signed(project, item, signer_name, signer.public.key_id, None if indexes is None else indexes[place])
+        for item, place in zip(items, places, strict=True)
+    ]
+
+
+def _items(project: ProjectState, target: Target, measured: Measurement, kind: str | None) -> list[_Item]:
+    """One item for each governed name of the path: a link is signed under its own name and under the name that it leads to."""
+    names = [n for n in target.names if project.policy.governs(n)] or [target.asked]
+    items = []
+    for name in names:
+        if name.split("/")[0] in (*NEVER_ARTIFACTS, "..") and not project.policy.governs(name):
+            raise UsageError(f"{target.path} is no artifact of this project", next_step="sign files of the project, or add a rule for that folder to mlsc.toml")
+        asked_for = project.policy.kind_for(name)
+        if kind is not None and asked_for is not None and kind != asked_for:
+            raise UsageError(f"the rule for {name} asks for a {asked_for}, not a {kind}", next_step=f"leave --kind out, or change the rule in {POLICY_FILE}")
+        items.append(_Item(target, name, kind or kind_of(project.policy, name, families_of(identify_path(target.asked, target.path))), measured))
+    return items
+
+
+def _unlock(project: ProjectState, passphrases: PassphraseSource, key: str | None) -> tuple[Signer, str]:
+    entry = project.keys.find("vouching", key)
+    return project.keys.signer(entry, passphrases), project.identity_of(entry.id) or entry.name
+
+
+def _vouch(project: ProjectState, item: _Item, note: str, channel: str, at: datetime, signer: Signer) -> Envelope:
+    body = predicates.ArtifactBody(
+        item.name,
+        item.kind,
+        project.project_id,
+        item.measured.size,
+        at,
+        channel,
+        predicates.content_tree(item.measured),
+        predicates.file_lines(item.measured),
+        note,
+    )
+    return seal(Statement((Subject(item.name, item.digest.in_toto()),), predicates.ARTIFACT, predicates.to_predicate(body)), [signer])
+
+
+def _twin(item: _Item, signer: Signer) -> Envelope | None:
+    if signer.public.algorithm not in OMS_ALGORITHMS:
+        return None
+    from jupyter_mlsc.export.oms import oms_statement
+
+    return seal(oms_statement(item.measured, item.target.path.name), [signer])
+
+
+def _signed(project: ProjectState, item: _Item, signer: str, key: str, index: int | None) -> Signed:
+    only = replace(item.target, names=(item.name,))
+    verdict = project.judge.judge(only, item.measured, lambda: item.measured)
+    return Signed(item.name, item.digest, item.kind, signer, key, index, verdict)
+
+
+def _sign_policy(project: ProjectState, passphrases: PassphraseSource, key: str | None) -> list[Signed]:
+    accepted = AcceptedPolicies(project.home.accepted).current(project.project_id)
+    if accepted is None:
+        raise UsageError("you have accepted no version of this policy, so there is nothing to change", next_step="read mlsc.toml, then run: mlsc policy trust")
+    file = project.trust.file
+    if file.digest == accepted.digest:
+        raise UsageError(f"{POLICY_FILE} is the version that you accepted, so there is no change to sign", next_step="edit it first")
+    signer, signer_name = _unlock(project, passphrases, key)
+    if not project.policy.is_admin(signer.public.key_id):
+        raise UsageError(
+            f"{signer_name} is no policy-admin in the accepted policy, so the signature would change nothing", next_step="ask a policy-admin to sign it"
+        )
+    now = project.clock()
+    body = predicates.PolicyBody(project.project_id, accepted.digest, accepted.counter + 1, now)
+    digest = Digest.parse(file.digest)
+    envelope = seal(Statement((Subject(POLICY_FILE, digest.in_toto()),), predicates.POLICY, predicates.to_predicate(body)), [signer])
+    indexes = project.books.append([entry_of("policy", envelope, predicates.POLICY, [(POLICY_FILE, digest)], now)])
+    project.books.file_claim(digest, envelope)
+    return [Signed(POLICY_FILE, digest, "config", signer_name, signer.public.key_id, None if indexes is None else indexes[0], None)]

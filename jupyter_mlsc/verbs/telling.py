@@ -1,0 +1,181 @@
+"""What a project can tell about itself: the lineage of an artifact, its status, the entries of its ledger. Reads only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlsc import predicates
+from jupyter_mlsc.artifacts import Digest
+from jupyter_mlsc.attestation import Envelope, Statement, open_envelope, read_unverified
+from jupyter_mlsc.claim_files import FoundEnvelope
+from jupyter_mlsc.digests import measure
+from jupyter_mlsc.errors import AttestationError, UsageError
+from jupyter_mlsc.lineage import InputEdge, LineageGraph, LineageNode, Origin, Production
+from jupyter_mlsc.results import Status
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.ledger import Entry
+    from jupyter_mlsc.project_state import ProjectState
+    from jupyter_mlsc.recording import Run
+
+
+def lineage(project: ProjectState, reference: str, depth: int) -> LineageNode:
+    """Ancestors of an artifact named by its path or its digest. Raises UsageError for a digest that nothing here mentions."""
+    graph = LineageGraph(_productions(project))
+    if reference.startswith(("sha256:", "dirhash:")):
+        return _by_digest(project, graph, reference, depth)
+    target = project.target(Path(reference))
+    if not os.path.exists(target.path):
+        made = _newest_under(project, target.asked)
+        if made is None:
+            raise UsageError(f"{reference} does not exist, and no run says that it made it", next_step="check the path, or name a digest")
+        return graph.ancestors(target.asked, made, depth=depth)
+    return graph.ancestors(target.asked, measure(target.path).digest, depth=depth)
+
+
+def _by_digest(project: ProjectState, graph: LineageGraph, reference: str, depth: int) -> LineageNode:
+    try:
+        digest = Digest.parse(reference)
+    except ValueError as err:
+        raise UsageError(f"{reference} is no digest", next_step="a digest is sha256: or dirhash: with 64 hex digits") from err
+    for made in _productions(project):
+        if made.digest == digest:
+            return graph.ancestors(made.path, digest, depth=depth)
+        for edge in made.inputs:
+            if edge.digest == digest:
+                return graph.ancestors(edge.path, digest, depth=depth)
+    raise UsageError(f"nothing here mentions {reference}", next_step="see what is known: mlsc log show")
+
+
+def _newest_under(project: ProjectState, name: str) -> Digest | None:
+    made = [p for p in _productions(project) if p.path == name]
+    return max(made, key=lambda p: p.origin.at).digest if made else None
+
+
+def _productions(project: ProjectState) -> Iterator[Production]:
+    for envelope in _provenance_envelopes(project):
+        try:
+            opened = open_envelope(envelope, project.identities)
+            statement = opened.statement if opened.verified else read_unverified(envelope)
+            body = predicates.from_predicate(statement.predicate, predicates.ProvenanceBody)
+        except AttestationError:
+            continue  # `verify` and `log verify` report it; it says nothing about where anything came from
+        digest = Digest.from_in_toto(statement.subjects[0].digest)
+        if digest is None or body.facts.project != project.project_id:
+            continue
+        facts = body.facts
+        signer = project.identity_of(opened.verified[0]) if opened.verified else None
+        cell = facts.cell_id or (str(facts.execution_count) if facts.execution_count is not None else None)
+        origin = Origin(facts.run, facts.notebook, cell, facts.tier, body.finished_on, signer)
+        edges = tuple(InputEdge(name, d, note.cell, note.verdict) for name, d, note in body.inputs if d is not None)
+        yield Production(body.artifact.name, digest, origin, edges, body.precise)
+
+
+def _provenance_envelopes(project: ProjectState) -> Iterator[Envelope]:
+    seen = set()
+    ledger = project.books.ledger
+    if ledger is not None:
+        for entry in ledger.entries(kind="write"):
+            envelope = Envelope.from_json(ledger.envelope(entry.envelope))
+            seen.add(envelope.digest)
+            yield envelope
+    for item in project.books.claims.read():
+        if isinstance(item, FoundEnvelope) and item.statement.predicate_type == predicates.PROVENANCE and item.envelope.digest not in seen:
+            yield item.envelope
+
+
+def log_document(project: ProjectState, entry: Entry) -> dict[str, Any]:
+    """One entry of ``log show --json``; reads and writes say where they happened and how they were judged."""
+    ledger = project.books.ledger
+    assert ledger is not None  # the entry came from it
+    document: dict[str, Any] = {
+        "index": entry.index,
+        "time": predicates.rfc3339(entry.time),
+        "kind": entry.kind,
+        "subjects": [{"name": name, "digest": digest} for name, digest in entry.subjects],
+        "predicate_type": entry.predicate_type,
+        "envelope": entry.envelope,
+        "signer": None,
+    }
+    try:
+        envelope = Envelope.from_json(ledger.envelope(entry.envelope))
+        opened = open_envelope(envelope, project.identities)
+        statement = opened.statement if opened.verified else read_unverified(envelope)
+        document["signer"] = (project.identity_of(opened.verified[0]) or opened.verified[0]) if opened.verified else None
+        document.update(_where(entry, statement))
+    except AttestationError as err:
+        document["problem"] = err.message
+    return document
+
+
+def _where(entry: Entry, statement: Statement) -> dict[str, Any]:
+    if entry.kind == "read":
+        load = predicates.from_predicate(statement.predicate, predicates.LoadBody).mlsc
+        return {} if load is None else _operation(entry, "read", load.facts, load.verdict) | {"reasons": list(load.reasons)}
+    if entry.kind == "write":
+        body = predicates.from_predicate(statement.predicate, predicates.ProvenanceBody)
+        return _operation(entry, "write", body.facts, body.artifact.verdict)
+    return {}
+
+
+def _operation(entry: Entry, operation: str, facts: predicates.RunFacts, verdict: str | None) -> dict[str, Any]:
+    return {
+        "path": entry.subjects[0][0],
+        "digest": entry.subjects[0][1],
+        "op": operation,
+        "run": facts.run,
+        "notebook": facts.notebook,
+        "cell_id": facts.cell_id,
+        "execution_count": facts.execution_count,
+        "tier": facts.tier,
+        "verdict": verdict,
+    }
+
+
+def status(project: ProjectState, run: Run | None) -> Status:
+    """The project at a glance, for a person and for a program."""
+    ledger = project.books.ledger
+    checkpoint = None if ledger is None else ledger.checkpoint()
+    faults = project.books.faults
+    keys = [
+        {"name": k.name, "role": k.role, "id": k.id, "algorithm": k.algorithm, "identity": project.identity_of(k.id)}
+        for k in project.keys.list()
+        if not k.retired
+    ]
+    reads = () if run is None else run.inputs
+    document: dict[str, Any] = {
+        "ok": not any(f.fails for f in faults) and project.trust.state != "untrusted",
+        "root": str(project.root),
+        "project": project.project_id,
+        "mode": str(project.policy.mode),
+        "policy": {"state": project.trust.state, "digest": str(project.trust.digest)},
+        "tier": "guarded" if run is not None else None,
+        "ledger": None
+        if ledger is None
+        else {"origin": ledger.origin, "size": ledger.size, "writable": ledger.writable, "root": checkpoint.root.hex() if checkpoint else None},
+        "keys": keys,
+        "notes": [{"code": n.code, "message": n.message, "next": n.next} for n in (*project.notes, *faults)],
+        "run": None if run is None else {"id": run.id, "reads": [{"path": r.name, "digest": str(r.digest), "verdict": r.decision} for r in reads]},
+    }
+    states = {
+        "named": "named on the command line",
+        "accepted": "accepted",
+        "changed": "the file differs from the version that you accepted, which rules",
+        "untrusted": "not accepted: nobody is trusted",
+    }
+    rows = [
+        ("project", f"{project.root} ({project.project_id[:12]}…)"),
+        ("mode", str(project.policy.mode)),
+        ("policy", states[project.trust.state]),
+        ("ledger", "none yet" if ledger is None else f"{ledger.size} entries, kept by {'you' if ledger.writable else 'another user'}"),
+        ("keys", ", ".join(f"{k['name']} ({k['role']}{', ' + str(k['identity']) if k['identity'] else ''})" for k in keys) or "none yet: mlsc init"),
+    ]
+    if run is not None:
+        rows.append(("tier", "guarded: stops hostile artifacts and honest mistakes, not notebook code that sets out to undo it"))
+        rows.append(("run", run.id))
+        rows.extend(("read", f"{r.name}: {r.decision}" + ("" if r.verified else ", nobody vouched for it")) for r in reads)
+    rows.extend(("note", f"{n.message}; {n.next}") for n in (*project.notes, *faults))
+    return Status(tuple(rows), document)
