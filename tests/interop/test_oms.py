@@ -51,7 +51,7 @@ class Pair:
         self.public.write_text(self.signer.public.pem())
 
     def they_accept(self, artifact: Path) -> bool:
-        arguments = ["verify", "key", artifact, "--signature", self.signature, "--public_key", self.public]
+        arguments = map(str, ("verify", "key", artifact, "--signature", self.signature, "--public_key", self.public))
         result = subprocess.run([COMMAND, *arguments], capture_output=True, text=True, check=False)
         return result.returncode == 0 and "Verification succeeded" in result.stdout + result.stderr
 

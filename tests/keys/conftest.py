@@ -37,8 +37,16 @@ def clean_environ(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def run_python(clean_environ: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
-    def run(code: str, **options: object) -> subprocess.CompletedProcess[str]:
-        chosen = {"stdin": subprocess.DEVNULL, "timeout": 60, "env": clean_environ, **options}
-        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, **chosen)  # type: ignore[call-overload]  # options vary by test
+    def run(code: str, *, env: dict[str, str] = clean_environ, start_new_session: bool = False) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            env=env,
+            start_new_session=start_new_session,
+        )
 
     return run

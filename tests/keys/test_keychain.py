@@ -19,10 +19,10 @@ from jupyter_mlsc.keys.keychain import ALLOWED_BACKENDS, find_keychain
 HERE = frozenset({__name__})
 
 
-class MemoryKeychain(KeyringBackend):  # type: ignore[misc]  # keyring's types are skipped
+class MemoryKeychain(KeyringBackend):  # type: ignore[misc]  # the project has mypy skip keyring
     """Keeps items in memory; ``locked`` makes it refuse."""
 
-    priority = 1  # type: ignore[assignment]
+    priority = 1
 
     def __init__(self) -> None:
         super().__init__()

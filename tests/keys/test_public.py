@@ -51,7 +51,7 @@ def _der(key: object) -> bytes:
 
 
 def _compressed() -> bytes:
-    point = KEY.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)  # type: ignore[call-arg]
+    point = KEY.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
     return bytes.fromhex("3039301306072a8648ce3d020106082a8648ce3d030107032200") + point
 
 
