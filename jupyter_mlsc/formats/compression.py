@@ -1,0 +1,104 @@
+"""Compressed layers: recognised by their first bytes, opened as a stream. What is inside is not this file's business."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, cast
+
+from jupyter_mlsc.errors import MissingLibraryError
+from jupyter_mlsc.formats.format import HEAD_SIZE
+from jupyter_mlsc.formats.libraries import library
+
+_MAGIC: tuple[tuple[str, bytes], ...] = (
+    ("gzip", b"\x1f\x8b"),
+    ("zstd", b"\x28\xb5\x2f\xfd"),
+    ("bz2", b"BZh"),
+    ("xz", b"\xfd7zXZ\x00"),
+    ("lz4", b"\x04\x22\x4d\x18"),
+    ("lzma", b"\x5d\x00\x00"),
+    # zlib has no magic: RFC 1950's usual two bytes (32 KiB window, the four levels).
+    ("zlib", b"\x78\x01"),
+    ("zlib", b"\x78\x5e"),
+    ("zlib", b"\x78\x9c"),
+    ("zlib", b"\x78\xda"),
+)
+SUFFIX_OF = {"gzip": ".gz", "zstd": ".zst", "bz2": ".bz2", "xz": ".xz"}
+
+
+def layer(head: bytes) -> str | None:
+    """The compression that the first bytes announce, or None."""
+    return next((name for name, magic in _MAGIC if head.startswith(magic)), None)
+
+
+def opened_layer(name: str, stream: BinaryIO, wanted_for: str) -> BinaryIO:
+    """The decompressed stream. Raises MissingLibraryError where a library is needed for it."""
+    if name == "gzip":
+        import gzip
+
+        return cast("BinaryIO", gzip.GzipFile(fileobj=stream, mode="rb"))
+    if name == "bz2":
+        import bz2
+
+        return cast("BinaryIO", bz2.BZ2File(stream, "rb"))
+    if name in ("xz", "lzma"):
+        import lzma
+
+        return cast("BinaryIO", lzma.LZMAFile(stream, "rb"))
+    if name == "zstd":
+        return cast("BinaryIO", library("zstandard", wanted_for).open(stream, "rb"))
+    if name == "lz4":
+        return cast("BinaryIO", library("lz4.frame", wanted_for).LZ4FrameFile(stream, "rb"))
+    return cast("BinaryIO", library("joblib.compressor", wanted_for).BinaryZlibFile(stream, "rb"))
+
+
+def inner_head(head: bytes, stream: BinaryIO) -> bytes:
+    """The first bytes below a compressed layer as far as the standard library reaches; empty where there is none or it is broken."""
+    name = layer(head)
+    if name is None:
+        return b""
+    if name == "zlib":
+        import zlib
+
+        try:
+            return zlib.decompressobj().decompress(head, HEAD_SIZE)
+        except zlib.error:
+            return b""
+    stream.seek(0)
+    try:
+        return opened_layer(name, stream, "looking into it").read(HEAD_SIZE)
+    except _broken(name):
+        return b""
+
+
+def _broken(name: str) -> tuple[type[Exception], ...]:
+    """What a broken layer raises; asked for only while such an error is on its way."""
+    import lzma
+    import zlib
+
+    own = (library("zstandard", "zstd").ZstdError,) if name == "zstd" and "zstandard" in sys.modules else ()
+    return (OSError, EOFError, ValueError, RuntimeError, MissingLibraryError, zlib.error, lzma.LZMAError, *own)
+
+
+@contextmanager
+def packed(name: str, stream: BinaryIO) -> Iterator[BinaryIO]:
+    """A stream that compresses into another one, without file name or time, so that the same bytes in give the same bytes out."""
+    if name == "gzip":
+        import gzip
+
+        with gzip.GzipFile(filename="", fileobj=stream, mode="wb", mtime=0) as gzip_writer:
+            yield cast("BinaryIO", gzip_writer)
+    elif name == "bz2":
+        import bz2
+
+        with bz2.BZ2File(stream, "wb") as bz2_writer:
+            yield cast("BinaryIO", bz2_writer)
+    elif name == "xz":
+        import lzma
+
+        with lzma.LZMAFile(stream, "wb") as xz_writer:
+            yield cast("BinaryIO", xz_writer)
+    else:
+        with library("zstandard", "saving a zstd file").ZstdCompressor().stream_writer(stream, closefd=False) as zstd_writer:
+            yield zstd_writer

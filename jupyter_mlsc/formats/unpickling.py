@@ -1,0 +1,158 @@
+"""The unpickle allowlist's enforcement, in the interpreter itself: every global that an artifact asks for is checked before it is imported.
+
+Rules: one audit hook for ``pickle.find_class``, installed at the first load and never taken away, which the C and the Python unpickler both raise;
+it judges only threads that are marked as loading an artifact, and the threads that those start. A refusal is remembered by the mark, so that a
+library which swallows the exception does not hide it. Free of Jupyter and of the libraries whose files are loaded.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import importlib
+import importlib.util
+import os
+import pickle
+import sys
+import sysconfig
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from jupyter_mlsc.errors import DeniedGlobalError
+from jupyter_mlsc.scan import allowlist
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class DeniedUnpicklingError(DeniedGlobalError, pickle.UnpicklingError):
+    """The refusal as the pickle machinery knows it."""
+
+
+class Mark:
+    """One load in one thread: the artifact's name, what is allowed beside the list, and what was refused."""
+
+    __slots__ = ("allow", "artifact", "granted", "lifted", "outer", "refused", "suspended")
+
+    def __init__(self, artifact: str, *, lifted: bool, allow: frozenset[str], outer: Mark | None) -> None:
+        self.artifact = artifact
+        self.lifted = lifted
+        self.allow = allow
+        self.outer = outer
+        self.refused: DeniedUnpicklingError | None = None
+        self.granted: tuple[str, str] | None = None
+        self.suspended = False
+
+    def refuse(self, module: str, name: str, why: str | None = None) -> DeniedUnpicklingError:
+        """Remember the first refusal and return it, to be raised."""
+        error = DeniedUnpicklingError(self.artifact, f"{module}.{name}", why=why)
+        if self.refused is None:
+            self.refused = error
+        return error
+
+    def check(self, module: object, name: object) -> None:
+        """Raise DeniedUnpicklingError unless the artifact may name this global; import its module, out of the artifact's sight, if it may."""
+        if self.lifted or self.suspended:
+            return
+        if type(module) is not str or type(name) is not str:
+            # A subclass of str could compare as one name and import another.
+            raise self.refuse(repr(module), repr(name))
+        if self.granted != (module, name):
+            if not allowlist.is_allowed(module, name, self.allow):
+                raise self.refuse(module, name)
+            own = allowlist.is_allowed(module, name, frozenset())
+            if own and _is_shadowed(module):
+                raise self.refuse(module, name, "whose module lies in the working directory instead of an installed library")
+        self._import(*allowlist.canonical(module, name))
+
+    def _import(self, module: str, _: str) -> None:
+        """Import a module of the list. What the library itself unpickles on its way in is not the artifact's doing."""
+        if module in sys.modules:
+            return
+        self.suspended = True
+        try:
+            importlib.import_module(module)
+        finally:
+            self.suspended = False
+
+
+def _is_shadowed(module: str) -> bool:
+    """Whether a listed library that is not imported yet would come from the working directory, where whoever wrote the artifact may have put it."""
+    top = module.partition(".")[0]
+    if top in sys.modules or top in sys.builtin_module_names:
+        return False
+    spec = importlib.util.find_spec(top)
+    if spec is None or not spec.origin or spec.origin in ("built-in", "frozen"):
+        return False
+    origin = os.path.realpath(spec.origin)
+    installed = {os.path.realpath(path) for path in sysconfig.get_paths().values()}
+    if any(origin.startswith(path + os.sep) for path in installed) or "site-packages" in origin or "dist-packages" in origin:
+        return False
+    return origin.startswith(os.path.realpath(os.getcwd()) + os.sep)
+
+
+def _make_enforcement() -> tuple[Callable[[Mark | None], None], Callable[[], Mark | None]]:
+    """Build the hook with its state in a closure, so that no module attribute leads to it; install it once."""
+    local = threading.local()
+    started: WeakKeyDictionary[threading.Thread, Mark] = WeakKeyDictionary()
+    get_ident, marked = threading.get_ident, set[int]()
+
+    def current() -> Mark | None:
+        found: Mark | None = getattr(local, "mark", None)
+        return found if found is not None or not started else started.get(threading.current_thread())
+
+    def put(mark: Mark | None) -> None:
+        local.mark = mark
+        if mark is None:
+            marked.discard(get_ident())
+        else:
+            marked.add(get_ident())
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "pickle.find_class":
+            mark = current()
+            if mark is not None:
+                mark.check(*arguments)
+        elif marked and event in ("_thread.start_new_thread", "_thread.start_joinable_thread") and get_ident() in marked:
+            # A loader that starts threads: contexts and thread locals do not follow, so the new thread is told by its Thread object.
+            thread = getattr(arguments[0], "__self__", None)
+            mark = getattr(local, "mark", None)
+            if isinstance(thread, threading.Thread) and mark is not None:
+                started[thread] = mark
+
+    sys.addaudithook(hook)
+    return put, current
+
+
+# Importing this module installs the hook; the loaders import it at their first load, and the import lock makes it once.
+_put_mark, _current_mark = _make_enforcement()
+
+
+def current_mark() -> Mark | None:
+    """The load that this thread is in, or None. For gates that judge unpickling outside a load."""
+    return _current_mark()
+
+
+@contextmanager
+def unpickling(artifact: str, *, lifted: bool, allow: frozenset[str]) -> Iterator[Mark]:
+    """Within the block this thread loads ``artifact``: globals outside the list and ``allow`` are refused, unless ``lifted``.
+
+    Raises DeniedUnpicklingError at the end of the block if anything was refused in it, whatever a library made of the exception in between.
+    """
+    outer = _current_mark()
+    # A filled extension cache answers EXT opcodes without asking find_class (CPython's load_extension).
+    copyreg.clear_extension_cache()
+    mark = Mark(artifact, lifted=lifted, allow=allow, outer=outer)
+    _put_mark(mark)
+    try:
+        yield mark
+    except BaseException as err:
+        if mark.refused is not None and err is not mark.refused:
+            raise mark.refused from err
+        raise
+    finally:
+        _put_mark(outer)
+    if mark.refused is not None:
+        raise mark.refused
