@@ -1,0 +1,124 @@
+"""Real projects for tests: people with homes and keys of their own, a folder with a policy, real data in it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_mlsc.keys import PassphraseSource
+from jupyter_mlsc.project import Project
+from jupyter_mlsc.recording import Run
+from jupyter_mlsc.results import Saved, Signed
+from jupyter_mlsc.verbs.initializing import initialize
+from jupyter_mlsc.verdict import Verdict
+
+CSV = "x,y\n" + "".join(f"{i},{i % 2}\n" for i in range(50))
+
+
+@dataclass
+class Person:
+    """Somebody with a home, a passphrase and a project folder. Each `project` is read anew, as a new process would."""
+
+    name: str
+    home: Path
+    root: Path
+    more: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What this person's processes find in the environment; nothing of this machine's keychain or of another person's home."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLSC_", "DBUS_", "PYTHON_KEYRING", "JPY_"))}
+        scratch = {"HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.home)}
+        return {**kept, **scratch, "MLSC_HOME": str(self.home / "mlsc"), "MLSC_KEY_PASSPHRASE": f"passphrase of {self.name}", **self.more}
+
+    @property
+    def passphrases(self) -> PassphraseSource:
+        return PassphraseSource.from_environ(self.environ)
+
+    def init(self, mode: str = "enforce") -> None:
+        self.home.mkdir(parents=True, exist_ok=True)
+        initialize(self.root, self.environ, mode=mode, name=self.name, passphrases=self.passphrases)
+
+    @property
+    def project(self) -> Project:
+        return Project.find(self.root, self.environ)
+
+    def project_with(self, policy: Path) -> Project:
+        return Project.find(self.root, self.environ, policy_file=policy)
+
+    def new_run(self) -> Run:
+        return Run(self.project.project_id)
+
+    def sign(self, *paths: str, kind: str | None = None, note: str = "", channel: str = "terminal") -> list[Signed]:
+        project = self.project
+        return project.sign([self.root / p for p in paths], kind=kind, note=note, channel=channel, passphrases=self.passphrases)
+
+    def verify(self, path: str, *, full: bool = False) -> Verdict:
+        (verdict,) = self.project.verify([self.root / path], full=full)
+        return verdict
+
+    def load(self, path: str, run: Run | None = None, *, format_name: str | None = None) -> Any:
+        project = self.project
+        return project.load(self.root / path, run or Run(project.project_id), format_name=format_name).value
+
+    def save(self, value: object, path: str, run: Run | None = None) -> Saved:
+        project = self.project
+        return project.save(value, self.root / path, run or Run(project.project_id))
+
+    def mlsc(
+        self, *arguments: str, cwd: Path | None = None, environ: Mapping[str, str] | None = None, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """The command line in a process of its own, with no terminal."""
+        return subprocess.run(
+            [sys.executable, "-m", "jupyter_mlsc.cli", *arguments],
+            cwd=cwd or self.root,
+            env={**(environ or self.environ)},
+            input=stdin or "",
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    def write(self, path: str, content: str | bytes = CSV) -> Path:
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return target
+
+
+@pytest.fixture
+def person(tmp_path: Path) -> Callable[..., Person]:
+    """Make people: ``person("ada")`` works in the common project folder, ``person("bob", root=...)`` elsewhere."""
+
+    def make(name: str, root: Path | None = None) -> Person:
+        folder = root or tmp_path / "project"
+        folder.mkdir(exist_ok=True)
+        home = tmp_path / f"home-{name}"
+        home.mkdir(exist_ok=True)
+        return Person(name, home, folder)
+
+    return make
+
+
+@pytest.fixture
+def ada(person: Callable[..., Person]) -> Person:
+    """Ada, who has made a project that enforces its policy; nothing is signed yet."""
+    made: Person = person("ada")
+    made.init("enforce")
+    return made
+
+
+@pytest.fixture
+def signed_dataset(ada: Person) -> Iterator[Person]:
+    """Ada's project with ``data/train.csv``, which she signed."""
+    ada.write("data/train.csv")
+    ada.sign("data/train.csv")
+    yield ada
