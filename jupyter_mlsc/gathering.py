@@ -70,12 +70,13 @@ class Gatherer:
                 faults.setdefault(found.source, reason("statement-invalid", name=name, where=found.source, why=err.message))
                 continue
             if bad:
-                why = "its signature does not match the key that it names"
-                faults.setdefault(found.source, reason("signature-invalid", name=name, where=found.source, why=why))
+                # Where another signature of the same envelope holds, the bad one takes nothing away from it, but is told.
+                code = "statement-invalid" if any(claim.keys for claim in made) else "signature-invalid"
+                faults.setdefault(found.source, reason(code, name=name, where=found.source, why="a signature does not match the key that it names"))
             for claim in made:
                 claims.setdefault((claim.name, claim.digest, claim.keys, claim.signed_at, claim.predicate_type, claim.within), claim)
         if measured is not None:
-            for claim in self._bundles(name, path, faults):
+            for claim in self._bundles(name, path, measured, faults):
                 claims.setdefault((claim.name, claim.digest, claim.keys, claim.predicate_type), claim)
         return Gathered(tuple(claims.values()), tuple(faults.values()))
 
@@ -134,11 +135,11 @@ class Gatherer:
         if known is None:
             opened = open_envelope(found.envelope, self.keys)
             statement = opened.statement if opened.verified else read_unverified(found.envelope)
-            known = self._opened[key] = (tuple(claims_of(statement, opened.verified, name)), opened.bad if not opened.verified else ())
+            known = self._opened[key] = (tuple(claims_of(statement, opened.verified, name)), opened.bad)
         made, bad = known
         return tuple(replace(claim, source=found.source, logged_at=found.logged_at) for claim in made), bad
 
-    def _bundles(self, name: str, path: Path, faults: dict[str, Reason]) -> Iterator[Claim]:
+    def _bundles(self, name: str, path: Path, measured: Measurement, faults: dict[str, Reason]) -> Iterator[Claim]:
         """Plain OMS bundles beside the artifact: they bind no name and no project."""
         from jupyter_mlsc.export.oms import read_oms_bundle
 
@@ -151,7 +152,7 @@ class Gatherer:
                 continue
             if opened.bad and not opened.verified:
                 faults.setdefault(source, reason("signature-invalid", name=name, where=source, why="its signature does not match the key that it names"))
-            yield Claim(predicates.OMS_SIGNATURE, None, None, None, _oms_digest(bundle.unverified.resources), opened.verified, None, source)
+            yield Claim(predicates.OMS_SIGNATURE, None, None, None, _oms_digest(bundle.unverified.resources, None if measured.is_tree else path.name), opened.verified, None, source)
 
 
 def _parents(name: str) -> Iterator[str]:
@@ -250,8 +251,8 @@ def _whole_and_member(whole: Claim, files: tuple[predicates.FileLine, ...] | Non
             yield replace(whole, name=name, digest=Digest("sha256", line.sha256), content_root=None, size=line.size, within=whole.name)
 
 
-def _oms_digest(resources: Mapping[str, str]) -> Digest:
-    """The digest of an OMS resource map: a single file is named ``.``, a tree has the names of its files."""
-    if set(resources) == {"."}:
-        return Digest("sha256", resources["."])
+def _oms_digest(resources: Mapping[str, str], file: str | None = None) -> Digest:
+    """The digest of an OMS resource map. A single file is named ``.``, or as ``file`` where the artifact is one of that name."""
+    if len(resources) == 1 and set(resources) <= {".", file}:
+        return Digest("sha256", next(iter(resources.values())))
     return Digest("dirhash", manifest_digest(tuple(ManifestLine(n, d, 0) for n, d in sorted(resources.items()))))
