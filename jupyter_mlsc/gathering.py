@@ -152,7 +152,8 @@ class Gatherer:
                 continue
             if opened.bad and not opened.verified:
                 faults.setdefault(source, reason("signature-invalid", name=name, where=source, why="its signature does not match the key that it names"))
-            yield Claim(predicates.OMS_SIGNATURE, None, None, None, _oms_digest(bundle.unverified.resources, None if measured.is_tree else path.name), opened.verified, None, source)
+            digest = _oms_digest(bundle.unverified.resources, None if measured.is_tree else path.name)
+            yield Claim(predicates.OMS_SIGNATURE, None, None, None, digest, opened.verified, None, source)
 
 
 def _parents(name: str) -> Iterator[str]:
