@@ -189,7 +189,7 @@ class _Document:
             raise PolicyError("the policy does not say its version", file=self._file, line=1, next_step=f"put this line first: version = {VERSION}")
         version = self._top["version"]
         if isinstance(version, bool) or version != VERSION:
-            self._fail(("version",), f"policies of version {version!r} are not read here", f"use version = {VERSION}, or install a newer jupyter_mlsc")
+            self._fail(("version",), f"policies of version {str(version)[:20]} are not read here", f"use version = {VERSION}, or install a newer jupyter_mlsc")
 
     def _project(self) -> str | None:
         if self._layer == "admin":
