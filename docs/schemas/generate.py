@@ -1,0 +1,24 @@
+"""Write the JSON Schemas of our own predicates from their types: ``python docs/schemas/generate.py``. A test holds that they are current."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+
+from jupyter_mlsc import predicates
+
+SCHEMAS = {"artifact-v1.json": predicates.ArtifactBody, "policy-v1.json": predicates.PolicyBody, "run-v1.json": predicates.RunBody}
+
+
+def schema(name: str) -> str:
+    """The text of one schema file."""
+    built = msgspec.json.schema(SCHEMAS[name])
+    document = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name.removesuffix(".json").replace("-v", "/v"), **built}
+    return json.dumps(document, indent=2, sort_keys=True) + "\n"
+
+
+if __name__ == "__main__":
+    for file in SCHEMAS:
+        (Path(__file__).parent / file).write_text(schema(file), encoding="utf-8")
