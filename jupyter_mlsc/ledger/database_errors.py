@@ -32,11 +32,11 @@ _POSTGRESQL: dict[str, tuple[str, str | None]] = {
     "55P03": ("it is locked by another process", _LATER),
     "53": ("the server has no resources left", _LATER),
     "28": ("the server refused the login", "check user and password of the URL"),
-    "3D": ("there is no such database", "make the database, then run: mlsc init"),
     "57": ("the server is shutting down", _LATER),
     "08": ("the server cannot be reached", "check that it runs, and host and port of the URL"),
 }
-_UNREACHABLE = ("the server cannot be reached", "check that it runs, and host, port and database of the URL")
+# A connection that was never made has no SQLSTATE; the rest of the message says which it was.
+_UNREACHABLE = ("the server cannot be reached, or does not let you in", "check that it runs, and host, port, user and database of the URL")
 
 
 def wrapped(place: str, cause: BaseException) -> LedgerError:

@@ -62,7 +62,9 @@ def positions(connection: Connection) -> dict[str, int]:
     return {row.name: row.position for row in connection.execute(_POSITIONS)}
 
 
-_POSITIONS = select(tables.follower.c.name, tables.follower.c.position)
+# A look at each index comes along, so that one which was dropped is noticed here and not in the middle of a question.
+_PROBES = (column for one in FOLLOWERS for column in one.table.columns)
+_POSITIONS = select(tables.follower.c.name, tables.follower.c.position, *(select(column).limit(1).scalar_subquery() for column in _PROBES))
 
 
 def is_current(connection: Connection, size: int) -> bool:

@@ -31,6 +31,7 @@ class CheckpointMemory:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self.patience = _PATIENCE
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._process = 0
@@ -109,7 +110,7 @@ class CheckpointMemory:
     def _connect(self) -> sqlite3.Connection:
         if not self.path.exists():
             self._make()
-        connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(self.path, timeout=self.patience, isolation_level=None, check_same_thread=False)
         # The ledger itself is synced at every append; losing the last note here in a power cut only makes the memory a little older.
         connection.execute("PRAGMA synchronous = NORMAL")
         return connection

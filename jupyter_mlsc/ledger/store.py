@@ -28,7 +28,8 @@ from jupyter_mlsc.ledger.lock import PATIENCE, append_lock
 Place: TypeAlias = str | os.PathLike[str]
 """Where a ledger is: the path of a SQLite file, or a ``sqlite:///`` or ``postgresql://`` URL."""
 
-_ADVISORY_LOCK = 0x6D6C7363  # "mlsc"; PostgreSQL queues those who wait for it
+_ADVISORY_LOCK = 0x6D6C7363
+"""First key of PostgreSQL's advisory lock ("mlsc"; the second is the schema): the server queues those who wait for it."""
 
 
 class TableMissingError(LedgerError):
@@ -59,7 +60,9 @@ class Located:
             return cls.at(url.database)
         if backend == "postgresql":
             url = url.set(drivername="postgresql+psycopg")
-            shown = URL.create("postgresql", host=url.host, port=url.port, database=url.database)
+            # `options` may choose a schema, and with it another ledger; everything else of the query is how one gets there.
+            query = {name: value for name, value in url.query.items() if name == "options"}
+            shown = URL.create("postgresql", host=url.host, port=url.port, database=url.database, query=query)
             return cls(shown.render_as_string(), url, None)
         raise LedgerError(f"a ledger cannot be kept in {backend}", next_step="use a path, sqlite:///PATH or postgresql://HOST/DATABASE")
 
@@ -107,7 +110,7 @@ class Store:
         with self._wrapping(), self._connection() as connection, connection.execution_options(mlsc_writes=True).begin():
             if not self.is_sqlite:
                 connection.execute(text(f"SET LOCAL lock_timeout = '{int(self.patience * 1000)}ms'"))
-                connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK}, hashtext(current_schema()))"))
             yield connection
 
     def insert_new(self, table: Table) -> Insert:

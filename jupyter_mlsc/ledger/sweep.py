@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, Table, select
 
@@ -91,7 +91,7 @@ class Sweep:
             if progress is not None:
                 progress(min(expected, end), end)
 
-    def _page(self, connection: Connection, rows: Sequence[Row[tuple[int, bytes, int, bytes]]], expected: int) -> int:
+    def _page(self, connection: Connection, rows: Sequence[Row[Any, Any, Any, Any]], expected: int) -> int:
         first, last = rows[0].number, rows[-1].number
         nodes = _pairs(connection, tables.node, "number", "hash", tables.inner_nodes(first), tables.inner_nodes(last + 1))
         notes = _pairs(connection, tables.checkpoint, "size", "note", first + 1, last + 2)

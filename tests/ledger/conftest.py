@@ -66,14 +66,14 @@ def postgresql_server() -> Iterator[str]:
 
 @pytest.fixture
 def new_database(postgresql_server: str) -> Callable[[], str]:
-    """Makes an empty database and gives its URL."""
+    """Makes an empty schema and gives its URL: to a ledger, a database of its own."""
     import psycopg
 
     def make() -> str:
         name = f"ledger_{os.urandom(6).hex()}"
         with psycopg.connect(f"{postgresql_server}/postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-        return f"{postgresql_server}/{name}"
+            connection.execute(f"CREATE SCHEMA {name}")
+        return f"{postgresql_server}/postgres?options=-csearch_path%3D{name}"
 
     return make
 

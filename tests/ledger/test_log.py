@@ -157,6 +157,7 @@ def test_origins_are_random_and_places_hide_passwords(tmp_path: Path, key: Ed255
     assert one.origin != two.origin
     assert one.place == str((tmp_path / "one.db").resolve())
     assert Located.at("postgresql://alice:secret@db.example:5433/ledger?password=x").name == "postgresql://db.example:5433/ledger"
+    assert Located.at("postgresql://db.example/ledger?options=-csearch_path%3Dteam").name.endswith("/ledger?options=-csearch_path%3Dteam")
     assert Located.at(f"sqlite:///{tmp_path}/one.db").name == one.place
 
 
