@@ -12,19 +12,17 @@ import shutil
 import stat
 import tempfile
 import time
-import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from jupyter_mlsc import formats, predicates
+from jupyter_mlsc import formats
+from jupyter_mlsc.accounts import settle_read
 from jupyter_mlsc.artifacts import Measurement
-from jupyter_mlsc.attestation import Statement, Subject, seal
-from jupyter_mlsc.bookkeeping import entry_of
 from jupyter_mlsc.digest_cache import measure_cached
 from jupyter_mlsc.digests import measure_bytes, measure_descriptor
-from jupyter_mlsc.errors import ArtifactError, BlockedArtifactError, LedgerError, MlscError
+from jupyter_mlsc.errors import ArtifactError, MlscError
 from jupyter_mlsc.format_choice import families_of, format_to_load, mismatch_faults
 from jupyter_mlsc.judging import Target
 from jupyter_mlsc.results import Loaded
@@ -56,7 +54,7 @@ def open_verified(project: ProjectState, path: Path, run: Run) -> tuple[BinaryIO
         if opened.size <= PRIVATE_COPY_LIMIT:
             data = opened.private_copy()
             verdict = _judge(project, target, lambda whole: measure_bytes(data, sha256=whole), None, run)
-            _settle(project, verdict, run)
+            settle_read(project, verdict, run)
             return io.BytesIO(data), verdict
         copy = tempfile.TemporaryFile(prefix="mlsc-")  # noqa: SIM115  # handed to the caller
         with opened.stream() as source:
@@ -64,7 +62,7 @@ def open_verified(project: ProjectState, path: Path, run: Run) -> tuple[BinaryIO
         copy.flush()
         opened.require_unchanged()
         verdict = _judge(project, target, lambda whole: measure_descriptor(copy.fileno(), sha256=whole, name=str(path)), None, run)
-        _settle(project, verdict, run)
+        settle_read(project, verdict, run)
         copy.seek(0)
         return copy, verdict
 
@@ -87,7 +85,7 @@ def _load_file(project: ProjectState, target: Target, opened: OpenedFile, run: R
             return measured
 
         verdict = _judge(project, target, measure_copy, families, run, faults)
-        _settle(project, verdict, run)
+        settle_read(project, verdict, run)
         return _parse(project, chosen, formats.Source(target.asked, data=data), verdict), verdict
     return _load_overlapped(project, target, opened, chosen, families, faults, run)
 
@@ -119,7 +117,7 @@ def _load_overlapped(
     verdict = _judge(project, target, lambda whole: measure_open(True) if whole else measured, families, run, faults)
     if not opened.is_unchanged():
         verdict = with_reason(verdict, reason("tampered-in-use", name=target.asked), Mode.ENFORCE)
-    _settle(project, verdict, run)
+    settle_read(project, verdict, run)
     if problem is not None:
         raise problem
     return value, verdict
@@ -130,12 +128,12 @@ def _load_folder(project: ProjectState, target: Target, run: Run, format_name: s
     chosen, faults = format_to_load(identified, target.asked, format_name), mismatch_faults(identified, target.asked)
     measured = measure_cached(target.path, project.digest_cache, time.time_ns())
     verdict = _judge(project, target, lambda whole: measured, families_of(identified), run, faults)
-    _settle(project, verdict, run)
+    settle_read(project, verdict, run)
     value = _parse(project, chosen, formats.Source(target.asked, folder=target.path), verdict)
     # A folder is loaded by name, file by file: what was loaded is what was judged only if every file still is what it was.
     if measure_cached(target.path, project.digest_cache, time.time_ns()).digest != measured.digest:
         tampered = with_reason(verdict, reason("tampered-in-use", name=target.asked), Mode.ENFORCE)
-        _settle(project, tampered, run)
+        settle_read(project, tampered, run)
     return value, verdict
 
 
@@ -152,33 +150,6 @@ def _judge(
 
 def _parse(project: ProjectState, chosen: formats.Format, source: formats.Source, verdict: Verdict) -> object:
     return chosen.load(source, lifted=verdict.person_signed, allow=project.policy.unpickle_allow)
-
-
-def _settle(project: ProjectState, verdict: Verdict, run: Run) -> None:
-    """Record the verdict, remember the input, and stop here if the verdict blocks."""
-    if verdict.digest is not None and run.first("read", verdict.path, verdict.digest, verdict.decision):
-        try:
-            _record(project, verdict, run)
-        except LedgerError as err:
-            run.forget("read", verdict.path, verdict.digest, verdict.decision)
-            if not verdict.allowed:
-                raise BlockedArtifactError(verdict) from err
-            if verdict.mode is Mode.ENFORCE:
-                raise
-            warnings.warn(f"this load was not recorded: {err}", stacklevel=2)
-    if not verdict.allowed:
-        raise BlockedArtifactError(verdict)
-    run.note_read(verdict)
-
-
-def _record(project: ProjectState, verdict: Verdict, run: Run) -> None:
-    assert verdict.digest is not None  # the caller looked
-    now = project.clock()
-    told = predicates.LoadFacts(str(verdict.decision), verdict.verified, tuple(r.code for r in verdict.reasons), verdict.kind, run.facts())
-    body = predicates.load_body(verdict.path, project.trust.digest, told, now)
-    statement = Statement((Subject(verdict.path, verdict.digest.in_toto()),), predicates.VSA, predicates.to_predicate(body))
-    envelope = seal(statement, [project.run_signer])
-    project.record(run, entry_of("read", envelope, predicates.VSA, [(verdict.path, verdict.digest)], now))
 
 
 def _is_folder(path: Path) -> bool:

@@ -1,0 +1,94 @@
+"""What a run read and wrote goes on record: the statement about a load and the provenance of an output, made and appended in one place.
+
+Rules kept: a load that cannot be recorded fails in `enforce`; a record is made once for each (name, digest, outcome) of a run; the run's word
+is provenance and never approves data; the inputs are all that the run has read so far, and the statement says so (`precise` is false).
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import msgspec
+
+from jupyter_mlsc import predicates
+from jupyter_mlsc.artifacts import Digest, Measurement
+from jupyter_mlsc.attestation import Envelope, Statement, Subject, seal
+from jupyter_mlsc.bookkeeping import entry_of
+from jupyter_mlsc.environment import git_state, installed
+from jupyter_mlsc.errors import BlockedArtifactError, LedgerError
+from jupyter_mlsc.gathering import claims_of
+from jupyter_mlsc.judging import Target, kind_of, whole_digest
+from jupyter_mlsc.project_state import ProjectState
+from jupyter_mlsc.recording import Read, Run
+from jupyter_mlsc.verdict import Mode, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """An output that is about to be recorded: the sealed statement, the inputs in it, and the policy's verdict."""
+
+    name: str
+    digest: Digest
+    envelope: Envelope
+    inputs: tuple[Read, ...]
+    verdict: Verdict
+
+
+def settle_read(project: ProjectState, verdict: Verdict, run: Run) -> None:
+    """Record the verdict, remember the input, and stop here if the verdict blocks."""
+    if verdict.digest is not None and run.first("read", verdict.path, verdict.digest, verdict.decision):
+        try:
+            _record_read(project, verdict, run)
+        except LedgerError as err:
+            run.forget("read", verdict.path, verdict.digest, verdict.decision)
+            if not verdict.allowed:
+                raise BlockedArtifactError(verdict) from err
+            if verdict.mode is Mode.ENFORCE:
+                raise
+            warnings.warn(f"this load was not recorded: {err}", stacklevel=2)
+    if not verdict.allowed:
+        raise BlockedArtifactError(verdict)
+    run.note_read(verdict)
+
+
+def _record_read(project: ProjectState, verdict: Verdict, run: Run) -> None:
+    assert verdict.digest is not None  # the caller looked
+    now = project.clock()
+    told = predicates.LoadFacts(str(verdict.decision), verdict.verified, tuple(r.code for r in verdict.reasons), verdict.kind, run.facts())
+    body = predicates.load_body(verdict.path, project.trust.digest, told, now)
+    statement = Statement((Subject(verdict.path, verdict.digest.in_toto()),), predicates.VSA, predicates.to_predicate(body))
+    envelope = seal(statement, [project.run_signer])
+    project.record(run, entry_of("read", envelope, predicates.VSA, [(verdict.path, verdict.digest)], now))
+
+
+def record_write(project: ProjectState, output: Output, run: Run) -> None:
+    """Append an output's provenance to the ledger and to the claim files, and remember it. Raises LedgerError, ArtifactError."""
+    project.record(run, entry_of("write", output.envelope, predicates.PROVENANCE, [(output.name, output.digest)], project.clock()))
+    project.books.file_claim(output.digest, output.envelope)
+    run.note_write(output.name, output.digest, verified=all(each.verified for each in output.inputs))
+
+
+def tell_output(project: ProjectState, target: Target, measured: Measurement, families: frozenset[str], run: Run) -> Output:
+    """The run's statement about an output: SLSA provenance v1, sealed with the run key, with the policy's verdict on it."""
+    name, digest, inputs = target.asked, whole_digest(measured), run.inputs
+    state = git_state(project.root)
+    facts = run.facts(environment=installed().digest, git_commit=state.commit, git_dirty=state.dirty)
+    output = predicates.OutputBody(
+        name,
+        kind_of(project.policy, name, families),
+        project.project_id,
+        measured.size,
+        predicates.content_tree(measured),
+        predicates.file_lines(measured),
+    )
+    annotated = [(each.name, each.digest, predicates.InputBody(each.decision, each.verified, each.cell)) for each in inputs]
+    at = project.gatherer.later_than_all(name, project.clock())
+
+    def statement(verdict: str | None) -> Statement:
+        body = predicates.provenance_body(msgspec.structs.replace(output, verdict=verdict), facts, annotated, at, precise=False)
+        return Statement((Subject(name, digest.in_toto()),), predicates.PROVENANCE, predicates.to_predicate(body))
+
+    claims = tuple(claims_of(statement(None), [project.run_signer.public.key_id], name))
+    verdict = project.judge.judge(target, measured, lambda: measured, families=families, more=claims)
+    return Output(name, digest, seal(statement(str(verdict.decision)), [project.run_signer]), inputs, verdict)
