@@ -11,11 +11,12 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
+
+import msgspec
 
 from jupyter_mlsc.errors import PolicyError
 from jupyter_mlsc.policy.decide import is_policy_admin
@@ -27,8 +28,7 @@ State = Literal["accepted", "changed", "untrusted"]
 _TRUST_AGAIN = "read mlsc.toml, then accept it anew: mlsc policy trust"
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True):
     """A policy that this user accepted: its text as it was, and when and for which ledger that happened."""
 
     project_id: str
@@ -39,8 +39,7 @@ class Accepted:
     accepted_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyChange:
+class PolicyChange(msgspec.Struct, frozen=True):
     """A signed step from one version of a policy to the next; ``keys`` are the ids of the keys whose signatures were verified."""
 
     project: str
@@ -50,8 +49,7 @@ class PolicyChange:
     keys: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ToAccept:
+class ToAccept(msgspec.Struct, frozen=True):
     """A version that signed changes lead to: keep it as the accepted one. ``signers`` are the names of the admins who signed."""
 
     project_id: str
@@ -61,8 +59,7 @@ class ToAccept:
     signers: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(msgspec.Struct, frozen=True):
     """The layer that rules, how it came to, what every face must say, and what to keep."""
 
     layer: PolicyLayer
@@ -86,11 +83,11 @@ def resolve(
     """
     found = parse_policy(text, file, "project", families=families)
     if accepted is None or accepted.project_id != found.project_id:
-        return Resolution(replace(found, accepted=False), "untrusted", (reason("policy-untrusted"),))
+        return Resolution(msgspec.structs.replace(found, accepted=False), "untrusted", (reason("policy-untrusted"),))
     if accepted.digest == found.digest:
-        return Resolution(replace(found, counter=accepted.counter), "accepted")
+        return Resolution(msgspec.structs.replace(found, counter=accepted.counter), "accepted")
     try:
-        ruling = replace(parse_policy(accepted.text, file, "project"), counter=accepted.counter)
+        ruling = msgspec.structs.replace(parse_policy(accepted.text, file, "project"), counter=accepted.counter)
     except PolicyError as err:
         raise PolicyError("the version of the policy that you accepted cannot be used by this version", file=file, next_step=_TRUST_AGAIN) from err
     step = _signed_step(found.digest, ruling, changes(ruling))
@@ -98,7 +95,7 @@ def resolve(
         return Resolution(ruling, "changed", (reason("policy-changed"),))
     signers = tuple(ruling.owners[key].name for key in step.keys if is_policy_admin(ruling, key))
     kept = ToAccept(accepted.project_id, found.text.encode(), found.digest, step.counter, signers)
-    return Resolution(replace(found, counter=step.counter), "accepted", (), kept)
+    return Resolution(msgspec.structs.replace(found, counter=step.counter), "accepted", (), kept)
 
 
 def _signed_step(wanted: str, ruling: PolicyLayer, changes: Iterable[PolicyChange]) -> PolicyChange | None:
@@ -118,8 +115,7 @@ def _signed_step(wanted: str, ruling: PolicyLayer, changes: Iterable[PolicyChang
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptedPolicies:
+class AcceptedPolicies(msgspec.Struct, frozen=True):
     """The folder that keeps the accepted versions: one record for each project id, which names the text beside it."""
 
     folder: Path

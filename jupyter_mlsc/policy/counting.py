@@ -31,8 +31,9 @@ A statement that carries no digest which was computed here (`Policy.needs_sha256
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+import msgspec
 
 from jupyter_mlsc import predicates
 from jupyter_mlsc.policy.evidence import Claim, Evidence
@@ -51,8 +52,7 @@ _PERSONS_WORD = (predicates.ARTIFACT, predicates.OMS_SIGNATURE)
 _DAWN = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(msgspec.Struct, frozen=True):
     """A claim and what became of it. ``voices`` are the identities that it speaks for: where it failed, those that are known at all."""
 
     claim: Claim
@@ -65,8 +65,7 @@ class Counted:
         return self.claim.signed_at or _DAWN
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(msgspec.Struct, frozen=True):
     """The count for one rule: every claim with its outcome, the persons who count, and the statement that decides when these bytes fail."""
 
     claims: tuple[Counted, ...]

@@ -16,8 +16,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+import msgspec
 
 from jupyter_mlsc.artifacts import Kind
 from jupyter_mlsc.policy import reasons as say
@@ -31,8 +32,7 @@ from jupyter_mlsc.verdict import STRICTNESS, Decision, Mode, Reason, SignerSeen,
 _MODES = (Mode.OBSERVE, Mode.WARN, Mode.ENFORCE)
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True):
     """One rule's answer. ``tally`` is None where the rule asks for no signature; ``person`` is True when a person is among those who count."""
 
     layer: PolicyLayer
@@ -47,8 +47,7 @@ class Judgement:
         return self.tally is not None and any(not voice.is_run and voice.person not in self.tally.authors for c in self.tally.of(COUNTED) for voice in c.voices)
 
 
-@dataclass(frozen=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """The layers that rule, the admin's first. ``root`` is the project's absolute folder: with it, ``/srv/data/**`` fits its files too."""
 
     layers: tuple[PolicyLayer, ...]
@@ -57,7 +56,7 @@ class Policy:
     @classmethod
     def untrusted(cls, file: PolicyLayer, admin: Iterable[PolicyLayer] = (), *, root: str | None = None) -> Policy:
         """The policy where the project's file was not accepted: it says what is governed, and nobody in it is trusted."""
-        return cls((*admin, replace(file, accepted=False)), root)
+        return cls((*admin, msgspec.structs.replace(file, accepted=False)), root)
 
     @property
     def mode(self) -> Mode:

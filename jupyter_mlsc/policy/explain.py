@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from jupyter_mlsc.policy.counting import COUNTED, Counted
 from jupyter_mlsc.policy.decide import Judgement, Policy
@@ -15,8 +16,7 @@ from jupyter_mlsc.policy.rules import PolicyLayer, Rule
 from jupyter_mlsc.verdict import Mode, Reason, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimExplained:
+class ClaimExplained(msgspec.Struct, frozen=True):
     """One statement: where it was found, whose word it is, and whether and why it counted. ``outcome`` is `counted` or a reason's code."""
 
     source: str
@@ -28,8 +28,7 @@ class ClaimExplained:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class RuleExplained:
+class RuleExplained(msgspec.Struct, frozen=True):
     """One rule that decided: its place in the file, what it asks, and what it made of every statement."""
 
     index: int
@@ -41,8 +40,7 @@ class RuleExplained:
     reasons: tuple[Reason, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LayerExplained:
+class LayerExplained(msgspec.Struct, frozen=True):
     """One layer: its file and the rules that decided, the one of the artifact's own name first; none where it is ungoverned."""
 
     name: str
@@ -52,8 +50,7 @@ class LayerExplained:
     rules: tuple[RuleExplained, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(msgspec.Struct, frozen=True):
     """The verdict with its grounds."""
 
     verdict: Verdict

@@ -20,7 +20,8 @@ from __future__ import annotations
 import posixpath
 import re
 import unicodedata
-from dataclasses import dataclass, field
+
+import msgspec
 
 ABSOLUTE = -1
 """The base of a pattern that begins with a slash; otherwise the base is the number of leading ``..``."""
@@ -84,15 +85,14 @@ class Place:
         return absolute[len(base) + 1 :] if absolute.startswith(base + "/") else None
 
 
-@dataclass(frozen=True, slots=True)
-class Glob:
+class Glob(msgspec.Struct, frozen=True):
     """A compiled pattern. ``prefix`` is its literal leading folder as the pattern spells it: ``""`` when it may fit anything."""
 
     text: str
-    base: int = field(compare=False)
-    parts: tuple[str, ...] = field(compare=False)
-    prefix: str = field(compare=False)
-    _regex: re.Pattern[str] = field(compare=False, repr=False)
+    base: int
+    parts: tuple[str, ...]
+    prefix: str
+    _regex: re.Pattern[str]
 
     @classmethod
     def parse(cls, pattern: str) -> Glob:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from typing import Literal
+
+import msgspec
 
 from jupyter_mlsc.artifacts import Kind
 from jupyter_mlsc.policy.globs import Glob, Place
@@ -19,8 +20,7 @@ POLICY_ADMIN = "policy-admin"
 """The role whose persons may sign a new version of a project's policy."""
 
 
-@dataclass(frozen=True, slots=True)
-class PublicKey:
+class PublicKey(msgspec.Struct, frozen=True):
     """A key that an identity signs with: ``id`` is the SHA-256 in hex of ``der``, the DER SubjectPublicKeyInfo."""
 
     id: str
@@ -28,8 +28,7 @@ class PublicKey:
     algorithm: str
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """A name for keys: a person, or the runs of a person (``runs_of``), whose word is that a run made something and nothing else."""
 
     name: str
@@ -47,8 +46,7 @@ class Identity:
         return self.runs_of if self.runs_of is not None else self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(msgspec.Struct, frozen=True):
     """Who must have signed: any of the roles ``by``, so many persons, not too long ago, through one of the channels (any when empty)."""
 
     by: tuple[str, ...]
@@ -59,8 +57,7 @@ class Signed:
     channel: tuple[Channel, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Formats:
+class Formats(msgspec.Struct, frozen=True):
     """Which families of formats the bytes may be: none that is denied; where ``allow`` is given, only those."""
 
     deny: frozenset[str] = frozenset()
@@ -74,8 +71,7 @@ class Formats:
         return (families - self.allow) or (frozenset() if not families else None)
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """One ``[[rule]]``: the names that it fits and what it asks of them. ``index`` counts from 0 in the file's order."""
 
     index: int
@@ -97,8 +93,7 @@ class Rule:
         return any(glob.fits(place) for glob in self.globs)
 
 
-@dataclass(frozen=True, slots=True)
-class Supervise:
+class Supervise(msgspec.Struct, frozen=True):
     """``[supervise]``: what a supervised command may do besides; the defaults are the safe ones."""
 
     network: Literal["allow", "deny"] = "allow"
@@ -109,8 +104,7 @@ class Supervise:
     pin: Literal["auto", "copy"] = "auto"
 
 
-@dataclass(frozen=True)
-class PolicyLayer:
+class PolicyLayer(msgspec.Struct, frozen=True, dict=True):
     """One policy file. ``text`` is kept as it was read; ``digest`` is ``sha256:<hex>`` over its UTF-8 bytes.
 
     ``accepted`` is False for a project's file that this user has not accepted: its rules say what is governed, its identities count for
@@ -120,7 +114,7 @@ class PolicyLayer:
 
     name: LayerName
     file: str
-    text: str = field(repr=False)
+    text: str
     digest: str
     version: int
     mode: Mode

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from policy_cases import NOW, OTHER_PROJECT, PROJECT, bundle, day, evidence, layer, made, vouch
@@ -37,7 +38,7 @@ rules = st.builds(
     st.sampled_from(["", 'mode = "observe"', 'mode = "warn"', 'mode = "enforce"']),
 )
 layers = st.builds(
-    lambda rule, mode, name, accepted: replace(layer(rule, mode=mode, name=name), accepted=accepted),
+    lambda rule, mode, name, accepted: msgspec.structs.replace(layer(rule, mode=mode, name=name), accepted=accepted),
     rules,
     st.sampled_from(["observe", "warn", "enforce"]),
     st.sampled_from(["admin", "project"]),
@@ -128,7 +129,8 @@ def test_only_a_persons_statement_about_these_bytes_lifts(each, what):
     verdict = Policy((each,)).decide(what, NOW)
     if verdict.person_signed:
         assert any(
-            c.predicate_type in (predicates.ARTIFACT, predicates.OMS_SIGNATURE) and c.is_about(what.measured) and c.project in (PROJECT, None) for c in what.claims
+            c.predicate_type in (predicates.ARTIFACT, predicates.OMS_SIGNATURE) and c.is_about(what.measured) and c.project in (PROJECT, None)
+            for c in what.claims
         )
         assert not any(r.fails for r in verdict.reasons)
 
