@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
 
+from jupyter_mlsc.policy.reasons import duration
 from jupyter_mlsc.policy.rules import Formats, Identity, PolicyLayer, Rule, Signed, Supervise
 from jupyter_mlsc.verdict import Mode
 
@@ -64,7 +64,7 @@ def _signed(signed: Signed) -> str:
     if signed.threshold > 1:
         text += f", {signed.threshold} persons"
     if signed.max_age is not None:
-        text += f", not older than {signed.max_age}"
+        text += f", not older than {duration(signed.max_age)}"
     if signed.not_author:
         text += ", not by the author"
     if signed.unbound:
@@ -150,12 +150,12 @@ def _formats_at_least(old: Formats, new: Formats) -> bool:
 
 
 def _supervise(old: Supervise, new: Supervise) -> Iterator[str]:
-    for each in fields(Supervise):
-        was, now = getattr(old, each.name), getattr(new, each.name)
+    for key in Supervise.__struct_fields__:
+        was, now = getattr(old, key), getattr(new, key)
         if isinstance(now, tuple):
-            yield from _members(f"supervise {each.name}", was, now)
+            yield from _members(f"supervise {key}", was, now)
         elif was != now:
-            yield f"supervise {each.name}: {was} -> {now}{_mark(now in ('allow', 'writable', 'auto'))}"
+            yield f"supervise {key}: {was} -> {now}{_mark(now in ('allow', 'writable', 'auto'))}"
 
 
 def _match(rule: Rule) -> str:

@@ -66,7 +66,7 @@ def _shortfall(tally: Tally, signed: Signed, say: _Speaker) -> list[Reason]:
     reasons = []
     expired, authored = tally.of("expired"), tally.of("author-signed")
     if expired and signed.max_age is not None:
-        reasons.append(say("expired", signed_at=_when(expired[0].claim.signed_at), max_age=_span(signed.max_age)))
+        reasons.append(say("expired", signed_at=_when(expired[0].claim.signed_at), max_age=duration(signed.max_age)))
     if authored and not tally.persons:
         reasons.append(say("author-signed", author=_listed(sorted(tally.authors))))
     elif tally.persons or not reasons:
@@ -195,7 +195,8 @@ def _when(moment: datetime | None) -> str:
     return "no date" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _span(age: timedelta) -> str:
+def duration(age: timedelta) -> str:
+    """An age in its largest whole unit: ``180 days``."""
     seconds = int(age.total_seconds())
     unit, size = next((u, s) for u, s in (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1)) if seconds % s == 0)
     return f"{seconds // size} {unit}"
