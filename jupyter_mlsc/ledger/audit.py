@@ -17,7 +17,7 @@ from jupyter_mlsc import merkle
 from jupyter_mlsc.errors import LedgerError, LedgerTamperedError
 from jupyter_mlsc.ledger import index, tables
 from jupyter_mlsc.ledger.checkpoint import Checkpoint, open_checkpoint
-from jupyter_mlsc.ledger.health import REPLACED, Fault, memory_faults, read_tip, structure_faults, tip_faults
+from jupyter_mlsc.ledger.health import REPLACED, Fault, judge_tip, memory_faults, read_tip, structure_faults
 from jupyter_mlsc.ledger.store import TableMissingError
 from jupyter_mlsc.ledger.sweep import Findings, Sweep
 
@@ -61,8 +61,9 @@ def audit(ledger: Ledger, memory: CheckpointMemory, progress: Callable[[int, int
         if any(fault.code == "table-missing" for fault in structure):
             return AuditReport(0, findings.listed(), None)
         tip = read_tip(connection)
-        checkpoint, faults = tip_faults(tip, connection, ledger.verifier)
-        findings.extend(faults)
+        judged = judge_tip(tip, connection, ledger.verifier)
+        checkpoint = judged.checkpoint
+        findings.extend(judged.faults)
         signed = checkpoint or _newest_that_holds(connection, ledger)
         end = tip.entries if tip is not None else 0
         if signed is not None:

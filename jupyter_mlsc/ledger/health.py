@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, func, literal, select, union_all
+from sqlalchemy import Connection, bindparam, func, literal, select, union_all
 
 from jupyter_mlsc import merkle
 from jupyter_mlsc.errors import LedgerTamperedError
@@ -68,14 +68,20 @@ def read_nodes(connection: Connection, nodes: Iterable[Node]) -> Mapping[Node, b
     wanted = list(nodes)
     leaves = {node.place: node for node in wanted if node.level == 0}
     inner = {tables.node_number(node): node for node in wanted if node.level > 0}
-    from_entries = select(literal(0).label("inner"), tables.entry.c.number, tables.entry.c.leaf_hash.label("hash")).where(tables.entry.c.number.in_(leaves))
-    from_nodes = select(literal(1), tables.node.c.number, tables.node.c.hash).where(tables.node.c.number.in_(inner))
-    found = {(inner if row[0] else leaves)[row[1]]: bytes(row[2]) for row in connection.execute(union_all(from_entries, from_nodes))}
+    rows = connection.execute(_NODES, {"leaves": list(leaves), "inner": list(inner)})
+    found = {(inner if is_inner else leaves)[number]: bytes(value) for is_inner, number, value in rows}
     for node in wanted:
         if len(found.get(node, b"")) != merkle.HASH_SIZE:
             last = ((node.place + 1) << node.level) - 1
             raise LedgerTamperedError(f"the ledger's tree is not whole at entry {last}: a hash is missing", next_step="run: mlsc log verify")
     return found
+
+
+# Statements that every append makes are built once: building one costs more than running it.
+_NODES = union_all(
+    select(literal(0).label("is_inner"), tables.entry.c.number, tables.entry.c.leaf_hash).where(tables.entry.c.number.in_(bindparam("leaves", expanding=True))),
+    select(literal(1), tables.node.c.number, tables.node.c.hash).where(tables.node.c.number.in_(bindparam("inner", expanding=True))),
+)
 
 
 def read_range(connection: Connection, size: int) -> merkle.CompactRange:
@@ -97,32 +103,44 @@ def structure_faults(ledger: Ledger, connection: Connection) -> tuple[Fault, ...
     return tuple(faults)
 
 
-def tip_faults(tip: Tip | None, connection: Connection, verifier: Verifier) -> tuple[Checkpoint | None, tuple[Fault, ...]]:
-    """The newest checkpoint, and what contradicts it: its signature, the number of rows, or the tree's root."""
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The newest checkpoint, if its signature holds; the tree's growing edge, if it is the one that was signed; and what contradicts it."""
+
+    checkpoint: Checkpoint | None
+    edge: merkle.CompactRange | None
+    faults: tuple[Fault, ...]
+
+
+def judge_tip(tip: Tip | None, connection: Connection, verifier: Verifier) -> Judged:
+    """Hold the newest checkpoint against its signature, the number of rows, and the tree's root."""
     if tip is None:
-        return None, (Fault(None, "checkpoint-missing", "the ledger has no checkpoint"),)
+        return Judged(None, None, (Fault(None, "checkpoint-missing", "the ledger has no checkpoint"),))
     try:
         checkpoint = open_checkpoint(tip.note, verifier)
     except LedgerTamperedError as err:
-        return None, (Fault(_last(tip.checkpoint_size), "checkpoint-invalid", f"{err.message} (the newest, of size {tip.checkpoint_size})"),)
+        message = f"{err.message} (the newest, of size {tip.checkpoint_size})"
+        return Judged(None, None, (Fault(_last(tip.checkpoint_size), "checkpoint-invalid", message),))
     size = checkpoint.size
     faults = []
     if tip.checkpoint_size != size:
         faults.append(Fault(_last(size), "checkpoint-invalid", f"the checkpoint of size {size} stands in the place of one of size {tip.checkpoint_size}"))
     if tip.entries < size:
-        faults.append(Fault(tip.entries, "entry-missing", f"the checkpoint counts {size} entries, the last one that is there is the {tip.entries}th"))
+        faults.append(Fault(tip.entries, "entry-missing", f"the checkpoint counts {size} entries, but there are none from {tip.entries} on"))
     if tip.entries > size:
         faults.append(Fault(size, "entry-unsigned", f"entries from {size} on are in no checkpoint"))
     if tip.inner_nodes != tables.inner_nodes(size):
-        faults.append(Fault(None, "node-missing" if tip.inner_nodes < tables.inner_nodes(size) else "node-foreign", "the tree's rows end in the wrong place"))
-    if not faults:
-        try:
-            root = read_range(connection, size).root()
-        except LedgerTamperedError as err:
-            return checkpoint, (Fault(None, "node-missing", err.message),)
-        if root != checkpoint.root:
-            faults.append(Fault(None, "root-mismatch", f"the tree of {size} entries is not the one that was signed"))
-    return checkpoint, tuple(faults)
+        code = "node-missing" if tip.inner_nodes < tables.inner_nodes(size) else "node-foreign"
+        faults.append(Fault(None, code, "the tree's rows end in the wrong place"))
+    if faults:
+        return Judged(checkpoint, None, tuple(faults))
+    try:
+        edge = read_range(connection, size)
+    except LedgerTamperedError as err:
+        return Judged(checkpoint, None, (Fault(None, "node-missing", err.message),))
+    if edge.root() != checkpoint.root:
+        return Judged(checkpoint, None, (Fault(None, "root-mismatch", f"the tree of {size} entries is not the one that was signed"),))
+    return Judged(checkpoint, edge, ())
 
 
 def memory_faults(
@@ -132,7 +150,7 @@ def memory_faults(
     faults = []
     if known_origin is not None and known_origin != checkpoint.origin:
         faults.append(Fault(None, REPLACED, f"the ledger here was {known_origin}, now it is {checkpoint.origin}"))
-    if remembered is None:
+    if remembered is None or remembered.note == checkpoint.note:
         return tuple(faults)
     try:
         open_checkpoint(remembered.note, verifier)
@@ -165,8 +183,9 @@ def health(ledger: Ledger, memory: CheckpointMemory) -> tuple[Fault, ...]:
         faults = structure_faults(ledger, connection)
         if any(fault.code == "table-missing" for fault in faults):
             return faults
-        checkpoint, found = tip_faults(read_tip(connection), connection, ledger.verifier)
-        faults += found
+        judged = judge_tip(read_tip(connection), connection, ledger.verifier)
+        checkpoint = judged.checkpoint
+        faults += judged.faults
         if checkpoint is not None:
             faults += memory_faults(checkpoint, connection, ledger.verifier, remembered, known_origin)
         elif known_origin is not None and known_origin != ledger.origin:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TypeAlias
 
-from sqlalchemy import Connection, Select, Table, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, Table, bindparam, delete, func, insert, or_, select, update
 
 from jupyter_mlsc.ledger import tables
 from jupyter_mlsc.ledger.record import Record, decode_record
@@ -82,8 +82,12 @@ def has_strays(connection: Connection) -> bool:
 def follow(connection: Connection, new: Sequence[tuple[int, Record]], size: int) -> None:
     """Add the rows of new entries to indexes that were current, and say that they have now come to ``size``."""
     for one in FOLLOWERS:
-        _insert(connection, one.table, [row for number, record in new for row in one.rows(number, record)])
-    connection.execute(update(tables.follower).values(position=size))
+        _insert(connection, one, [row for number, record in new for row in one.rows(number, record)])
+    connection.execute(_ADVANCE, {"to": size})
+
+
+_ADVANCE = update(tables.follower).values(position=bindparam("to"))
+_ADD = {one.name: (insert(one.table), [column.name for column in one.table.columns]) for one in FOLLOWERS}
 
 
 def rebuild(connection: Connection, size: int) -> None:
@@ -107,7 +111,7 @@ def catch_up(connection: Connection, size: int) -> None:
             # Rows past the position were never ours.
             connection.execute(delete(one.table).where(one.table.c.entry >= begin))
         for first, last in numbers_between(begin, size, _STEP):
-            _insert(connection, one.table, [row for number, record in read_records(connection, first, last) for row in one.rows(number, record)])
+            _insert(connection, one, [row for number, record in read_records(connection, first, last) for row in one.rows(number, record)])
         connection.execute(update(tables.follower).where(tables.follower.c.name == one.name).values(position=size))
 
 
@@ -141,7 +145,7 @@ def remake(store: Store) -> None:
         make(connection)
 
 
-def _insert(connection: Connection, table: Table, rows: list[Row]) -> None:
+def _insert(connection: Connection, one: Follower, rows: list[Row]) -> None:
     if rows:
-        names = [column.name for column in table.columns]
-        connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
+        statement, names = _ADD[one.name]
+        connection.execute(statement, [dict(zip(names, row, strict=True)) for row in rows])

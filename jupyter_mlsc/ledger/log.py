@@ -19,7 +19,7 @@ from jupyter_mlsc import merkle
 from jupyter_mlsc.errors import LedgerError, LedgerTamperedError, UsageError
 from jupyter_mlsc.ledger import index, tables
 from jupyter_mlsc.ledger.checkpoint import Checkpoint, LogKey, Verifier, open_checkpoint, sign_checkpoint, write_proof
-from jupyter_mlsc.ledger.health import Fault, memory_faults, read_nodes, read_range, read_tip, tip_faults
+from jupyter_mlsc.ledger.health import Fault, judge_tip, memory_faults, read_nodes, read_tip
 from jupyter_mlsc.ledger.proof import ConsistencyProof, InclusionProof
 from jupyter_mlsc.ledger.record import Entry, NewEntry, Record, encode_record, read_entry, record_of
 from jupyter_mlsc.ledger.store import Located, Place, Store, TableMissingError, make_sqlite_file
@@ -37,6 +37,7 @@ _PAGE = 1_000
 _LOG = logging.getLogger(__name__)
 
 _ENTRY = select(tables.entry.c.number, tables.entry.c.record, tables.entry.c.leaf_hash)
+_ADD_ENTRY, _ADD_NODE, _ADD_CHECKPOINT = insert(tables.entry), insert(tables.node), insert(tables.checkpoint)
 _ENVELOPE = select(tables.envelope.c.content).where(tables.envelope.c.digest == bindparam("wanted"))
 
 
@@ -50,6 +51,7 @@ class Ledger:
         self.verifier = verifier
         self._key = key
         self._key_id = verifier.key_id
+        self._add_envelope = store.insert_new(tables.envelope)
         self._verified: Checkpoint | None = None
         self._edge: tuple[str, tuple[bytes, ...]] | None = None
 
@@ -87,7 +89,7 @@ class Ledger:
             index.make(connection)
             rows = {"schema": tables.SCHEMA, "origin": log_key.name, "vkey": verifier.vkey}
             connection.execute(insert(tables.meta), [{"name": name, "value": value} for name, value in rows.items()])
-            connection.execute(insert(tables.checkpoint).values(size=0, note=checkpoint.note))
+            connection.execute(_ADD_CHECKPOINT, {"size": 0, "note": checkpoint.note})
         memory.remember(store.name, log_key.name, checkpoint)
         return cls(store, memory, verifier, log_key)
 
@@ -261,12 +263,13 @@ class Ledger:
             size = tip.checkpoint_size
             if (tip.entries, tip.inner_nodes) == (size, tables.inner_nodes(size)):
                 return merkle.CompactRange(size, self._edge[1])
-        checkpoint, faults = tip_faults(tip, connection, self.verifier)
-        if checkpoint is not None and not faults:
-            faults = memory_faults(checkpoint, connection, self.verifier, remembered, None)
-        if checkpoint is None or faults:
+        judged = judge_tip(tip, connection, self.verifier)
+        faults = judged.faults
+        if judged.checkpoint is not None and not faults:
+            faults = memory_faults(judged.checkpoint, connection, self.verifier, remembered, None)
+        if judged.edge is None or faults:
             raise _refusal(self.place, faults)
-        return read_range(connection, checkpoint.size)
+        return judged.edge
 
     def _append(self, key: LogKey, entries: Sequence[NewEntry], records: Sequence[Record], leaves: Sequence[bytes]) -> Checkpoint:
         """One transaction: check, write, sign."""
@@ -274,7 +277,7 @@ class Ledger:
             edge = self._edge_to_extend(connection)
             self._insert(connection, edge, entries, records, leaves)
             checkpoint = sign_checkpoint(key, self._key_id, edge.size, edge.root())
-            connection.execute(insert(tables.checkpoint).values(size=checkpoint.size, note=checkpoint.note))
+            connection.execute(_ADD_CHECKPOINT, {"size": checkpoint.size, "note": checkpoint.note})
         self._edge, self._verified = (checkpoint.note, edge.hashes), checkpoint
         return checkpoint
 
@@ -294,10 +297,10 @@ class Ledger:
             inner.extend({"number": tables.node_number(node), "hash": value} for node, value in completed[1:])
             digest = sha256(entry.envelope).digest()
             envelopes.setdefault(digest, {"entry": number, "digest": digest, "content": entry.envelope})
-        connection.execute(insert(tables.entry), rows)
+        connection.execute(_ADD_ENTRY, rows)
         if inner:
-            connection.execute(insert(tables.node), inner)
-        connection.execute(self.store.insert_new(tables.envelope), list(envelopes.values()))
+            connection.execute(_ADD_NODE, inner)
+        connection.execute(self._add_envelope, list(envelopes.values()))
         index.follow(connection, list(enumerate(records, first)), end)
 
     def _remember(self, checkpoint: Checkpoint) -> None:
