@@ -73,7 +73,7 @@ _REASONS: dict[str, tuple[bool, str, str]] = {
     "signature-invalid": (
         True,
         "a statement about {name} does not verify ({where}): {why}",
-        "remove or restore {where}, then ask a {role} to run: mlsc sign {name}",
+        "remove or restore {where}, then have it signed again: mlsc sign {name}",
     ),
     "digest-pair": (
         True,
