@@ -56,7 +56,7 @@ def _load_npy_objects(source: Source, *, lifted: bool, allow: frozenset[str]) ->
 
     numpy = library("numpy", f"loading {source.name}")
     with reading(source.name, "npy file", SyntaxError), unpickling(source.name, lifted=lifted, allow=allow):
-        return _array(numpy, numpy.load(source.stream(), allow_pickle=True))
+        return _array(numpy, numpy.load(source.private().stream(), allow_pickle=True))
 
 
 def _array(numpy: Any, loaded: Any) -> Any:
@@ -79,7 +79,7 @@ def _load_npz_objects(source: Source, *, lifted: bool, allow: frozenset[str]) ->
     with (
         reading(source.name, "npz file", SyntaxError),
         unpickling(source.name, lifted=lifted, allow=allow),
-        numpy.load(source.stream(), allow_pickle=True) as archive,
+        numpy.load(source.private().stream(), allow_pickle=True) as archive,
     ):
         return {name: archive[name] for name in archive.files}
 

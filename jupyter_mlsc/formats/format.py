@@ -46,6 +46,10 @@ class Source:
         # BytesIO shares the memory of `bytes`, but would copy any other buffer.
         return io.BytesIO(self.data) if isinstance(self.data, bytes) else io.BufferedReader(MemoryReader(self.data), _READ_BUFFER)
 
+    def private(self) -> Source:
+        """The same with the bytes in memory, for formats that can run code: a file that changes now changes nothing any more."""
+        return self if self.data is not None else Source(self.name, data=self.stream().read())
+
     def view(self) -> memoryview:
         """The bytes as one buffer; a file is read whole."""
         return memoryview(self.data if self.data is not None else self.stream().read())

@@ -42,6 +42,7 @@ def _load(source: Source, *, lifted: bool, allow: frozenset[str]) -> object:
 
     from jupyter_mlsc.formats.unpickling import unpickling
 
+    source = source.private()
     stream = source.stream()
     packed = compression.layer(stream.read(HEAD_SIZE))
     stream.seek(0)

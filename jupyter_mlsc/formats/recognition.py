@@ -18,7 +18,7 @@ TORCH_MAGIC = re.compile(rb"(?:\x80.)?(?:\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19\.|L11
 """How a legacy torch file (before 1.6) begins: a pickle of the magic number 0x1950a86a20f9469cfc6c, in any protocol."""
 
 _GLOBAL_OPCODES = frozenset({"GLOBAL", "INST", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4"})
-_MODULE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+_DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _MOST_OPCODES = 100_000
 
 
@@ -97,7 +97,7 @@ def is_pickle(head: bytes, *, lenient: bool = False) -> bool:
         for opcode, argument, _ in pickletools.genops(file):
             count += 1
             if opcode.name in _GLOBAL_OPCODES:
-                if isinstance(argument, str) and not _MODULE.fullmatch(argument.partition(" ")[0]):
+                if isinstance(argument, str) and not all(map(_DOTTED.fullmatch, argument.split(" ", 1))):
                     return False
                 named = True
             if count > _MOST_OPCODES:

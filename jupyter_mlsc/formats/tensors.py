@@ -85,7 +85,7 @@ def _load_torch(source: Source, *, lifted: bool, allow: frozenset[str]) -> objec
     from jupyter_mlsc.formats.unpickling import unpickling
 
     with reading(source.name, "torch file"):
-        stream = source.stream()
+        stream = source.private().stream()
         if not lifted:
             _refuse_what_no_list_can_judge(torch, source, stream)
         stream.seek(0)

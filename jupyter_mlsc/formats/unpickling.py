@@ -1,8 +1,9 @@
 """The unpickle allowlist's enforcement, in the interpreter itself: every global that an artifact asks for is checked before it is imported.
 
 Rules: one audit hook for ``pickle.find_class``, installed at the first load and never taken away, which the C and the Python unpickler both raise;
-it judges only threads that are marked as loading an artifact, and the threads that those start. A refusal is remembered by the mark, so that a
-library which swallows the exception does not hide it. Free of Jupyter and of the libraries whose files are loaded.
+it judges only threads that are marked as loading an artifact. A refusal is remembered by the mark, so that a library which swallows the exception
+does not hide it. Threads that a loader itself starts are not marked: none of the loaders here unpickles in them. Free of Jupyter and of the
+libraries whose files are loaded.
 """
 
 from __future__ import annotations
@@ -15,16 +16,12 @@ import pickle
 import sys
 import sysconfig
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from jupyter_mlsc.errors import DeniedGlobalError
 from jupyter_mlsc.scan import allowlist
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class DeniedUnpicklingError(DeniedGlobalError, pickle.UnpicklingError):
@@ -93,41 +90,45 @@ def _is_shadowed(module: str) -> bool:
     return origin.startswith(os.path.realpath(os.getcwd()) + os.sep)
 
 
-def _make_enforcement() -> tuple[Callable[[Mark | None], None], Callable[[], Mark | None]]:
+Elsewhere = Callable[[object, object], None]
+"""What judges a global that is asked for outside a load: it raises to refuse."""
+
+
+def _make_enforcement() -> tuple[Callable[[Mark | None], None], Callable[[], Mark | None], Callable[[Elsewhere | None], None]]:
     """Build the hook with its state in a closure, so that no module attribute leads to it; install it once."""
+    elsewhere: list[Elsewhere | None] = [None]
+    # Thread local, not a context variable: the hook runs in whatever context the unpickler is called from, but always in its thread.
     local = threading.local()
-    started: WeakKeyDictionary[threading.Thread, Mark] = WeakKeyDictionary()
-    get_ident, marked = threading.get_ident, set[int]()
 
     def current() -> Mark | None:
         found: Mark | None = getattr(local, "mark", None)
-        return found if found is not None or not started else started.get(threading.current_thread())
+        return found
 
     def put(mark: Mark | None) -> None:
         local.mark = mark
-        if mark is None:
-            marked.discard(get_ident())
-        else:
-            marked.add(get_ident())
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
         if event == "pickle.find_class":
             mark = current()
             if mark is not None:
                 mark.check(*arguments)
-        elif marked and event in ("_thread.start_new_thread", "_thread.start_joinable_thread") and get_ident() in marked:
-            # A loader that starts threads: contexts and thread locals do not follow, so the new thread is told by its Thread object.
-            thread = getattr(arguments[0], "__self__", None)
-            mark = getattr(local, "mark", None)
-            if isinstance(thread, threading.Thread) and mark is not None:
-                started[thread] = mark
+            elif elsewhere[0] is not None:
+                elsewhere[0](*arguments)
+
+    def watch(judge: Elsewhere | None) -> None:
+        elsewhere[0] = judge
 
     sys.addaudithook(hook)
-    return put, current
+    return put, current, watch
 
 
 # Importing this module installs the hook; the loaders import it at their first load, and the import lock makes it once.
-_put_mark, _current_mark = _make_enforcement()
+_put_mark, _current_mark, _watch = _make_enforcement()
+
+
+def judge_elsewhere(judge: Elsewhere | None) -> None:
+    """Have globals that are asked for outside a load judged too; None for not at all. One judge for each process: a notebook's guard."""
+    _watch(judge)
 
 
 def current_mark() -> Mark | None:
