@@ -69,7 +69,7 @@ def unreadable(err: OSError, name: str) -> ArtifactError:
     """The error of this package for an operating system's error about ``name``; raise it ``from err``."""
     shown = printable(name)
     if err.errno in (errno.ENOENT, errno.ENOTDIR):
-        return ArtifactMissingError(f"there is no artifact at {shown}", next_step="check the path")
+        return ArtifactMissingError(f"{shown} does not exist", next_step="check the path; it is taken relative to the working directory")
     if err.errno == errno.ELOOP:
         return ArtifactError(f"{shown} is a symbolic link that leads nowhere but to itself", next_step="remove the loop")
     if err.errno in (errno.EACCES, errno.EPERM):

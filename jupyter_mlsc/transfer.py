@@ -28,6 +28,8 @@ _CHUNK = 16 << 20
 
 def wrap_os_error(err: OSError, path: Path | str, doing: str) -> ArtifactError:
     """The right ArtifactError for an operating system's error, with the next step."""
+    if err.errno == errno.ENOENT and doing == "written":
+        return ArtifactError(f"{path} could not be written: its folder does not exist", next_step="make the folder, or choose another one")
     if err.errno == errno.ENOENT:
         return ArtifactMissingError(f"{path} does not exist", next_step="check the path; it is taken relative to the working directory")
     steps = {

@@ -49,9 +49,9 @@ def load_trust(root: Path, home: Home, environ: Mapping[str, str], now: datetime
     """Read every layer. Raises PolicyError for a file that cannot be used, UsageError for a variable that points into the project."""
     admin = _admin_layers(root, environ)
     if named is not None:
-        layer = parse_policy(_read(named), str(named), "project")
+        layer = parse_policy(read_policy_file(named), str(named), "project")
         return Trust(Policy((*admin, layer), str(root)), layer, layer, "named", ())
-    text = _read(root / POLICY_FILE)
+    text = read_policy_file(root / POLICY_FILE)
     file = parse_policy(text, POLICY_FILE, "project")
     accepted_policies = AcceptedPolicies(home.accepted)
     accepted = accepted_policies.current(_project_id(file))
@@ -92,10 +92,11 @@ def _admin_layers(root: Path, environ: Mapping[str, str]) -> tuple[PolicyLayer, 
             raise UsageError(f"MLSC_POLICY is not an absolute path: {named}", next_step="set it to the full path of the admin's policy")
         refuse_inside("MLSC_POLICY", path, root)
         files.append(path)
-    return tuple(parse_policy(_read(path), str(path), "admin") for path in files)
+    return tuple(parse_policy(read_policy_file(path), str(path), "admin") for path in files)
 
 
-def _read(path: Path) -> bytes:
+def read_policy_file(path: Path) -> bytes:
+    """The text of a policy. Raises PolicyError where it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as err:

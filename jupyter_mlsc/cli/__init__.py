@@ -5,13 +5,19 @@ Exit codes: 0 fine; 1 a verdict is ``block`` or a check failed; 2 wrong usage or
 
 from __future__ import annotations
 
+import contextlib
+import io
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
+from jupyter_mlsc.cli import output
 from jupyter_mlsc.errors import MlscError
+
+INTERRUPTED = 130
+"""128 and the number of SIGINT, as shells count."""
 
 _COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init", "Make a policy, a ledger, keys and a first identity."),
@@ -73,36 +79,39 @@ def _root(**given: Any) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit the process with its code."""
+    output.prepare()
     sys.exit(run(arguments))
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line. Returns the exit code; errors are told on stderr, and on stdout as JSON where ``--json`` asks for it."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    options = given[: given.index("--")] if "--" in given else given
+    as_json = "--json" in options
     try:
-        result = _root.main(given, prog_name="mlsc", standalone_mode=False)
+        returned = _root.main(given, prog_name="mlsc", standalone_mode=False)
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as err:
-        err.show(sys.stderr)
-        return err.exit_code
+        shown = io.StringIO()
+        err.show(shown)
+        return _tell(err.exit_code, shown.getvalue().rstrip(), "UsageError", err.format_message(), _help_for(err), as_json=as_json)
     except (click.Abort, KeyboardInterrupt):
-        print("interrupted: nothing more was done", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # The reader of our output went away (`mlsc log show | head`): there is nobody left to tell.
-        sys.stderr.close()
-        return 0
+        return _tell(INTERRUPTED, "interrupted: nothing more was done", "Interrupted", "interrupted: nothing more was done", None, as_json=as_json)
     except MlscError as err:
-        return _tell(err, as_json="--json" in given)
-    return result if isinstance(result, int) else 0
+        return _tell(err.exit_code, f"mlsc: {err}", type(err).__name__, err.message, err.next_step, as_json=as_json)
+    return returned if isinstance(returned, int) else 0
 
 
-def _tell(err: MlscError, *, as_json: bool) -> int:
-    print(f"mlsc: {err}", file=sys.stderr)
+def _tell(code: int, shown: str, kind: str, message: str, next_step: str | None, *, as_json: bool) -> int:
+    """Say what went wrong, on stderr for a person and, where ``--json`` asked for it, on stdout for a program."""
+    output.message(shown)
     if as_json:
-        import json
+        with contextlib.suppress(MlscError):  # stdout itself may be what failed; stderr has said so
+            output.document({"ok": False, "error": {"type": kind, "message": message, "next": next_step}})
+    return code
 
-        document = {"ok": False, "error": {"type": type(err).__name__, "message": err.message, "next": err.next_step}}
-        print(json.dumps(document, indent=2))
-    return err.exit_code
+
+def _help_for(err: click.ClickException) -> str | None:
+    context = err.ctx if isinstance(err, click.UsageError) else None
+    return None if context is None else f"see: {context.command_path} --help"

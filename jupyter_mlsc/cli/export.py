@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from jupyter_mlsc.cli.options import Options, globals_too
+from jupyter_mlsc.cli.options import Options, globals_too, write_file
+from jupyter_mlsc.cli.output import result
 
 
 @click.command("export")
@@ -23,17 +23,13 @@ def command(options: Options, path: str, format_name: str, output: str | None) -
     project = options.project(path)
     project.require_trusted()
     target = Path(path)
+    options.notes(project)
     data = project.export_oms(target, progress=options.progress)
     place = output or str(target / "model.sig" if target.is_dir() else target.with_name(target.name + ".sig"))
     if place == "-":
-        sys.stdout.buffer.write(data)
+        result(data.decode())
         return 0
-    from jupyter_mlsc.transfer import wrap_os_error
-
-    try:
-        Path(place).write_bytes(data)
-    except OSError as err:
-        raise wrap_os_error(err, place, "written") from err
+    write_file(place, data)
     options.say(f"wrote {place}")
     options.document({"ok": True, "path": path, "format": format_name, "output": place})
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,8 @@ from jupyter_mlsc.cli.options import Options, globals_too, passphrases
 
 if TYPE_CHECKING:
     from jupyter_mlsc.keys import KeyEntry, KeyStore
+
+_PUT_INTO_POLICY = "put that line under [identities] in mlsc.toml, and the name under a role; then run: mlsc policy check"
 
 
 @click.group("keys")
@@ -42,6 +43,7 @@ def new(options: Options, name: str, algorithm: str) -> int:
     """Make a vouching key called NAME; put its public key into the policy before it counts."""
     entry = _store().new("vouching", name, algorithm, passphrases())
     _say_made(options, entry)
+    options.advise(f"next: {_PUT_INTO_POLICY}")
     return 0
 
 
@@ -56,7 +58,7 @@ def import_key(options: Options, file: str, name: str) -> int:
     with OpenedFile(Path(file)) as opened:
         entry = _store().import_pem(opened.head(1 << 20), name, passphrases())
     _say_made(options, entry)
-    options.advise(f"next: remove {file} if it is not needed elsewhere")
+    options.advise(f"next: {_PUT_INTO_POLICY}; remove {file} if it is not needed elsewhere")
     return 0
 
 
@@ -68,8 +70,7 @@ def export(options: Options, name: str | None, role: Any) -> int:
     """Print a public key as PEM; without NAME your vouching key."""
     store = _store()
     entry = store.find(role, name)
-    if not options.json:
-        sys.stdout.write(store.export_public(entry))
+    options.print(store.export_public(entry))
     options.document({**_document(entry), "pem": store.export_public(entry)})
     return 0
 
@@ -82,6 +83,7 @@ def rotate(options: Options, name: str) -> int:
     fresh, old = _store().rotate(name, passphrases())
     options.say(f"retired {old.id[:16]}…")
     _say_made(options, fresh, document=False)
+    options.advise(f"next: {_PUT_INTO_POLICY}; leave the old key there as long as its signatures are to count")
     options.document({"new": _document(fresh), "retired": _document(old)})
     return 0
 

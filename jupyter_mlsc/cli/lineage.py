@@ -21,6 +21,7 @@ def command(options: Options, reference: str, depth: int) -> int:
     project = options.project(Path(reference).parent if is_path else ".")
     project.require_trusted()
     node = project.lineage(reference, depth=depth)
+    options.notes(project)
     options.say("\n".join(lineage_lines(node)))
     options.document(lineage_document(node))
     return 0

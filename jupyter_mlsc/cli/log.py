@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from jupyter_mlsc.cli.options import Options, globals_too
+from jupyter_mlsc.cli.options import Options, globals_too, write_file
 
 if TYPE_CHECKING:
     from jupyter_mlsc.ledger import Ledger
@@ -79,8 +77,7 @@ def checkpoint(options: Options) -> int:
     """Print the latest signed checkpoint (C2SP tlog-checkpoint). Keep it somewhere else: it shows a later rollback."""
     _, ledger = _ledger(options)
     latest = ledger.checkpoint()
-    if not options.json:
-        sys.stdout.write(latest.note)
+    options.print(latest.note)
     options.document({"origin": latest.origin, "size": latest.size, "root": latest.root.hex(), "note": latest.note, "vkey": ledger.verifier.vkey})
     return 0
 
@@ -98,10 +95,10 @@ def prove(options: Options, index: int, output: str | None) -> int:
         raise UsageError(f"the ledger has {ledger.size} entries, so there is no entry {index}", next_step="see them: mlsc log show")
     text = ledger.proof_file(index)
     if output:
-        Path(output).write_text(text, encoding="utf-8")
+        write_file(output, text.encode())
         options.say(f"wrote {output}")
-    elif not options.json:
-        sys.stdout.write(text)
+    else:
+        options.print(text)
     options.document({"ok": True, "index": index, "proof": text})
     return 0
 

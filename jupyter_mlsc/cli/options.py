@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json as json_module
 import os
 import sys
 from collections.abc import Callable
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from jupyter_mlsc.cli import output
 
 if TYPE_CHECKING:
     from jupyter_mlsc.keys import PassphraseSource
@@ -35,17 +36,28 @@ class Options:
     def say(self, text: str) -> None:
         """A result for a person: on stdout, not at all under ``--json``."""
         if not self.json:
-            click.echo(text)
+            output.result(text + "\n")
+
+    def print(self, text: str) -> None:
+        """A document that is a text of its own (a PEM, a checkpoint): on stdout as it is, not at all under ``--json``."""
+        if not self.json:
+            output.result(text)
 
     def advise(self, text: str) -> None:
         """Advice and progress: on stderr, not at all under ``--quiet``."""
         if not self.quiet:
-            click.echo(text, err=True)
+            output.message(text)
+
+    def notes(self, project: Project, *, besides: str | None = None) -> None:
+        """What a person must know whatever was asked: that the policy's file differs, that another user keeps the ledger. On stderr, always."""
+        for note in project.notes:
+            if note.code != besides:
+                output.message(f"note: {note.message}; {note.next}")
 
     def document(self, value: Any) -> None:
         """The one JSON document of ``--json``."""
         if self.json:
-            sys.stdout.write(json_module.dumps(value, indent=2, ensure_ascii=False) + "\n")
+            output.document(value)
 
     @property
     def progress(self) -> Callable[[int, int], None] | None:
@@ -62,6 +74,16 @@ def passphrases() -> PassphraseSource:
     from jupyter_mlsc.keys import PassphraseSource, ask_on_terminal
 
     return PassphraseSource.from_environ(os.environ, ask_on_terminal)
+
+
+def write_file(place: str, content: bytes) -> None:
+    """Write a file that the person named with ``-o``. Raises ArtifactError."""
+    from jupyter_mlsc.transfer import wrap_os_error
+
+    try:
+        Path(place).write_bytes(content)
+    except OSError as err:
+        raise wrap_os_error(err, place, "written") from err
 
 
 def globals_too(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -27,12 +27,10 @@ def check(options: Options) -> int:
     """Parse the policy strictly and say what it asks. Exit code 2 names the line of a mistake."""
     from jupyter_mlsc.policy import differences, parse_policy
     from jupyter_mlsc.project_state import find_root
-    from jupyter_mlsc.transfer import OpenedFile
-    from jupyter_mlsc.trust import POLICY_FILE
+    from jupyter_mlsc.trust import POLICY_FILE, read_policy_file
 
     file = options.policy or find_root(Path()) / POLICY_FILE
-    with OpenedFile(file) as opened:
-        layer = parse_policy(opened.private_copy().tobytes(), str(options.policy or POLICY_FILE), "project")
+    layer = parse_policy(read_policy_file(file), str(options.policy or POLICY_FILE), "project")
     options.say(f"✓ {options.policy or POLICY_FILE} is sound")
     asked = differences(None, layer)
     for line in asked:
@@ -50,6 +48,7 @@ def explain(options: Options, path: str) -> int:
 
     project = options.project(path)
     explanation = project.explain(Path(path))
+    options.notes(project)
     options.say("\n".join(explanation_lines(explanation)))
     options.document(_explanation_document(explanation))
     return 0 if explanation.verdict.allowed else 1
@@ -70,11 +69,11 @@ def trust(options: Options, yes: bool) -> int:
     from jupyter_mlsc.keys import KeyStore
     from jupyter_mlsc.policy import AcceptedPolicies, differences, parse_policy
     from jupyter_mlsc.project_state import find_root
-    from jupyter_mlsc.trust import POLICY_FILE
+    from jupyter_mlsc.trust import POLICY_FILE, read_policy_file
 
     root = find_root(Path())
     home = Home.find(os.environ, project=root)
-    text = (root / POLICY_FILE).read_bytes()
+    text = read_policy_file(root / POLICY_FILE)
     layer = parse_policy(text, POLICY_FILE, "project")
     assert layer.project_id is not None  # the parser asks for it
     kept = AcceptedPolicies(home.accepted)

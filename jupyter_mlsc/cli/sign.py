@@ -24,6 +24,7 @@ def command(options: Options, paths: tuple[str, ...], kind: str | None, note: st
     Signing mlsc.toml signs a change of the policy.
     """
     from jupyter_mlsc.display import short, verdict_lines
+    from jupyter_mlsc.trust import POLICY_FILE
 
     project = options.project(paths[0])
     signed = project.sign([Path(p) for p in paths], kind=kind, note=note, channel="terminal", passphrases=passphrases(), key=key, progress=options.progress)
@@ -35,8 +36,8 @@ def command(options: Options, paths: tuple[str, ...], kind: str | None, note: st
         if each.verdict is not None and any(r.fails for r in each.verdict.reasons):
             for line in verdict_lines(each.verdict)[1:]:
                 options.advise(line)
-    for note_ in project.notes:
-        options.advise(f"note: {note_.message}; {note_.next}")
+    # A change of the policy that was signed just now is no longer one that waits for acceptance.
+    options.notes(project, besides="policy-changed" if signed[0].path == POLICY_FILE else None)
     options.document(
         {
             "ok": True,

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from jupyter_mlsc.cli.options import Options, globals_too
+from jupyter_mlsc.cli.output import result
 
 
 @click.command("verify")
@@ -24,11 +25,12 @@ def command(options: Options, paths: tuple[str, ...], full: bool, sarif: bool) -
     project = options.project(paths[0] if paths else ".")
     project.require_trusted()
     verdicts = project.verify([Path(p) for p in paths], full=full, progress=options.progress)
+    options.notes(project)
     ok = all(v.allowed for v in verdicts)
     if sarif:
         from jupyter_mlsc.export.sarif import sarif_log
 
-        click.echo(sarif_log(verdicts))
+        result(sarif_log(verdicts) + "\n")
         return 0 if ok else 1
     for verdict in verdicts:
         options.say(verdict_text(verdict))

@@ -119,7 +119,8 @@ class KeyStore:
         if found:
             raise KeyUnavailableError(f"there are several {role} keys: {', '.join(entry.name for entry in found)}", next_step="say which one, by name or id")
         what = f"no {role} key named {name_or_id!r}" if name_or_id is not None else f"no {role} key"
-        raise KeyUnavailableError(f"there is {what} in {self.home.keys}", next_step="make one with: mlsc keys new (or mlsc init); see them all: mlsc keys list")
+        step = f"mlsc keys new {name_or_id}" if name_or_id is not None and role == "vouching" else "mlsc init"
+        raise KeyUnavailableError(f"there is {what} in {self.home.keys}", next_step=f"make one with: {step}; see them all: mlsc keys list")
 
     def new(self, role: Role, name: str, algorithm: str = "ecdsa-p256", passphrase: PassphraseSource = _NOBODY, *, storage: Storage = "auto") -> KeyEntry:
         """Make a key. A vouching key goes into the keychain, or into an encrypted file (always when the environment gives a passphrase).

@@ -12,7 +12,7 @@ from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.attestation import Envelope, Statement, open_envelope, read_unverified
 from jupyter_mlsc.claim_files import FoundEnvelope
 from jupyter_mlsc.digests import measure
-from jupyter_mlsc.errors import AttestationError, UsageError
+from jupyter_mlsc.errors import ArtifactMissingError, AttestationError, UsageError
 from jupyter_mlsc.lineage import InputEdge, LineageGraph, LineageNode, Origin, Production
 from jupyter_mlsc.results import Status
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def lineage(project: ProjectState, reference: str, depth: int) -> LineageNode:
-    """Ancestors of an artifact named by its path or its digest. Raises UsageError for a digest that nothing here mentions."""
+    """Ancestors of an artifact named by its path or its digest. Raises ArtifactMissingError, or UsageError for a digest, where nothing here mentions it."""
     graph = LineageGraph(_productions(project))
     if reference.startswith(("sha256:", "dirhash:")):
         return _by_digest(project, graph, reference, depth)
@@ -31,7 +31,7 @@ def lineage(project: ProjectState, reference: str, depth: int) -> LineageNode:
     if not os.path.exists(target.path):
         made = _newest_under(project, target.asked)
         if made is None:
-            raise UsageError(f"{reference} does not exist, and no run says that it made it", next_step="check the path, or name a digest")
+            raise ArtifactMissingError(f"{reference} does not exist, and no run says that it made it", next_step="check the path, or name a digest")
         return graph.ancestors(target.asked, made, depth=depth)
     return graph.ancestors(target.asked, measure(target.path).digest, depth=depth)
 

@@ -1,0 +1,81 @@
+"""Observing: what a library opens by itself is judged before it does, and what was written is recorded once it is there.
+
+Rules kept: the same verdict, reasons and records as a load or a save through this package; a folder that a statement names, or that is laid
+out as a model, is one artifact, any other stands for the governed files in it; a file that was written by nobody whom this process
+observed names an unverified input, so that nothing is laundered by being dropped into a folder.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_mlsc.accounts import record_write, settle_read, tell_output
+from jupyter_mlsc.artifacts import Measurement
+from jupyter_mlsc.digest_cache import measure_cached
+from jupyter_mlsc.digests import measure
+from jupyter_mlsc.format_choice import families_of, identify_path, mismatch_faults
+from jupyter_mlsc.judging import NEVER_ARTIFACTS
+from jupyter_mlsc.verdict import Verdict
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.judging import Target
+    from jupyter_mlsc.project_state import ProjectState
+    from jupyter_mlsc.recording import Run
+
+
+def observe_read(project: ProjectState, path: Path, run: Run) -> list[Verdict]:
+    """Judge and record what is about to be read; nothing where no rule governs it. Raises BlockedArtifactError, ArtifactError, LedgerError."""
+    return [_read(project, target, run) for target in _governed(project, path)]
+
+
+def observe_write(project: ProjectState, path: Path, run: Run, *, observed: bool) -> Verdict | None:
+    """Record what was written, with its provenance. None where no rule governs it or this run recorded these bytes already.
+
+    ``observed`` is false where nothing in this process was seen to write it. Raises ArtifactError, LedgerError.
+    """
+    target = project.target(path)
+    if not any(project.policy.governs(name) for name in target.names):
+        return None
+    measured = measure(target.path)
+    if run.wrote(target.asked, measured.digest):
+        return None
+    identified = identify_path(target.asked, target.path)
+    output = tell_output(project, target, measured, families_of(identified), run, observed=observed)
+    record_write(project, output, run)
+    return output.verdict
+
+
+def _read(project: ProjectState, target: Target, run: Run) -> Verdict:
+    def measured(whole: bool) -> Measurement:
+        return measure_cached(target.path, project.digest_cache, time.time_ns(), sha256=whole)
+
+    identified = identify_path(target.asked, target.path)
+    faults = mismatch_faults(identified, target.asked)
+    verdict = project.judge.judge(target, measured(False), lambda: measured(True), families=families_of(identified), faults=faults, run=run)
+    settle_read(project, verdict, run)
+    return verdict
+
+
+def _governed(project: ProjectState, path: Path) -> Iterator[Target]:
+    target = project.target(path)
+    governed = any(project.policy.governs(name) for name in target.names)
+    if not target.path.is_dir():
+        if governed and target.path.is_file():
+            yield target
+        return
+    is_tree = any(project.gatherer.is_tree(name) for name in target.names) or identify_path(target.asked, target.path).format is not None
+    if governed and is_tree:
+        yield target
+        return
+    if not any(project.policy.governs_below(name) for name in target.names):
+        return
+    for folder, folders, files in os.walk(target.path):
+        folders[:] = sorted(name for name in folders if name not in NEVER_ARTIFACTS)
+        for name in sorted(files):
+            inside = project.target(Path(folder) / name)
+            if any(project.policy.governs(each) for each in inside.names) and inside.path.is_file():
+                yield inside
