@@ -33,6 +33,7 @@ class Output:
     envelope: Envelope
     inputs: tuple[Read, ...]
     verdict: Verdict
+    observed: bool
 
 
 def settle_read(project: ProjectState, verdict: Verdict, run: Run) -> None:
@@ -66,11 +67,18 @@ def record_write(project: ProjectState, output: Output, run: Run) -> None:
     """Append an output's provenance to the ledger and to the claim files, and remember it. Raises LedgerError, ArtifactError."""
     project.record(run, entry_of("write", output.envelope, predicates.PROVENANCE, [(output.name, output.digest)], project.clock()))
     project.books.file_claim(output.digest, output.envelope)
-    run.note_write(output.name, output.digest, verified=all(each.verified for each in output.inputs))
+    run.note_write(output.name, output.digest, verified=output.observed and all(each.verified for each in output.inputs))
 
 
-def tell_output(project: ProjectState, target: Target, measured: Measurement, families: frozenset[str], run: Run) -> Output:
-    """The run's statement about an output: SLSA provenance v1, sealed with the run key, with the policy's verdict on it."""
+UNOBSERVED = "(written by something that was not observed)"
+"""The input that stands for all that is not known of a file which appeared without this process having been seen to write it."""
+
+
+def tell_output(project: ProjectState, target: Target, measured: Measurement, families: frozenset[str], run: Run, *, observed: bool = True) -> Output:
+    """The run's statement about an output: SLSA provenance v1, sealed with the run key, with the policy's verdict on it.
+
+    Unless ``observed``, an unverified input stands in it for the unknown writer.
+    """
     name, digest, inputs = target.asked, whole_digest(measured), run.inputs
     state = git_state(project.root)
     facts = run.facts(environment=installed().digest, git_commit=state.commit, git_dirty=state.dirty)
@@ -82,7 +90,11 @@ def tell_output(project: ProjectState, target: Target, measured: Measurement, fa
         predicates.content_tree(measured),
         predicates.file_lines(measured),
     )
-    annotated = [(each.name, each.digest, predicates.InputBody(each.decision, each.verified, each.cell)) for each in inputs]
+    annotated: list[tuple[str, Digest | None, predicates.InputBody]] = [
+        (each.name, each.digest, predicates.InputBody(each.decision, each.verified, each.cell)) for each in inputs
+    ]
+    if not observed:
+        annotated.append((UNOBSERVED, None, predicates.InputBody("warn", False)))
     at = project.gatherer.later_than_all(name, project.clock())
 
     def statement(verdict: str | None) -> Statement:
@@ -91,4 +103,4 @@ def tell_output(project: ProjectState, target: Target, measured: Measurement, fa
 
     claims = tuple(claims_of(statement(None), [project.run_signer.public.key_id], name))
     verdict = project.judge.judge(target, measured, lambda: measured, families=families, more=claims)
-    return Output(name, digest, seal(statement(str(verdict.decision)), [project.run_signer]), inputs, verdict)
+    return Output(name, digest, seal(statement(str(verdict.decision)), [project.run_signer]), inputs, verdict, observed)

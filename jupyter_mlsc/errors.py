@@ -73,6 +73,13 @@ class BlockedArtifactError(MlscError, PermissionError):
         return self.message
 
 
+class GuardError(MlscError, PermissionError):
+    """The guard could not check a file that a library was about to open, and the mode is `enforce`."""
+
+    def __str__(self) -> str:
+        return MlscError.__str__(self)
+
+
 class ArtifactError(MlscError):
     """An artifact that cannot be read whole and unchanged; the message names its path."""
 
@@ -130,6 +137,7 @@ _TABLE: dict[type[MlscError], tuple[int, int]] = {
     PolicyError: (2, 422),
     PolicyUntrustedError: (2, 403),
     BlockedArtifactError: (1, 403),
+    GuardError: (3, 403),
     ArtifactError: (3, 422),
     ArtifactMissingError: (3, 404),
     ArtifactChangedError: (3, 409),

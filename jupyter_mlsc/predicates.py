@@ -268,12 +268,15 @@ def manifest_lines(files: Sequence[FileLine]) -> tuple[ManifestLine, ...]:
 
 
 def provenance_body(
-    output: OutputBody, facts: RunFacts, inputs: Sequence[tuple[str, Digest, InputBody]], finished_on: datetime, *, precise: bool
+    output: OutputBody, facts: RunFacts, inputs: Sequence[tuple[str, Digest | None, InputBody]], finished_on: datetime, *, precise: bool
 ) -> ProvenanceBody:
     """Build an SLSA provenance v1 body for an output of a run."""
+    dependencies = tuple(_Descriptor(name, {} if digest is None else digest.in_toto(), note) for name, digest, note in inputs)
     byproducts = () if facts.code is None else (_ByProduct("cell source", Digest.parse(facts.code).in_toto()),)
     return ProvenanceBody(
-        _BuildDefinition(BUILD_TYPE, _External(output), facts, tuple(_Descriptor(name, digest.in_toto(), note) for name, digest, note in inputs)),
+        _BuildDefinition(
+            BUILD_TYPE, _External(output), facts, tuple(_Descriptor(name, {} if digest is None else digest.in_toto(), note) for name, digest, note in inputs)
+        ),
         _RunDetails(_Builder(BUILDERS[facts.tier]), _Metadata(facts.run, finished_on), byproducts),
         precise,
     )

@@ -57,6 +57,8 @@ class Run:
     id: str = field(default_factory=lambda: secrets.token_hex(16))
     place: Place = field(default_factory=Place)
     started: bool = False
+    coverage: dict[str, int] = field(default_factory=dict)
+    """What the guard did not see, by code and count; empty where no guard is on."""
     _reads: dict[tuple[str, Digest], Read] = field(default_factory=dict)
     _recorded: set[tuple[str, str, Digest, str]] = field(default_factory=set)
     _outputs: dict[tuple[str, Digest], bool] = field(default_factory=dict)

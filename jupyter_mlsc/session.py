@@ -11,9 +11,10 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from jupyter_mlsc.recording import Place, Run
 from jupyter_mlsc.verdict import Decision, Verdict, summary
@@ -32,6 +33,16 @@ def _tell_on_stderr(text: str) -> None:
     print(text, file=sys.stderr)
 
 
+class Watcher(Protocol):
+    """A guard over this process, as the session needs to know it."""
+
+    def quiet(self) -> AbstractContextManager[None]:
+        """A block in which this thread is not watched."""
+
+    def settled(self, path: Path) -> None:
+        """What lies at this path was recorded by the session itself."""
+
+
 @dataclass
 class Session:
     """A run and the project that it belongs to. ``channel`` goes into the statements that a person makes through this session."""
@@ -41,6 +52,7 @@ class Session:
     passphrases: PassphraseSource
     channel: str = "terminal"
     tell: Callable[[str], None] = _tell_on_stderr
+    watcher: Watcher | None = None
     _project: Project | None = None
     _run: Run | None = None
     _place: Place | None = None
@@ -71,35 +83,48 @@ class Session:
 
     def load(self, path: PathLike, *, format_name: str | None = None) -> Loaded:
         """Load a verified artifact; a verdict ``warn`` is told. Raises BlockedArtifactError."""
-        loaded = self.project.load(Path(path), self.run, format_name=format_name)
+        with self._unwatched():
+            loaded = self.project.load(Path(path), self.run, format_name=format_name)
         self._warn(loaded.verdict)
         return loaded
 
     def open(self, path: PathLike) -> BinaryIO:
         """A binary file object over exactly the bytes that were judged. Raises BlockedArtifactError."""
-        stream, verdict = self.project.open(Path(path), self.run)
+        with self._unwatched():
+            stream, verdict = self.project.open(Path(path), self.run)
         self._warn(verdict)
         return stream
 
     def save(self, value: object, path: PathLike, *, format_name: str | None = None) -> Saved:
         """Save a value whole, with its provenance."""
-        return self.project.save(value, Path(path), self.run, format_name=format_name)
+        with self._unwatched():
+            saved = self.project.save(value, Path(path), self.run, format_name=format_name)
+            if self.watcher is not None:
+                self.watcher.settled(Path(os.path.realpath(path)))
+        return saved
 
     def sign(self, paths: Sequence[PathLike], *, kind: str | None = None, note: str = "") -> list[Signed]:
         """Stand for artifacts with the vouching key, through this session's channel."""
-        return self.project.sign([Path(p) for p in paths], kind=kind, note=note, channel=self.channel, passphrases=self.passphrases)
+        with self._unwatched():
+            return self.project.sign([Path(p) for p in paths], kind=kind, note=note, channel=self.channel, passphrases=self.passphrases)
 
     def verify_all(self, paths: Sequence[PathLike], *, full: bool = False) -> list[Verdict]:
         """Hash afresh and judge."""
-        return self.project.verify([Path(p) for p in paths], full=full, run=self._run)
+        with self._unwatched():
+            return self.project.verify([Path(p) for p in paths], full=full, run=self._run)
 
     def lineage(self, reference: PathLike, *, depth: int = LINEAGE_DEPTH) -> LineageNode:
         """What an artifact (a path or a digest) was made from."""
-        return self.project.lineage(os.fspath(reference), depth=depth)
+        with self._unwatched():
+            return self.project.lineage(os.fspath(reference), depth=depth)
 
     def status(self) -> Status:
         """The project, its policy and ledger, and this run."""
-        return self.project.status(self._run)
+        with self._unwatched():
+            return self.project.status(self._run)
+
+    def _unwatched(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.watcher is None else self.watcher.quiet()
 
     def _warn(self, verdict: Verdict) -> None:
         if verdict.decision is Decision.WARN:

@@ -23,7 +23,6 @@ from jupyter_mlsc.errors import DeniedGlobalError
 from jupyter_mlsc.scan import allowlist
 
 
-
 class DeniedUnpicklingError(DeniedGlobalError, pickle.UnpicklingError):
     """The refusal as the pickle machinery knows it."""
 

@@ -13,6 +13,7 @@ from jupyter_mlsc.recording import Place
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from jupyter_mlsc.kernel.guard import Guard
     from jupyter_mlsc.session import Session
 
 
@@ -22,6 +23,7 @@ class CellFollower:
     def __init__(self, shell: InteractiveShell, session: Session) -> None:
         self._shell = shell
         self._session = session
+        self._guard: Guard | None = None
         # Jupyter Server names the notebook here when it starts a kernel; read now, since a cell could change it.
         self._notebook = os.environ.get("JPY_SESSION_NAME")
 
@@ -36,6 +38,25 @@ class CellFollower:
                 code="sha256:" + hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest(),
             )
         )
+
+        if self._guard is not None:
+            self._guard.cell_begins()
+
+    def after_cell(self, result: Any) -> None:
+        """A cell has run: ``result`` is IPython's ExecutionResult."""
+        if self._guard is not None:
+            self._guard.cell_ends(result.error_in_exec or result.error_before_exec)
+
+    def watch(self, guard: Guard) -> None:
+        """Put a guard over the cells that follow."""
+        self._guard = guard
+        guard.begin()
+
+    def stop_watching(self) -> None:
+        """Take the guard away."""
+        if self._guard is not None:
+            self._guard.end()
+            self._guard = None
 
     def _name(self) -> str | None:
         if not self._notebook:

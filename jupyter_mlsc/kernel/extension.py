@@ -10,6 +10,7 @@ from jupyter_mlsc import session
 from jupyter_mlsc.errors import UsageError
 from jupyter_mlsc.kernel.cells import CellFollower
 from jupyter_mlsc.kernel.completion import COMPLETED, complete_paths
+from jupyter_mlsc.kernel.guard import Guard
 from jupyter_mlsc.kernel.magics import MlscMagics
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def load_extension(shell: InteractiveShell) -> None:
     begun = session.begin(os.environ, Path.cwd(), channel="notebook", take_passphrase=True)
     follower = CellFollower(shell, begun)
     shell.events.register("pre_run_cell", follower.before_cell)
+    shell.events.register("post_run_cell", follower.after_cell)
     _followers[id(shell)] = follower
     shell.register_magics(MlscMagics(shell, begun))
     for name in COMPLETED:
@@ -34,10 +36,13 @@ def load_extension(shell: InteractiveShell) -> None:
         return  # no project here yet: the magics say so when they are used
     for note in project.notes:
         begun.tell(f"mlsc: {note.message}\n  next: {note.next}")
+    follower.watch(Guard(begun))
 
 
 def unload_extension(shell: InteractiveShell) -> None:
     """Stop following cells. The magics stay registered with IPython, which has no way to take them back; they go on working."""
     follower = _followers.pop(id(shell), None)
     if follower is not None:
+        follower.stop_watching()
         shell.events.unregister("pre_run_cell", follower.before_cell)
+        shell.events.unregister("post_run_cell", follower.after_cell)

@@ -1,0 +1,242 @@
+"""The guard: an unchanged notebook's reads are judged before they happen, and what it wrote is recorded after each cell.
+
+Three sensors report here: the audit hook (`hook`), the wrapped functions of libraries that open files in native code (`adapters`), and the
+stat sweep after each cell (`sweep`). Rules kept: one verdict for one state of a file; a block is raised where the file is opened and is told
+again at the end of a cell that swallowed it; an error inside the guard is told once and lets the read go on in `warn`, not in `enforce`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlsc.errors import BlockedArtifactError, GuardError, MlscError
+from jupyter_mlsc.formats.unpickling import judge_elsewhere, unpickling
+from jupyter_mlsc.kernel.adapters.tables import ROWS
+from jupyter_mlsc.kernel.adapters.wrapping import Wrapping
+from jupyter_mlsc.kernel.coverage import Coverage
+from jupyter_mlsc.kernel.governed import GovernedPaths
+from jupyter_mlsc.kernel.hook import switch
+from jupyter_mlsc.kernel.sweep import Stamp, Sweep
+from jupyter_mlsc.kernel.unmarked import UnmarkedUnpickling
+from jupyter_mlsc.verdict import Decision, Mode, Verdict, summary
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.session import Session
+
+_WRAPPING = Wrapping(ROWS)
+
+SIDECARS = ("-wal", "-journal", "-shm")
+"""SQLite keeps these beside a database; they share its rule and are no artifacts of their own."""
+
+
+class Guard:
+    """Watches one session's process. ``begin`` switches it on, ``end`` off."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._project = session.project
+        self._paths = GovernedPaths(str(self._project.root), self._project.policy)
+        self._quiet: Callable[[], AbstractContextManager[None]] = switch().quiet
+        self.coverage = Coverage()
+        self._judged: dict[str, tuple[Stamp | None, list[Verdict]]] = {}
+        self._writing: set[str] = set()
+        self._blocked: list[BlockedArtifactError] = []
+        self._started_others = False
+        self._told: set[str] = set()
+        with self._quiet():
+            self._sweep = Sweep(self._paths.folders, self._governs)
+
+    def begin(self) -> None:
+        """Switch on."""
+        judge_elsewhere(UnmarkedUnpickling(str(self._project.root), self._project.policy.unpickle_allow))
+        _WRAPPING.begin(self)
+        self._session.watcher = self
+        switch().put(self)
+
+    def end(self) -> None:
+        """Switch off. The hook stays in the interpreter, which takes none back, and does nothing."""
+        switch().put(None)
+        self._session.watcher = None
+        _WRAPPING.end()
+        judge_elsewhere(None)
+
+    def quiet(self) -> AbstractContextManager[None]:
+        """A block in which this thread is not watched: the session's own loads and saves."""
+        return self._quiet()
+
+    def settled(self, path: Path) -> None:
+        """The session recorded this file or folder itself."""
+        self._sweep.accept(str(path))
+
+    # what the audit hook reports
+
+    def opened(self, path: object, mode: str | None, flags: int) -> None:
+        """Python is about to open a file."""
+        found = self._paths.find(path)
+        if found is None:
+            return
+        reads, writes = _intent(mode, flags)
+        if writes:
+            self._writing.add(found)
+        if reads:
+            self.reading(found)
+
+    def connected(self, database: object) -> None:
+        """SQLite opens read and write just to read: it is judged as a read, and what changed tells whether it wrote."""
+        text = os.fsdecode(database) if isinstance(database, (str, bytes, os.PathLike)) else ""
+        found = self._paths.find(text.partition("?")[0]) if text not in ("", ":memory:") else None
+        if found is not None:
+            self._writing.add(found)
+            self.reading(found)
+
+    def renamed(self, source: object, target: object) -> None:
+        """A writer that was seen gives its file the name that counts."""
+        found = self._paths.find(target)
+        if found is not None:
+            self._writing.add(found)
+
+    def started(self, event: str) -> None:
+        """Something begins whose reads and writes are not seen."""
+        if event == "socket.connect":
+            self.coverage.count("connections")
+        else:
+            self._started_others = True
+            self.coverage.count("subprocesses")
+
+    # what the adapters report
+
+    def reading(self, path: str) -> list[Verdict]:
+        """A governed file or folder is about to be read. Raises BlockedArtifactError; the verdicts are for those who unpickle."""
+        found = self._paths.find(path)
+        if found is None or not os.path.exists(found):
+            return []
+        with self._quiet():
+            stamp = self._sweep.stamp(found)
+            known = self._judged.get(found)
+            if known is None or known[0] != stamp or os.path.isdir(found):
+                known = (stamp, self._judge(found))
+                self._judged[found] = known
+        for verdict in known[1]:
+            if not verdict.allowed:
+                error = BlockedArtifactError(verdict)
+                self._blocked.append(error)
+                raise error
+        return known[1]
+
+    def unpickling(self, path: str | None, verdicts: list[Verdict]) -> AbstractContextManager[Any]:
+        """The block in which a loader unpickles a file: the allowlist, unless persons stand for exactly these bytes."""
+        if path is None:
+            return nullcontext()  # bytes or a pipe: judged as unmarked
+        lifted = bool(verdicts) and all(verdict.person_signed for verdict in verdicts)
+        return unpickling(path, lifted=lifted, allow=self._project.policy.unpickle_allow)
+
+    def writing(self, path: str) -> None:
+        """A file or folder is about to be written by native code."""
+        found = self._paths.find(path)
+        if found is not None:
+            self._writing.add(found)
+
+    # cells
+
+    def cell_begins(self) -> None:
+        """A cell is about to run."""
+        self._paths.new_cell()
+        self._writing.clear()
+        self._blocked.clear()
+        self._started_others = False
+
+    def cell_ends(self, error: BaseException | None) -> None:
+        """A cell has run: record what was written, look again at what was read, and tell what was blocked if the cell did not."""
+        with self._quiet():
+            try:
+                self._record_writes()
+            except MlscError as err:
+                self._fault(err)
+        self._session.run.coverage = self.coverage.counts()
+        if "ctypes" in sys.modules:
+            self.coverage.count("ctypes")
+        if sys.gettrace() is not None:
+            self.coverage.count("tracing")
+        shown = _chain(error)
+        for blocked in self._blocked:
+            if blocked not in shown:
+                self._tell(str(blocked))
+        self._blocked.clear()
+
+    def _judge(self, path: str) -> list[Verdict]:
+        from jupyter_mlsc.verbs.observing import observe_read
+
+        try:
+            verdicts = observe_read(self._project, Path(path), self._session.run)
+        except BlockedArtifactError as err:
+            verdicts = [err.verdict]
+        except MlscError as err:
+            self._fault(err)
+            return []
+        for verdict in verdicts:
+            if verdict.decision is Decision.WARN:
+                self._tell(summary(verdict))
+        return verdicts
+
+    def _record_writes(self) -> None:
+        from jupyter_mlsc.verbs.observing import observe_write
+
+        changed = [path for path in self._sweep.changed() if not path.endswith(SIDECARS)]
+        for path, folder in self._as_artifacts(changed):
+            observed = any(self._was_written(each) for each in ([path] if not folder else [path, *(c for c in changed if c.startswith(path + "/"))]))
+            if path in self._judged and not observed:
+                self.coverage.count("changed-in-use")
+                self._tell(f"{path} changed after this run read it, and nothing in this kernel was seen to write it [tampered-in-use]")
+                self._judged.pop(path)
+                continue
+            if not observed:
+                self.coverage.count("unobserved-writes")
+            observe_write(self._project, Path(path), self._session.run, observed=observed)
+            self._judged.pop(path, None)
+
+    def _as_artifacts(self, changed: list[str]) -> list[tuple[str, bool]]:
+        """Changed files as artifacts: many files that were written by one call into a folder are one tree."""
+        folders = sorted(path for path in self._writing if os.path.isdir(path) and any(c.startswith(path + "/") for c in changed))
+        alone = [path for path in changed if not any(path.startswith(folder + "/") for folder in folders)]
+        return [*((folder, True) for folder in folders), *((path, False) for path in alone)]
+
+    def _was_written(self, path: str) -> bool:
+        return path in self._writing
+
+    def _governs(self, path: str) -> bool:
+        target = self._project.target(Path(path))
+        return any(self._project.policy.governs(name) for name in target.names)
+
+    def _fault(self, err: MlscError) -> None:
+        """An error inside the guard: told once; it stops the read in `enforce`."""
+        self.coverage.count("guard-errors")
+        if self._project.policy.mode is Mode.ENFORCE:
+            raise GuardError(f"the guard could not check this file, so it is not opened: {err.message}", next_step=err.next_step) from err
+        self._tell(f"mlsc could not check a file, and let it through because the mode is {self._project.policy.mode}: {err}")
+
+    def _tell(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self._session.tell(text)
+
+
+def _intent(mode: str | None, flags: int) -> tuple[bool, bool]:
+    """Whether an open reads what is there, and whether it may write."""
+    if mode is not None:
+        return "r" in mode or mode.startswith("a+") or ("a" in mode and "+" in mode), any(c in mode for c in "wax+")
+    access = flags & os.O_ACCMODE
+    return access != os.O_WRONLY and not flags & os.O_TRUNC, access != os.O_RDONLY or bool(flags & (os.O_TRUNC | os.O_CREAT))
+
+
+def _chain(error: BaseException | None) -> list[Any]:
+    """An error and all that it was raised from."""
+    found: list[Any] = []
+    while error is not None and error not in found:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found

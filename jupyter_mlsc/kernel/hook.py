@@ -1,0 +1,76 @@
+"""The audit hook: hands file opens, renames and connections to the guard that is on. One hook for each process, since Python takes none back.
+
+Rules kept: nothing is done for events that no gate asks for; the guard's own opens are not judged; the hook's state is in a closure, so that
+no attribute of a module switches it off. What shares this process can still undo it: see SECURITY.md.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, Protocol
+
+
+class Watcher(Protocol):
+    """What the hook asks. Whatever it raises is raised by the call that opened the file."""
+
+    def opened(self, path: object, mode: str | None, flags: int) -> None:
+        """A file is about to be opened: the arguments of Python's ``open`` audit event."""
+
+    def connected(self, database: object) -> None:
+        """SQLite is about to open a database."""
+
+    def renamed(self, source: object, target: object) -> None:
+        """A file is about to get another name."""
+
+    def started(self, event: str) -> None:
+        """A process or a network connection begins: what it does is not seen."""
+
+
+_UNSEEN = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "pty.spawn", "socket.connect"}
+
+
+class Switch:
+    """Puts a watcher in charge of this process, or none; ``quiet`` exempts what the calling thread does in its block."""
+
+    def __init__(self) -> None:
+        current: list[Watcher | None] = [None]
+        local = threading.local()
+
+        def hook(event: str, arguments: tuple[Any, ...]) -> None:
+            watcher = current[0]
+            if watcher is None or getattr(local, "quiet", False):
+                return
+            if event == "open":
+                watcher.opened(*arguments)
+            elif event in _UNSEEN:
+                watcher.started(event)
+            elif event == "os.rename":
+                watcher.renamed(arguments[0], arguments[1])
+            elif event == "sqlite3.connect":
+                watcher.connected(arguments[0])
+
+        def put(watcher: Watcher | None) -> None:
+            current[0] = watcher
+
+        @contextmanager
+        def quiet() -> Iterator[None]:
+            before = getattr(local, "quiet", False)
+            local.quiet = True
+            try:
+                yield
+            finally:
+                local.quiet = before
+
+        sys.addaudithook(hook)
+        self.put: Callable[[Watcher | None], None] = put
+        self.quiet = quiet
+
+
+@cache
+def switch() -> Switch:
+    """This process's switch; the hook is added when it is first asked for."""
+    return Switch()
