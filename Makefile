@@ -12,12 +12,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 setup: .make/venv .make/interop
 
 # torch comes first and by its exact version: a range would take a build with several gigabytes of CUDA.
-.make/venv: pyproject.toml requirements/dev.txt $(CONSTRAINTS)
+.make/venv: pyproject.toml requirements/dev.txt requirements/libraries.txt $(CONSTRAINTS)
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed: set PYTHON=..."; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "setting up $(VENV) (once)"
 	@$(BIN)/pip install --quiet "torch==2.13.0" -c $(CONSTRAINTS)
-	@$(BIN)/pip install --quiet -r requirements/dev.txt -c $(CONSTRAINTS)
+	@$(BIN)/pip install --quiet -r requirements/dev.txt -r requirements/libraries.txt -c $(CONSTRAINTS)
 	@$(BIN)/pip install --quiet --no-deps --editable .
 	@mkdir -p .make && touch $@
 
