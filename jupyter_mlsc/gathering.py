@@ -20,6 +20,7 @@ from jupyter_mlsc.claim_files import ClaimFolder, FoundEnvelope, UnreadableClaim
 from jupyter_mlsc.digests import manifest_digest
 from jupyter_mlsc.errors import AttestationError
 from jupyter_mlsc.keys import PublicKey
+from jupyter_mlsc.policy.counting import CLOCK_SKEW
 from jupyter_mlsc.policy.evidence import Claim, InputClaim
 from jupyter_mlsc.verdict import Reason, reason
 
@@ -83,10 +84,10 @@ class Gatherer:
     def later_than_all(self, name: str, now: datetime) -> datetime:
         """A time for a new statement about ``name``: now, or just after the newest one that a known key signed, so that the new one wins.
 
-        A statement that is dated more than a day ahead is not followed there: policy does not count it either.
+        A statement that is dated further ahead than clocks differ is not followed there: policy does not count it, and would not count ours.
         """
         times = [c.signed_at for c in self.gather(name, self.root / name, None).claims if c.keys and c.signed_at is not None and c.name == name]
-        newest = max((t for t in times if t < now + timedelta(days=1)), default=now)
+        newest = max((t for t in times if t < now + CLOCK_SKEW), default=now)
         return max(now, newest + timedelta(microseconds=1)) if times else now
 
     def is_tree(self, name: str) -> bool:
