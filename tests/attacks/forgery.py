@@ -39,7 +39,7 @@ def stranger() -> Signer:
 
 def vouching_key(person: Person) -> Signer:
     project = person.project
-    return project.keys.signer(project.keys.find("vouching"), person.passphrases)
+    return project.keys.signer(project.keys.find("vouching", person.name), person.passphrases)
 
 
 def run_key(person: Person) -> Signer:
@@ -148,8 +148,8 @@ def assert_refused(person: Person, path: str, *expected: str, run: Run | None = 
     with pytest.raises(BlockedArtifactError) as caught:
         person.load(path, run)
     assert codes(caught.value.verdict) == list(expected)
+    project = person.project
     with pytest.raises(BlockedArtifactError):
-        project = person.project
         project.open(person.root / path, run or Run(project.project_id))
     return verdict
 

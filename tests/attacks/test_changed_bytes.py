@@ -12,7 +12,19 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from jupyter_mlsc.attestation import Envelope
-from tests.attacks.forgery import assert_fine, assert_refused, changed_byte, codes, digest_at, edited, plant, plant_beside, vouch, vouching_key, without_own_records
+from tests.attacks.forgery import (
+    assert_fine,
+    assert_refused,
+    changed_byte,
+    codes,
+    digest_at,
+    edited,
+    plant,
+    plant_beside,
+    vouch,
+    vouching_key,
+    without_own_records,
+)
 from tests.conftest import CSV, Person
 
 
