@@ -55,7 +55,7 @@ def _nothing_is_left_behind() -> Iterator[None]:
     descriptors = len(os.listdir("/proc/self/fd"))
     yield
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("mlsc-hash")]
-    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert len(os.listdir("/proc/self/fd")) <= descriptors  # fewer when what other tests left was collected meanwhile
 
 
 # Files
