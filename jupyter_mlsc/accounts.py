@@ -20,7 +20,7 @@ from jupyter_mlsc.errors import BlockedArtifactError, LedgerError
 from jupyter_mlsc.gathering import claims_of
 from jupyter_mlsc.judging import Target, kind_of, whole_digest
 from jupyter_mlsc.project_state import ProjectState
-from jupyter_mlsc.recording import Read, Run
+from jupyter_mlsc.recording import Read, Run, phase_statement
 from jupyter_mlsc.verdict import Mode, Verdict
 
 
@@ -68,6 +68,17 @@ def record_write(project: ProjectState, output: Output, run: Run) -> None:
     project.record(run, entry_of("write", output.envelope, predicates.PROVENANCE, [(output.name, output.digest)], project.clock()))
     project.books.file_claim(output.digest, output.envelope)
     run.note_write(output.name, output.digest, verified=output.observed and all(each.verified for each in output.inputs))
+
+
+def record_end(project: ProjectState, run: Run) -> None:
+    """The run's last statement: how it was observed and what was not. Nothing where the run recorded nothing. Raises LedgerError."""
+    if not run.started:
+        return
+    now, environment = project.clock(), installed()
+    statement = phase_statement(run, environment, now, "end")
+    entry = entry_of("run", seal(statement, [project.run_signer]), predicates.RUN, [("environment", Digest.parse(environment.digest))], now)
+    project.record(run, entry)
+    run.started = False
 
 
 UNOBSERVED = "(written by something that was not observed)"

@@ -198,7 +198,12 @@ def show_signed(signed: Sequence[Signed]) -> Shown:
     """Signatures for a notebook's output."""
 
     def lines() -> list[str]:
-        return [f"✓ signed {printable(s.path)} as a {s.kind} · {short(s.digest)} · by {printable(s.signer)}" for s in signed]
+        told: list[str] = []
+        for s in signed:
+            told.append(f"✓ signed {printable(s.path)} as a {s.kind} · {short(s.digest)} · by {printable(s.signer)}")
+            if s.verdict is not None and any(r.fails for r in s.verdict.reasons):
+                told += ["    this is not enough for the policy:", *verdict_lines(s.verdict)[1:]]
+        return told
 
     return Shown(list(signed), lambda: "\n".join(lines()), lambda: f"<pre>{escape(chr(10).join(lines()))}</pre>")
 

@@ -38,7 +38,7 @@ def format_to_load(identified: Identified, name: str, asked: str | None) -> Form
         return by_name(asked)
     if identified.format is not None:
         return identified.format
-    raise UsageError(f"the format of {name} is not known", next_step=f"name it with --as ({', '.join(_NAMES)}), or give the file a suffix that says it")
+    raise UsageError(f"the format of {name} is not known", next_step=f"name it with --as ({_LISTED}), or give the file a suffix that says it")
 
 
 def by_name(asked: str) -> Format:
@@ -49,8 +49,9 @@ def by_name(asked: str) -> Format:
     import difflib
 
     near = difflib.get_close_matches(asked, _NAMES, 1)
-    hint = f"did you mean {near[0]}?" if near else f"one of: {', '.join(_NAMES)}"
+    hint = f"did you mean {near[0]}?" if near else f"one of: {_LISTED}"
     raise UsageError(f"there is no format called {asked!r}", next_step=hint)
 
 
 _NAMES = {each.name: each for each in formats.FORMATS}
+_LISTED = ", ".join(name for name in _NAMES if "-" not in name) + "; compressed: csv-gzip and the like"

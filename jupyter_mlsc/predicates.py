@@ -274,9 +274,7 @@ def provenance_body(
     dependencies = tuple(_Descriptor(name, {} if digest is None else digest.in_toto(), note) for name, digest, note in inputs)
     byproducts = () if facts.code is None else (_ByProduct("cell source", Digest.parse(facts.code).in_toto()),)
     return ProvenanceBody(
-        _BuildDefinition(
-            BUILD_TYPE, _External(output), facts, tuple(_Descriptor(name, {} if digest is None else digest.in_toto(), note) for name, digest, note in inputs)
-        ),
+        _BuildDefinition(BUILD_TYPE, _External(output), facts, dependencies),
         _RunDetails(_Builder(BUILDERS[facts.tier]), _Metadata(facts.run, finished_on), byproducts),
         precise,
     )

@@ -73,6 +73,12 @@ class Project(ProjectState):
 
         return save(self, value, path, run, format_name=format_name)
 
+    def end_run(self, run: Run) -> None:
+        """Record that a run is over, and what was not observed of it. Raises LedgerError."""
+        from jupyter_mlsc.accounts import record_end
+
+        record_end(self, run)
+
     def lineage(self, reference: str, *, depth: int) -> LineageNode:
         """What an artifact, named by its path or digest, was made from."""
         from jupyter_mlsc.verbs.telling import lineage

@@ -25,7 +25,7 @@ from jupyter_mlsc.home import Home
 from jupyter_mlsc.judging import Judge, Target, target_of
 from jupyter_mlsc.keys import KeyStore, PublicKey, Signer
 from jupyter_mlsc.policy import Policy
-from jupyter_mlsc.recording import Run, start_statement
+from jupyter_mlsc.recording import Run, phase_statement
 from jupyter_mlsc.trust import POLICY_FILE, Trust, load_trust
 from jupyter_mlsc.verdict import Reason
 
@@ -91,7 +91,7 @@ class ProjectState:
         entries = [entry]
         if not run.started:
             now = self.clock()
-            statement = start_statement(run, installed(), now)
+            statement = phase_statement(run, installed(), now, "start")
             begun = entry_of("run", seal(statement, [self.run_signer]), predicates.RUN, [("environment", Digest.parse(installed().digest))], now)
             entries.insert(0, begun)
         indexes = self.books.append(entries)

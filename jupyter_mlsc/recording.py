@@ -126,8 +126,9 @@ class Run:
             return tuple(self._reads.values())
 
 
-def start_statement(run: Run, environment: Environment, at: datetime) -> Statement:
-    """A run begins: where, and with which distributions."""
-    body = predicates.RunBody(run.facts(environment=environment.digest), "start", at, environment.packages)
+def phase_statement(run: Run, environment: Environment, at: datetime, phase: Literal["start", "end"]) -> Statement:
+    """A run begins, with its distributions, or ends, with what was not observed of it."""
+    packages = environment.packages if phase == "start" else ()
+    body = predicates.RunBody(run.facts(environment=environment.digest), phase, at, packages, dict(run.coverage))
     subject = Subject("environment", Digest.parse(environment.digest).in_toto())
     return Statement((subject,), predicates.RUN, predicates.to_predicate(body))

@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
+from jupyter_mlsc.errors import MlscError
 from jupyter_mlsc.recording import Place, Run
 from jupyter_mlsc.verdict import Decision, Verdict, summary
 
 if TYPE_CHECKING:
     from jupyter_mlsc.keys import PassphraseSource
+    from jupyter_mlsc.keys.passphrase import Ask
     from jupyter_mlsc.lineage import LineageNode
     from jupyter_mlsc.project import Project
     from jupyter_mlsc.results import Loaded, Saved, Signed, Status
@@ -123,6 +125,16 @@ class Session:
         with self._unwatched():
             return self.project.status(self._run)
 
+    def end(self) -> None:
+        """The run is over: its last statement says what was not observed. What cannot be written is told; there is nobody left to raise to."""
+        if self._run is None:
+            return
+        with self._unwatched():
+            try:
+                self.project.end_run(self._run)
+            except MlscError as err:
+                self.tell(f"mlsc: the end of this run was not recorded: {err}")
+
     def _unwatched(self) -> AbstractContextManager[None]:
         return nullcontext() if self.watcher is None else self.watcher.quiet()
 
@@ -134,14 +146,19 @@ class Session:
 _current: Session | None = None
 
 
-def begin(environ: MutableMapping[str, str], start: Path, *, channel: str, take_passphrase: bool = False, tell: Callable[[str], None] | None = None) -> Session:
-    """Begin this process's session. ``take_passphrase`` removes the passphrase's variables from the environment."""
+def begin(environ: MutableMapping[str, str], start: Path, *, channel: str, take_passphrase: bool = False, ask: Ask | None = None) -> Session:
+    """Begin this process's session. ``take_passphrase`` removes the passphrase's variables from the environment; a session that
+    follows another one then keeps the passphrase that the first one took. ``ask`` is who may be asked instead of the terminal.
+    """
     global _current  # noqa: PLW0603  # one process is one run: that is what a session is
-    from jupyter_mlsc.keys import PassphraseSource
+    from jupyter_mlsc.keys import PassphraseSource, ask_on_terminal
 
     read = PassphraseSource.take_from_environ if take_passphrase else PassphraseSource.from_environ
+    passphrases = read(environ, ask or ask_on_terminal)
+    if take_passphrase and not passphrases.is_given and _current is not None and _current.passphrases.is_given:
+        passphrases = _current.passphrases
     kept = {name: value for name, value in environ.items() if name.startswith("MLSC_") and "PASSPHRASE" not in name}
-    _current = Session(start, kept, read(environ), channel, tell or _tell_on_stderr)
+    _current = Session(start, kept, passphrases, channel)
     return _current
 
 

@@ -34,8 +34,7 @@ def command(options: Options, paths: tuple[str, ...], kind: str | None, note: st
             + (f" · ledger entry {each.index}" if each.index is not None else "")
         )
         if each.verdict is not None and any(r.fails for r in each.verdict.reasons):
-            for line in verdict_lines(each.verdict)[1:]:
-                options.advise(line)
+            options.advise("\n".join(["    this is not enough for the policy:", *verdict_lines(each.verdict)[1:]]))
     # A change of the policy that was signed just now is no longer one that waits for acceptance.
     options.notes(project, besides="policy-changed" if signed[0].path == POLICY_FILE else None)
     options.document(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import sys
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from jupyter_mlsc.errors import MissingLibraryError
-from jupyter_mlsc.formats.format import HEAD_SIZE
-from jupyter_mlsc.formats.libraries import library
+from jupyter_mlsc.formats.format import HEAD_SIZE, Source
+from jupyter_mlsc.formats.libraries import broken_errors, library
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+_CHUNK = 128 * 1024
 _MAGIC: tuple[tuple[str, bytes], ...] = (
     ("gzip", b"\x1f\x8b"),
     ("zstd", b"\x28\xb5\x2f\xfd"),
@@ -47,10 +51,15 @@ def opened_layer(name: str, stream: BinaryIO, wanted_for: str) -> BinaryIO:
 
         return cast("BinaryIO", lzma.LZMAFile(stream, "rb"))
     if name == "zstd":
-        return cast("BinaryIO", library("zstandard", wanted_for).open(stream, "rb"))
+        return io.BufferedReader(_ZstdReader(stream, library("zstandard", wanted_for)), _CHUNK)
     if name == "lz4":
         return cast("BinaryIO", library("lz4.frame", wanted_for).LZ4FrameFile(stream, "rb"))
     return cast("BinaryIO", library("joblib.compressor", wanted_for).BinaryZlibFile(stream, "rb"))
+
+
+def unpacked(name: str | None, source: Source) -> BinaryIO:
+    """The source's stream, decompressed where a compression is named."""
+    return source.stream() if name is None else opened_layer(name, source.stream(), f"loading {source.name}")
 
 
 def inner_head(head: bytes, stream: BinaryIO) -> bytes:
@@ -68,17 +77,47 @@ def inner_head(head: bytes, stream: BinaryIO) -> bytes:
     stream.seek(0)
     try:
         return opened_layer(name, stream, "looking into it").read(HEAD_SIZE)
-    except _broken(name):
+    except (MissingLibraryError, *broken_errors()):
         return b""
 
 
-def _broken(name: str) -> tuple[type[Exception], ...]:
-    """What a broken layer raises; asked for only while such an error is on its way."""
-    import lzma
-    import zlib
+class _ZstdReader(io.RawIOBase):
+    """Decompresses zstd frames one after the other. The library's own stream takes a file that is cut off for one that ends."""
 
-    own = (library("zstandard", "zstd").ZstdError,) if name == "zstd" and "zstandard" in sys.modules else ()
-    return (OSError, EOFError, ValueError, RuntimeError, MissingLibraryError, zlib.error, lzma.LZMAError, *own)
+    def __init__(self, stream: BinaryIO, zstandard: Any) -> None:
+        super().__init__()
+        self._stream = stream
+        self._new = lambda: zstandard.ZstdDecompressor().decompressobj()
+        self._frame = self._new()
+        self._begun = False
+        self._ready = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Whether it can be read: always."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Fill the buffer as far as decompressed bytes are ready. Raises EOFError where the last frame has no end."""
+        target = memoryview(buffer).cast("B")
+        while not self._ready and self._fill():
+            pass
+        part = self._ready[: len(target)]
+        target[: len(part)] = part
+        self._ready = self._ready[len(part) :]
+        return len(part)
+
+    def _fill(self) -> bool:
+        data = b""
+        if self._frame.eof:
+            data, self._frame, self._begun = self._frame.unused_data, self._new(), False
+        data = data or self._stream.read(_CHUNK)
+        if not data:
+            if self._begun:
+                raise EOFError("the compressed data end before their end mark")
+            return False
+        self._begun = True
+        self._ready = memoryview(self._frame.decompress(data))
+        return True
 
 
 @contextmanager

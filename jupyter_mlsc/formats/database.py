@@ -20,6 +20,9 @@ def _load(source: Source, *, lifted: bool, allow: frozenset[str]) -> object:
         data = bytearray(source.view())
         if not data.startswith(_MAGIC) or len(data) < 100:
             raise ValueError("its first bytes are not those of a database")
+        pages, size = int.from_bytes(data[28:32]), int.from_bytes(data[16:18])
+        if len(data) < pages * (65536 if size == 1 else size):
+            raise ValueError("it is cut off")
         # A database in WAL mode cannot live in memory; bytes 18 and 19 say so (sqlite.org/fileformat2.html, 1.3.3).
         data[18:20] = b"\x01\x01"
         connection = sqlite3.connect(":memory:")

@@ -29,7 +29,7 @@ def _save(obj: object, target: Target) -> None:
 def _load_lines(source: Source, *, lifted: bool, allow: frozenset[str], packed: str | None) -> object:
     pandas = library("pandas", f"loading {source.name}")
     with reading(source.name, "file of JSON lines"):
-        return pandas.read_json(source.stream(), lines=True, compression=packed)
+        return pandas.read_json(compression.unpacked(packed, source), lines=True)
 
 
 def _save_lines(obj: object, target: Target, *, packed: str | None) -> None:

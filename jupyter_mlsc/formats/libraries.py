@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +23,8 @@ _PLAIN: tuple[type[Exception], ...] = (
     ImportError,
     MemoryError,
 )
+# Errors that libraries derive from Exception itself; asked for only where the library is loaded.
+_OWN_ERRORS = (("zstandard", "ZstdError"), ("safetensors", "SafetensorError"))
 _EXTRA_OF = {
     "pandas": "data",
     "pyarrow": "data",
@@ -37,7 +40,7 @@ _EXTRA_OF = {
 }
 
 
-def _broken() -> tuple[type[Exception], ...]:
+def broken_errors() -> tuple[type[Exception], ...]:
     """What parsers raise for bytes that are not what they expect. Wide on purpose: each library has its own mixture of these."""
     import lzma
     import pickle
@@ -45,7 +48,8 @@ def _broken() -> tuple[type[Exception], ...]:
     import zipfile
     import zlib
 
-    return (*_PLAIN, struct.error, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pickle.PickleError)
+    own = [getattr(sys.modules[module], name) for module, name in _OWN_ERRORS if module in sys.modules]
+    return (*_PLAIN, struct.error, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pickle.PickleError, *own)
 
 
 def _unsuitable_errors() -> tuple[type[Exception], ...]:
@@ -82,7 +86,7 @@ def reading(name: str, what: str, *also: type[Exception]) -> Iterator[None]:
         raise missing(err.name or "a library", f"loading {name}") from err
     except MemoryError as err:
         raise FormatError(f"{name} is not a sound {what}, or too large: it asks for more memory than there is") from err
-    except _broken() + also as err:
+    except broken_errors() + also as err:
         raise FormatError(f"{name} is not a sound {what}: {_first_line(err)}", next_step="restore the file from where it came from, or save it again") from err
 
 

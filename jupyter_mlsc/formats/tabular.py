@@ -16,7 +16,7 @@ INSTEAD = "save tables as parquet, arrays as .npy, other objects as .json or .jo
 def _load(source: Source, *, lifted: bool, allow: frozenset[str], separator: str, packed: str | None) -> object:
     pandas = library("pandas", f"loading {source.name}")
     with reading(source.name, "csv file" if separator == "," else "tsv file"):
-        return pandas.read_csv(source.stream(), sep=separator, compression=packed)
+        return pandas.read_csv(compression.unpacked(packed, source), sep=separator)
 
 
 def _save(obj: object, target: Target, *, separator: str, packed: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import struct
 from pathlib import Path
@@ -12,6 +13,7 @@ from jupyter_mlsc.formats.format import Format, Opened, Source, Target, writable
 from jupyter_mlsc.formats.libraries import library, reading, unsuitable, writing
 from jupyter_mlsc.formats.recognition import TORCH_MAGIC, is_torch_zip, is_zip
 
+_NUMPY_TYPES = frozenset({"BOOL", "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64", "F16", "F32", "F64", "C64"})
 _LONGEST_HEADER = 100_000_000
 """What the safetensors library itself accepts for its JSON header, in bytes."""
 
@@ -26,20 +28,32 @@ def _recognise_safetensors(head: bytes, opened: Opened) -> bool:
 def _load_safetensors(source: Source, *, lifted: bool, allow: frozenset[str]) -> object:
     """A dict of names to numpy arrays; to torch tensors where the file has types that numpy lacks (bfloat16, float8)."""
     library("numpy", f"loading {source.name}")
-    safetensors = library("safetensors", f"loading {source.name}")
-    with reading(source.name, "safetensors file", safetensors.SafetensorError):
-        view = source.view()
-        module = library("safetensors.torch" if _beyond_numpy(view) else "safetensors.numpy", f"loading {source.name}")
-        path = source.descriptor_path()
-        return module.load(bytes(view)) if path is None else module.load_file(path)
+    library("safetensors", f"loading {source.name}")
+    with reading(source.name, "safetensors file"):
+        header = _header(source)
+        kind = "safetensors.numpy" if all(entry["dtype"] in _NUMPY_TYPES for entry in header.values()) else "safetensors.torch"
+        loaded = _read(library(kind, f"loading {source.name}"), source)
+        # In the order of their bytes, as `load_file` gives them.
+        return {name: loaded[name] for name in sorted(header, key=lambda name: header[name]["data_offsets"])}
 
 
-def _beyond_numpy(view: memoryview) -> bool:
+def _header(source: Source) -> dict[str, Any]:
+    """The tensors that a file names, with their types and offsets."""
     import json
 
-    length: int = struct.unpack("<Q", view[:8])[0]
-    header = json.loads(bytes(view[8 : 8 + min(length, _LONGEST_HEADER)]))
-    return any(entry["dtype"].startswith(("BF", "F8", "F4", "F6")) for name, entry in header.items() if name != "__metadata__")
+    stream = source.stream()
+    length: int = struct.unpack("<Q", stream.read(8))[0]
+    header = json.loads(stream.read(min(length, _LONGEST_HEADER)))
+    stream.seek(0)
+    return {name: entry for name, entry in header.items() if name != "__metadata__"}
+
+
+def _read(module: Any, source: Source) -> Any:
+    path = source.descriptor_path()
+    if path is not None and "backend" in inspect.signature(module.load_file).parameters:
+        # Not mapped, as the library would do by itself: what is mapped changes when the file does, after the check.
+        return module.load_file(path, backend="pread")
+    return module.load(bytes(source.view()))
 
 
 def _save_safetensors(obj: object, target: Target) -> None:

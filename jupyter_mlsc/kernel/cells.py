@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 from pathlib import Path
@@ -57,6 +58,11 @@ class CellFollower:
         if self._guard is not None:
             self._guard.end()
             self._guard = None
+
+    def end_run(self) -> None:
+        """The run that this follower told the cells of is over."""
+        atexit.unregister(self._session.end)
+        self._session.end()
 
     def _name(self) -> str | None:
         if not self._notebook:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlsc import session
 from jupyter_mlsc.errors import UsageError
+from jupyter_mlsc.kernel.asking import passphrase_asker
 from jupyter_mlsc.kernel.cells import CellFollower
 from jupyter_mlsc.kernel.completion import COMPLETED, complete_paths
 from jupyter_mlsc.kernel.guard import Guard
@@ -22,11 +24,12 @@ _followers: dict[int, CellFollower] = {}
 def load_extension(shell: InteractiveShell) -> None:
     """Begin a run in this kernel. Safe to call twice: ``%reload_ext`` begins a new run."""
     unload_extension(shell)
-    begun = session.begin(os.environ, Path.cwd(), channel="notebook", take_passphrase=True)
+    begun = session.begin(os.environ, Path.cwd(), channel="notebook", take_passphrase=True, ask=passphrase_asker(shell))
     follower = CellFollower(shell, begun)
     shell.events.register("pre_run_cell", follower.before_cell)
     shell.events.register("post_run_cell", follower.after_cell)
     _followers[id(shell)] = follower
+    atexit.register(begun.end)
     shell.register_magics(MlscMagics(shell, begun))
     for name in COMPLETED:
         shell.set_hook("complete_command", complete_paths, str_key=name)
@@ -44,5 +47,6 @@ def unload_extension(shell: InteractiveShell) -> None:
     follower = _followers.pop(id(shell), None)
     if follower is not None:
         follower.stop_watching()
+        follower.end_run()
         shell.events.unregister("pre_run_cell", follower.before_cell)
         shell.events.unregister("post_run_cell", follower.after_cell)

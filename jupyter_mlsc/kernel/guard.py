@@ -14,11 +14,11 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlsc.coverage import Coverage
 from jupyter_mlsc.errors import BlockedArtifactError, GuardError, MlscError
 from jupyter_mlsc.formats.unpickling import judge_elsewhere, unpickling
 from jupyter_mlsc.kernel.adapters.tables import ROWS
 from jupyter_mlsc.kernel.adapters.wrapping import Wrapping
-from jupyter_mlsc.kernel.coverage import Coverage
 from jupyter_mlsc.kernel.governed import GovernedPaths
 from jupyter_mlsc.kernel.hook import switch
 from jupyter_mlsc.kernel.sweep import Stamp, Sweep

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.error import UsageError as MagicUsageError
 from IPython.core.magic import Magics, line_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.core.magic_arguments import argument, magic_arguments
 
 from jupyter_mlsc.errors import UsageError
 
@@ -33,10 +36,10 @@ class MlscMagics(Magics):
         """Load an artifact that the policy lets through: ``df = %mlsc_load data/train.csv``."""
         from jupyter_mlsc.display import show_verdict
 
-        given = parse_argstring(self.mlsc_load, line)
+        given = _parse(self.mlsc_load, line)
         if given.name is not None and not given.name.isidentifier():
             raise UsageError(f"{given.name!r} is no name for a variable", next_step="use letters, digits and underscores: --to train")
-        loaded = self._session.load(_unquoted(given.path), format_name=given.format)
+        loaded = self._session.load(given.path, format_name=given.format)
         if given.name is None:
             return loaded.value
         self._variables[given.name] = loaded.value
@@ -50,12 +53,12 @@ class MlscMagics(Magics):
         """Save a variable with its provenance: ``%mlsc_save model models/churn.joblib``."""
         from jupyter_mlsc.display import show_saved
 
-        given = parse_argstring(self.mlsc_save, line)
+        given = _parse(self.mlsc_save, line)
         if given.name not in self._variables:
             raise UsageError(
                 f"there is no variable {given.name!r}", next_step="write the variable's name first, then the path: %mlsc_save model models/m.joblib"
             )
-        return show_saved(self._session.save(self._variables[given.name], _unquoted(given.path)))
+        return show_saved(self._session.save(self._variables[given.name], given.path))
 
     @magic_arguments()
     @argument("path", nargs="+", help="What to sign.")
@@ -66,19 +69,19 @@ class MlscMagics(Magics):
         """Stand for an artifact with your vouching key, which is asked for where it is locked."""
         from jupyter_mlsc.display import show_signed
 
-        given = parse_argstring(self.mlsc_sign, line)
-        return show_signed(self._session.sign([_unquoted(p) for p in given.path], kind=given.kind, note=_unquoted(given.note)))
+        given = _parse(self.mlsc_sign, line)
+        return show_signed(self._session.sign(given.path, kind=given.kind, note=given.note))
 
     @magic_arguments()
-    @argument("path", nargs="+", help="What to verify.")
+    @argument("path", nargs="*", help="What to verify; without a path, all that the policy governs.")
     @argument("--full", action="store_true", help="Compute every digest that a statement carries.")
     @line_magic
     def mlsc_verify(self, line: str) -> Any:
         """Hash afresh and judge, without loading."""
         from jupyter_mlsc.display import show_verdicts
 
-        given = parse_argstring(self.mlsc_verify, line)
-        return show_verdicts(self._session.verify_all([_unquoted(p) for p in given.path], full=given.full))
+        given = _parse(self.mlsc_verify, line)
+        return show_verdicts(self._session.verify_all(given.path, full=given.full))
 
     @magic_arguments()
     @line_magic
@@ -86,7 +89,7 @@ class MlscMagics(Magics):
         """The project, its policy and ledger, and what this run read and wrote."""
         from jupyter_mlsc.display import show_facts
 
-        parse_argstring(self.mlsc_status, line)
+        _parse(self.mlsc_status, line)
         status = self._session.status()
         return show_facts("mlsc status", status.rows, status)
 
@@ -98,12 +101,27 @@ class MlscMagics(Magics):
         """What an artifact was made from."""
         from jupyter_mlsc.display import show_lineage
 
-        given = parse_argstring(self.mlsc_lineage, line)
-        return show_lineage(self._session.lineage(_unquoted(given.path), depth=given.depth))
+        given = _parse(self.mlsc_lineage, line)
+        return show_lineage(self._session.lineage(given.path, depth=given.depth))
 
 
-def _unquoted(text: str) -> str:
-    """IPython splits a line as a shell does but leaves the quotes on."""
-    if len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'":
-        return text[1:-1]
-    return text
+def _parse(magic: Any, line: str) -> Any:
+    """The arguments of a magic's line. Raises UsageError with the magic's usage, where IPython would only print a line on stderr."""
+    usage = " ".join(magic.parser.format_usage().split())
+    step = f"write: {usage[usage.index('%') :]} (a path with spaces goes in quotes)"
+    try:
+        return magic.parser.parse_args(_words(line))
+    except ValueError as err:
+        raise UsageError(f"the line {line!r} cannot be taken apart: {str(err).lower()}", next_step=step) from err
+    except MagicUsageError as err:
+        raise UsageError(str(err), next_step=step) from err
+
+
+def _words(line: str) -> list[str]:
+    """A line as a shell takes it apart: quotes hold a word together, and on POSIX a backslash takes the next character as it is."""
+    lexer = shlex.shlex(line, posix=True)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    if os.name == "nt":
+        lexer.escape = ""
+    return list(lexer)

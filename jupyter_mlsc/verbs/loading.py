@@ -125,6 +125,8 @@ def _load_overlapped(
 
 def _load_folder(project: ProjectState, target: Target, run: Run, format_name: str | None) -> tuple[object, Verdict]:
     identified = formats.identify(target.asked, target.path)
+    if identified.format is None and format_name is None:
+        raise UsageError(f"{target.asked} is a folder, and not one that is laid out as a model", next_step="load a file in it")
     chosen, faults = format_to_load(identified, target.asked, format_name), mismatch_faults(identified, target.asked)
     measured = measure_cached(target.path, project.digest_cache, time.time_ns())
     verdict = _judge(project, target, lambda whole: measured, families_of(identified), run, faults)

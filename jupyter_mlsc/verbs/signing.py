@@ -61,9 +61,7 @@ def sign(
         raise UsageError(f"{kind!r} is no kind of artifact", next_step=f"one of: {', '.join(KINDS)}")
     targets = [project.target(path) for path in dict.fromkeys(paths)]
     if any(target.asked == "." for target in targets):
-        raise UsageError(
-            f"{project.root} is the project itself, which is no artifact", next_step="name files or folders in it, for instance: mlsc sign data/*"
-        )
+        raise UsageError(f"{project.root} is the project itself, which is no artifact", next_step="name files or folders in it, for instance: mlsc sign data/*")
     if any(target.asked == POLICY_FILE for target in targets):
         if len(targets) > 1:
             raise UsageError("a change of the policy is signed by itself", next_step=f"run: mlsc sign {POLICY_FILE}")

@@ -11,6 +11,7 @@ from jupyter_mlsc import predicates
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.attestation import Envelope, Statement, open_envelope, read_unverified
 from jupyter_mlsc.claim_files import FoundEnvelope
+from jupyter_mlsc.coverage import MEANINGS
 from jupyter_mlsc.digests import measure
 from jupyter_mlsc.errors import ArtifactMissingError, AttestationError, UsageError
 from jupyter_mlsc.lineage import InputEdge, LineageGraph, LineageNode, Origin, Production
@@ -118,6 +119,9 @@ def _where(entry: Entry, statement: Statement) -> dict[str, Any]:
     if entry.kind == "write":
         body = predicates.from_predicate(statement.predicate, predicates.ProvenanceBody)
         return _operation(entry, "write", body.facts, body.artifact.verdict)
+    if entry.kind == "run":
+        run = predicates.from_predicate(statement.predicate, predicates.RunBody)
+        return {"run": run.facts.run, "phase": run.phase, "tier": run.facts.tier, "coverage": run.coverage}
     return {}
 
 
@@ -158,7 +162,7 @@ def status(project: ProjectState, run: Run | None) -> Status:
         else {"origin": ledger.origin, "size": ledger.size, "writable": ledger.writable, "root": checkpoint.root.hex() if checkpoint else None},
         "keys": keys,
         "notes": [{"code": n.code, "message": n.message, "next": n.next} for n in (*project.notes, *faults)],
-        "run": None if run is None else {"id": run.id, "reads": [{"path": r.name, "digest": str(r.digest), "verdict": r.decision} for r in reads]},
+        "run": None if run is None else _run_document(run),
     }
     states = {
         "named": "named on the command line",
@@ -177,5 +181,11 @@ def status(project: ProjectState, run: Run | None) -> Status:
         rows.append(("tier", "guarded: stops hostile artifacts and honest mistakes, not notebook code that sets out to undo it"))
         rows.append(("run", run.id))
         rows.extend(("read", f"{r.name}: {r.decision}" + ("" if r.verified else ", nobody vouched for it")) for r in reads)
+        rows.extend(("not seen", f"{count} {MEANINGS[code]}") for code, count in sorted(run.coverage.items()))
     rows.extend(("note", f"{n.message}; {n.next}") for n in (*project.notes, *faults))
     return Status(tuple(rows), document)
+
+
+def _run_document(run: Run) -> dict[str, Any]:
+    reads = [{"path": r.name, "digest": str(r.digest), "verdict": r.decision} for r in run.inputs]
+    return {"id": run.id, "reads": reads, "coverage": run.coverage}
