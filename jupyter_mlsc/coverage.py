@@ -11,8 +11,8 @@ MEANINGS = {
     "changed-in-use": "governed files that changed after they were read",
     "late-opens": "governed files that were opened by a descriptor or folder that could not be named",
     "guard-errors": "errors inside the guard",
-    "ctypes": "cells after ctypes was loaded, which can call anything",
-    "tracing": "cells under a trace function, which can change anything",
+    "ctypes": "uses of ctypes or gc.get_objects by a cell, which can reach around the guard",
+    "tracing": "trace functions set by a cell, which can change anything",
 }
 
 

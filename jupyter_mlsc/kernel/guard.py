@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlsc.coverage import Coverage
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from jupyter_mlsc.session import Session
 
 _WRAPPING = Wrapping(ROWS)
+
+_TAMPERING = {"ctypes.dlopen": "ctypes", "ctypes.dlsym": "ctypes", "gc.get_objects": "ctypes", "sys.settrace": "tracing", "sys.setprofile": "tracing"}
+"""Events of means by which code can reach around the guard; noted when a cell uses them, since in this process they cannot be refused."""
 
 SIDECARS = ("-wal", "-journal", "-shm")
 """SQLite keeps these beside a database; they share its rule and are no artifacts of their own."""
@@ -104,6 +108,9 @@ class Guard:
         """Something begins whose reads and writes are not seen."""
         if event == "socket.connect":
             self.coverage.count("connections")
+        elif event in _TAMPERING:
+            if _asked_by_the_notebook(sys._getframe(2)):
+                self.coverage.count(_TAMPERING[event])
         else:
             self._started_others = True
             self.coverage.count("subprocesses")
@@ -158,10 +165,6 @@ class Guard:
             except MlscError as err:
                 self._fault(err)
         self._session.run.coverage = self.coverage.counts()
-        if "ctypes" in sys.modules:
-            self.coverage.count("ctypes")
-        if sys.gettrace() is not None:
-            self.coverage.count("tracing")
         shown = _chain(error)
         for blocked in self._blocked:
             if blocked not in shown:
@@ -223,6 +226,13 @@ class Guard:
         if text not in self._told:
             self._told.add(text)
             self._session.tell(text)
+
+
+def _asked_by_the_notebook(frame: FrameType | None) -> bool:
+    """Whether a cell itself asks, not a library on its own account: numpy and threadpoolctl use ctypes at every import."""
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("ctypes", "gc", "sys", "threading"):
+        frame = frame.f_back
+    return frame is not None and frame.f_globals.get("__name__") == "__main__"
 
 
 def _intent(mode: str | None, flags: int) -> tuple[bool, bool]:

@@ -30,7 +30,10 @@ class Watcher(Protocol):
         """A process or a network connection begins: what it does is not seen."""
 
 
-_UNSEEN = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "pty.spawn", "socket.connect"}
+_UNSEEN = {
+    *("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "pty.spawn", "socket.connect"),
+    *("ctypes.dlopen", "ctypes.dlsym", "gc.get_objects", "sys.settrace", "sys.setprofile"),
+}
 
 
 class Switch:
