@@ -1,0 +1,51 @@
+"""One process that loads one artifact, plainly or through the gate, once and then twice more, and prints the seconds of each as JSON.
+
+    python -m benchmarks.one_load plain|mlsc csv|parquet|torch|joblib PATH
+
+The libraries are imported before the clock starts, for both ways alike. The gate's first load finds the project, opens the ledger and
+records that a run began, as the first load of a notebook does: all of that is in the first number.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import seconds
+
+AGAIN = 2
+
+
+def plain(kind: str, path: Path) -> Callable[[], object]:
+    """The library's own call, as anybody would write it."""
+    module: Any = importlib.import_module({"csv": "pandas", "parquet": "pandas"}.get(kind, kind))
+    read = {"csv": "read_csv", "parquet": "read_parquet"}.get(kind, "load")
+    if kind == "parquet":
+        importlib.import_module("pyarrow.parquet")
+    return lambda: getattr(module, read)(path)
+
+
+def gated(kind: str, path: Path) -> Callable[[], object]:
+    """The same through the gate, as a notebook does it."""
+    plain(kind, path)
+    from jupyter_mlsc import session
+
+    begun = session.begin(os.environ, Path.cwd(), channel="notebook")
+    return lambda: begun.load(path).value
+
+
+def main() -> None:
+    way, kind, path = sys.argv[1:]
+    warnings.simplefilter("ignore")
+    load = {"plain": plain, "mlsc": gated}[way](kind, Path(path))
+    print(json.dumps([seconds(load) for _ in range(1 + AGAIN)]))
+
+
+if __name__ == "__main__":
+    main()
