@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from jupyter_mlsc.errors import MissingLibraryError
+from jupyter_mlsc.errors import FormatError, MissingLibraryError
 from jupyter_mlsc.formats.format import HEAD_SIZE, Source
-from jupyter_mlsc.formats.libraries import broken_errors, library
+from jupyter_mlsc.formats.libraries import library, reading
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-_CHUNK = 128 * 1024
+_BUFFER = 128 * 1024
+# Small, since a few bytes can stand for a thousand times as many.
+_COMPRESSED_CHUNK = 8 * 1024
 _MAGIC: tuple[tuple[str, bytes], ...] = (
     ("gzip", b"\x1f\x8b"),
     ("zstd", b"\x28\xb5\x2f\xfd"),
@@ -51,10 +53,13 @@ def opened_layer(name: str, stream: BinaryIO, wanted_for: str) -> BinaryIO:
 
         return cast("BinaryIO", lzma.LZMAFile(stream, "rb"))
     if name == "zstd":
-        return io.BufferedReader(_ZstdReader(stream, library("zstandard", wanted_for)), _CHUNK)
+        zstandard = library("zstandard", wanted_for)
+        return io.BufferedReader(_FrameReader(stream, lambda: zstandard.ZstdDecompressor().decompressobj()), _BUFFER)
     if name == "lz4":
         return cast("BinaryIO", library("lz4.frame", wanted_for).LZ4FrameFile(stream, "rb"))
-    return cast("BinaryIO", library("joblib.compressor", wanted_for).BinaryZlibFile(stream, "rb"))
+    import zlib
+
+    return io.BufferedReader(_FrameReader(stream, zlib.decompressobj), _BUFFER)
 
 
 def unpacked(name: str | None, source: Source) -> BinaryIO:
@@ -67,28 +72,22 @@ def inner_head(head: bytes, stream: BinaryIO) -> bytes:
     name = layer(head)
     if name is None:
         return b""
-    if name == "zlib":
-        import zlib
-
-        try:
-            return zlib.decompressobj().decompress(head, HEAD_SIZE)
-        except zlib.error:
-            return b""
     stream.seek(0)
     try:
-        return opened_layer(name, stream, "looking into it").read(HEAD_SIZE)
-    except (MissingLibraryError, *broken_errors()):
+        with reading("", name):
+            return opened_layer(name, stream, "looking into it").read(HEAD_SIZE)
+    except (FormatError, MissingLibraryError):
         return b""
 
 
-class _ZstdReader(io.RawIOBase):
-    """Decompresses zstd frames one after the other. The library's own stream takes a file that is cut off for one that ends."""
+class _FrameReader(io.RawIOBase):
+    """Decompresses zstd or zlib frames one after the other. The libraries' own streams take a file that is cut off for one that ends."""
 
-    def __init__(self, stream: BinaryIO, zstandard: Any) -> None:
+    def __init__(self, stream: BinaryIO, new_frame: Callable[[], Any]) -> None:
         super().__init__()
         self._stream = stream
-        self._new = lambda: zstandard.ZstdDecompressor().decompressobj()
-        self._frame = self._new()
+        self._new_frame = new_frame
+        self._frame = new_frame()
         self._begun = False
         self._ready = memoryview(b"")
 
@@ -109,8 +108,8 @@ class _ZstdReader(io.RawIOBase):
     def _fill(self) -> bool:
         data = b""
         if self._frame.eof:
-            data, self._frame, self._begun = self._frame.unused_data, self._new(), False
-        data = data or self._stream.read(_CHUNK)
+            data, self._frame, self._begun = self._frame.unused_data, self._new_frame(), False
+        data = data or self._stream.read(_COMPRESSED_CHUNK)
         if not data:
             if self._begun:
                 raise EOFError("the compressed data end before their end mark")

@@ -50,7 +50,12 @@ def _load(source: Source, *, lifted: bool, allow: frozenset[str]) -> object:
         if packed is not None:
             # joblib's unpickler reads plain pickles as well, so it is right for all compressed ones.
             with_arrays = importlib.util.find_spec("joblib") is not None
-            return _unpickle(compression.opened_layer(packed, stream, f"loading {source.name}"), lifted=lifted, with_arrays=with_arrays, name=source.name)
+            layer = compression.opened_layer(packed, stream, f"loading {source.name}")
+            loaded = _unpickle(layer, lifted=lifted, with_arrays=with_arrays, name=source.name)
+            # The check sum stands at the end, behind the pickle's own end.
+            while layer.read(HEAD_SIZE):
+                pass
+            return loaded
         return _unpickle(stream, lifted=lifted, with_arrays=_JOBLIB.search(source.view()) is not None, name=source.name)
 
 
