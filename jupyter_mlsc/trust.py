@@ -1,8 +1,9 @@
 """Which policy rules: the admin's layers, and the version of the project's own policy that this user accepted.
 
 Rules kept (DESIGN, 'Who may change the policy'): a file that does not parse is an error whatever was accepted; a project's policy counts
-only in the version that was accepted for this project id; a policy named with ``--policy`` is trusted by being named and stands in the
-project layer's place; nothing replaces ``/etc/mlsc/policy.toml``; variables that point into the project are refused.
+only in the version that was accepted for this project id, and in no folder that is known for another project's; a policy named with
+``--policy`` is trusted by being named and stands in the project layer's place; nothing replaces ``/etc/mlsc/policy.toml``; variables that
+point into the project are refused.
 """
 
 from __future__ import annotations
@@ -54,10 +55,14 @@ def load_trust(root: Path, home: Home, environ: Mapping[str, str], now: datetime
     text = read_policy_file(root / POLICY_FILE)
     file = parse_policy(text, POLICY_FILE, "project")
     accepted_policies = AcceptedPolicies(home.accepted)
-    accepted = accepted_policies.current(_project_id(file))
+    known_here = accepted_policies.project_at(root)
+    # An accepted policy counts for its own project: in the folder of another one, somebody has put it there.
+    accepted = accepted_policies.current(_project_id(file)) if known_here in (None, _project_id(file)) else None
     resolution = resolve(text, POLICY_FILE, accepted, lambda layer: policy_changes(root, layer))
     if resolution.to_accept is not None and accepted is not None:
         accepted_policies.accept(_project_id(file), text, resolution.to_accept.counter, accepted.ledger_origin, now)
+    if accepted is not None and known_here is None:
+        accepted_policies.settle(root, _project_id(file))
     if resolution.state == "untrusted":
         return Trust(Policy.untrusted(file, admin, root=str(root)), file, file, "untrusted", resolution.notes)
     return Trust(Policy((*admin, resolution.layer), str(root)), resolution.layer, file, resolution.state, resolution.notes)

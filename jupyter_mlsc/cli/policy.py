@@ -80,13 +80,17 @@ def trust(options: Options, yes: bool) -> int:
     accepted = kept.current(layer.project_id)
     books = Bookkeeper(root, home, KeyStore(home))
     replaced = [fault for fault in books.faults if fault.code == "ledger-replaced"]
-    if accepted is not None and accepted.digest == layer.digest and not replaced:
+    known_here = kept.project_at(root)
+    moved = known_here not in (None, layer.project_id)
+    if accepted is not None and accepted.digest == layer.digest and not replaced and not moved:
         options.say(f"{POLICY_FILE} is the version that you accepted on {accepted.accepted_at:%Y-%m-%d}: nothing to do")
         options.document({"ok": True, "accepted": True, "changes": []})
         return 0
     old = None if accepted is None else parse_policy(accepted.text, POLICY_FILE, "project")
     changes = differences(old, layer)
     changes += [f"ledger: {fault.message}" for fault in replaced]
+    if moved:
+        changes.append(f"project: this folder was {known_here}, now it says that it is {layer.project_id}")
     options.say(f"new in {POLICY_FILE}:" if old is not None else f"{POLICY_FILE}, which you have not accepted before:")
     for line in changes:
         options.say(f"  {printable(line)}")
@@ -100,6 +104,7 @@ def trust(options: Options, yes: bool) -> int:
     ledger = books.ledger
     counter = 1 if accepted is None else accepted.counter + (accepted.digest != layer.digest)
     kept.accept(layer.project_id, text, counter, None if ledger is None else ledger.origin, datetime.now(UTC))
+    kept.settle(root, layer.project_id)
     options.say("accepted")
     options.document({"ok": True, "accepted": True, "changes": changes})
     return 0

@@ -160,20 +160,45 @@ class AcceptedPolicies(msgspec.Struct, frozen=True):
             _write(self.folder / _text_name(project_id, digest), raw)
             _write(self._record(project_id), json.dumps(kept, indent=1).encode() + b"\n")
         except OSError as err:
-            raise PolicyError(
-                f"the accepted policy cannot be kept: {err.strerror}",
-                file=str(self.folder),
-                next_step="make room, or set MLSC_HOME to a folder that you can write to",
-            ) from err
+            raise _not_kept(self.folder, err) from err
         return accepted
+
+    def project_at(self, root: Path) -> str | None:
+        """The id of the project that this user knows in a folder, or None. Raises PolicyError when that cannot be read.
+
+        Without it, the policy of a project that the user accepted elsewhere could be put into this one, and would be an accepted one.
+        """
+        place = self._place(root)
+        try:
+            return place.read_text("utf-8")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as err:
+            raise PolicyError("the record of which project is in this folder cannot be read", file=str(place), next_step=_TRUST_AGAIN) from err
+
+    def settle(self, root: Path, project_id: str) -> None:
+        """Remember which project is in a folder. Raises PolicyError when it cannot be kept."""
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _write(self._place(root), project_id.encode())
+        except OSError as err:
+            raise _not_kept(self.folder, err) from err
+
+    def _place(self, root: Path) -> Path:
+        return self.folder / f"{_stem(os.path.realpath(root))}.place"
 
     def _record(self, project_id: str) -> Path:
         return self.folder / f"{_stem(project_id)}.json"
 
 
+def _not_kept(folder: Path, err: OSError) -> PolicyError:
+    step = "make room, or set MLSC_HOME to a folder that you can write to"
+    return PolicyError(f"the accepted policy cannot be kept: {err.strerror}", file=str(folder), next_step=step)
+
+
 def _stem(project_id: str) -> str:
     # An id comes from a file that anybody may have written: hashed, it can name no other path, whatever the file system folds.
-    return sha256(project_id.encode()).hexdigest()[:32]
+    return sha256(project_id.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def _text_name(project_id: str, digest: str) -> str:

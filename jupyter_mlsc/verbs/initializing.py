@@ -65,6 +65,7 @@ def initialize(folder: Path, environ: Mapping[str, str], *, mode: str, name: str
     ledger = books.ledger_to_append()
     if "policy" in created:
         accepted.accept(layer.project_id, text_bytes, 1, ledger.origin, datetime.now(UTC))
+        accepted.settle(root, layer.project_id)
     made, kept = "made now, " if is_new else "", "in the keychain" if entry.uri.startswith("keyring:") else "an encrypted file"
     lines = [
         f"project {root} ({layer.project_id[:12]}…), mode {layer.mode}",
