@@ -6,6 +6,8 @@ The private keys of the people in a test stand for keys that were misused; a str
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -170,6 +172,12 @@ def changed_byte(path: Path, at: int = -2) -> bytes:
     data[at] ^= 1
     path.write_bytes(data)
     return before
+
+
+def python(person: Person, code: str) -> subprocess.CompletedProcess[str]:
+    """A script of this person's in a process of its own, in the project's folder."""
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=person.root, env=person.environ, capture_output=True, text=True, check=False, timeout=300)
 
 
 def edited(envelope: Envelope, change: Callable[[dict[str, Any]], None]) -> Envelope:
