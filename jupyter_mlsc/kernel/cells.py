@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from IPython import version_info
+
 from jupyter_mlsc.errors import MlscError
 from jupyter_mlsc.recording import Place
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
     from jupyter_mlsc.kernel.guard import Guard
     from jupyter_mlsc.session import Session
+
+
+COUNTS_BEFORE = version_info[:2] >= (9, 8)
 
 
 class CellFollower:
@@ -35,13 +40,18 @@ class CellFollower:
             Place(
                 notebook=self._name(),
                 cell_id=getattr(info, "cell_id", None),
-                execution_count=self._shell.execution_count,
+                execution_count=self._count(info),
                 code="sha256:" + hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest(),
             )
         )
 
         if self._guard is not None:
             self._guard.cell_begins()
+
+    def _count(self, info: Any) -> int:
+        """The number that this cell shows in the notebook. Since IPython 9.8 the shell counts on before it tells of the cell."""
+        counted = 1 if COUNTS_BEFORE and info.store_history else 0
+        return int(self._shell.execution_count) - counted
 
     def after_cell(self, result: Any) -> None:
         """A cell has run: ``result`` is IPython's ExecutionResult."""
