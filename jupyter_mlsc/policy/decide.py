@@ -44,7 +44,7 @@ class Judgement(msgspec.Struct, frozen=True):
     @property
     def person(self) -> bool:
         """A person whom the rule trusts stands for these bytes."""
-        return self.tally is not None and any(not voice.is_run and voice.person not in self.tally.authors for c in self.tally.of(COUNTED) for voice in c.voices)
+        return self.tally is not None and any(not voice.is_run for counted in self.tally.of(COUNTED) for voice in counted.voices)
 
 
 class Policy(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from itertools import pairwise
 
 import pytest
 from policy_cases import DATA, IDENTITIES, NOW, OTHER_PROJECT, PROJECT, encoded, key_id, policy_text
@@ -88,6 +89,13 @@ def test_changes_follow_one_another(accepted):
     steps = [change(old=NEW, new=NEWER, counter=6), change(counter=5)]
     resolution = found(NEWER, accepted, *steps)
     assert (resolution.state, resolution.layer.counter) == ("accepted", 6)
+
+
+def test_a_long_chain_is_followed_in_whatever_order_it_is_found(accepted):
+    texts = [OLD, *(OLD + f"# version {n}\n" for n in range(8))]
+    steps = [change(old=a, new=b, counter=n) for n, (a, b) in enumerate(pairwise(texts), 4)]
+    for found_so in (steps, steps[::-1]):
+        assert found(texts[-1], accepted, *found_so).layer.counter == 11
 
 
 def test_one_of_several_signatures_is_an_admins(accepted):
@@ -199,6 +207,15 @@ class TestKeptFiles:
             record.write_text(json.dumps({**kept, "digest": pointing}))
             with pytest.raises(PolicyError, match=r"missing|damaged|changed since"):
                 policies.current(PROJECT)
+
+    def test_a_record_of_another_project_put_in_this_ones_place_is_no_policy(self, tmp_path):
+        ours, theirs = AcceptedPolicies(tmp_path / "ours"), AcceptedPolicies(tmp_path / "theirs")
+        ours.accept(PROJECT, OLD, 1, None, NOW)
+        theirs.accept(OTHER_PROJECT, OLD, 1, None, NOW)
+        (record,), (foreign,) = ours.folder.glob("*.json"), theirs.folder.glob("*.json")
+        record.write_bytes(foreign.read_bytes())
+        with pytest.raises(PolicyError, match="changed since"):
+            ours.current(PROJECT)
 
     def test_a_text_that_is_missing_is_said_to_be(self, tmp_path):
         policies = AcceptedPolicies(tmp_path)

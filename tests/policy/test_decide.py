@@ -37,6 +37,7 @@ PASSING = [
     ("two stewards, the older after a newer one", TWO, [vouch("alice", on=1), vouch("bob", on=9)]),
     ("two stewards in one envelope", TWO, [vouch("alice+bob")]),
     ("another than the author signed", REVIEWED, [made("alice-runs"), vouch("bob")]),
+    ("another than the author signed, and the author's provenance too", REVIEWED, [made("alice-runs+bob"), vouch("bob")]),
     ("two persons where nobody knows the author", REVIEWED, [vouch("alice"), vouch("bob")]),
     ("fresh enough", FRESH, [vouch("alice", on=25)]),
     ("an old signature that was renewed", FRESH, [vouch("alice", on=1), vouch("alice", on=25)]),
@@ -237,6 +238,10 @@ class TestPersonSigned:
     def test_in_warn_mode_it_takes_the_whole_rule(self):
         assert not decide(TWO, vouch("alice"), mode="warn").person_signed
 
+    def test_an_own_output_that_lacks_something_else_does_not(self):
+        verdict = decide(PROVEN, vouch("alice"), own_output=True)
+        assert (codes(verdict), verdict.person_signed) == (["own-output"], False)
+
     def test_every_layer_must_agree(self):
         runs = layer('match = "data/**"\nsigned = { by = ["builder"] }')
         persons = layer(STEWARD, name="admin")
@@ -271,6 +276,13 @@ class TestTrees:
         member = vouch("alice", measured("a"), "data/images/a.png", within="data/images", content_root=None)
         verdict = decide(STEWARD, member, name="data/images/a.png", content="a")
         assert (codes(verdict), verdict.person_signed) == ([], True)
+
+    def test_a_signed_project_speaks_for_its_files_and_a_file_for_no_tree(self):
+        member = vouch("alice", measured("a"), "data/a.png", within=".", content_root=None)
+        assert codes(decide(STEWARD, member, name="data/a.png", content="a")) == []
+        stray = vouch("alice", measured("a"), ".", within=".", content_root=None)
+        assert codes(decide('match = "**"\nsigned = { by = "data-steward" }', stray, name=".", content="a")) == ["other-name"]
+        assert codes(decide('match = "../**"\nsigned = { by = "data-steward" }', stray, name="../a", content="a")) == ["other-name"]
 
     def test_a_tree_speaks_for_no_file_beside_it(self):
         stray = vouch("alice", measured("a"), "data/images", within="data/images", content_root=None)
