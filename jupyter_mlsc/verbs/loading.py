@@ -22,7 +22,7 @@ from jupyter_mlsc.accounts import settle_read
 from jupyter_mlsc.artifacts import Measurement
 from jupyter_mlsc.digest_cache import measure_cached
 from jupyter_mlsc.digests import measure_bytes, measure_descriptor
-from jupyter_mlsc.errors import ArtifactError, MlscError
+from jupyter_mlsc.errors import ArtifactError, MlscError, UsageError
 from jupyter_mlsc.format_choice import families_of, format_to_load, mismatch_faults
 from jupyter_mlsc.judging import Target
 from jupyter_mlsc.results import Loaded
