@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from jupyter_mlsc.artifacts import KINDS
 from jupyter_mlsc.errors import PolicyError
@@ -19,6 +19,7 @@ from jupyter_mlsc.policy.globs import Glob
 from jupyter_mlsc.policy.lines import KeyPath, line_of
 from jupyter_mlsc.policy.public_keys import read_key
 from jupyter_mlsc.policy.rules import Channel, Formats, Identity, LayerName, PolicyLayer, PublicKey, Requirement, Rule, Signed, Supervise
+from jupyter_mlsc.policy.typed_values import TypedValues, did_you_mean, key_shown, printable, type_name
 from jupyter_mlsc.verdict import Mode
 
 VERSION = 1
@@ -57,7 +58,6 @@ _DOTTED = re.compile(r"(?:[^\W\d]\w*)(?:\.[^\W\d]\w*)+\Z")
 _HIDDEN = re.compile("[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 # `tomllib` needs quadratic time for a dotted key.
 _LONG_KEY = re.compile(r"(?<![\w\"'.-])(?:[\w\"'-]++[ \t]*+\.[ \t]*+){40}")
-_Choice = TypeVar("_Choice", bound=str)
 
 
 def parse_policy(text: str | bytes, file: str, layer: LayerName, *, families: Collection[str] | None = None) -> PolicyLayer:
@@ -90,11 +90,12 @@ def _checked_text(text: str | bytes, file: str) -> str:
     return decoded
 
 
-class _Document:
-    """One parse: every method takes a value and the path of its key, and gives a typed value or raises PolicyError at the key's line."""
+class _Document(TypedValues):
+    """One parse of one file: a method for each of its tables."""
 
     def __init__(self, text: str, layer: LayerName, file: str, families: Collection[str] | None) -> None:
-        self._text, self._layer, self._file, self._families = text, layer, file, families
+        super().__init__(text, file)
+        self._layer, self._families = layer, families
         try:
             self._top: dict[str, Any] = tomllib.loads(text)
         except ValueError as err:
@@ -128,67 +129,22 @@ class _Document:
             supervise=self._supervise(),
         )
 
-    # Values
-
-    def _fail(self, path: KeyPath, message: str, next_step: str | None = None) -> NoReturn:
-        raise PolicyError(message, file=self._file, line=line_of(self._text, path), next_step=next_step)
-
-    def _table(self, value: Any, path: KeyPath) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            self._fail(path, f"{_shown(path)} must be a table, not {_type(value)}")
-        return value
-
     def _known(self, table: dict[str, Any], path: KeyPath, kind: str) -> None:
         for key in table:
             if key in KEYS[kind]:
                 continue
             if key in _LATER:
                 self._cannot((*path, key), _LATER[key])
-            self._fail((*path, key), f'unknown key "{_printable(key)}" in {_shown(path)}', _did_you_mean(key, KEYS[kind], "keys"))
+            self._fail((*path, key), f'unknown key "{printable(key)}" in {key_shown(path)}', did_you_mean(key, KEYS[kind], "keys"))
 
     def _cannot(self, path: KeyPath, what: str) -> NoReturn:
         self._fail(path, f"this version cannot check {what}, and does not pretend to", "take it out until a version that can is installed")
-
-    def _text_at(self, value: Any, path: KeyPath) -> str:
-        if not isinstance(value, str):
-            self._fail(path, f"{_shown(path)} must be a text in quotes, not {_type(value)}")
-        if not value or not value.isprintable():
-            self._fail(path, f"{_shown(path)} is empty or holds characters that are not shown")
-        return value
-
-    def _texts(self, value: Any, path: KeyPath, *, one: bool = False, empty: bool = False) -> tuple[str, ...]:
-        """A list of different texts; a single text too where ``one``; an empty list only where ``empty``."""
-        if one and isinstance(value, str):
-            return (self._text_at(value, path),)
-        if not isinstance(value, list):
-            self._fail(path, f"{_shown(path)} must be {'a text or ' if one else ''}a list of texts, not {_type(value)}")
-        if not value and not empty:
-            self._fail(path, f"{_shown(path)} is empty", "name at least one, or take the key out")
-        texts = tuple(self._text_at(item, path) for item in value)
-        twice = next((item for i, item in enumerate(texts) if item in texts[:i]), None)
-        if twice is not None:
-            self._fail(path, f'{_shown(path)} names "{twice}" twice')
-        return texts
-
-    def _boolean(self, value: Any, path: KeyPath) -> bool:
-        if not isinstance(value, bool):
-            self._fail(path, f"{_shown(path)} must be true or false, not {_type(value)}")
-        return value
-
-    def _choice(self, value: Any, path: KeyPath, choices: Collection[_Choice]) -> _Choice:
-        text = self._text_at(value, path)
-        chosen = next((choice for choice in choices if choice == text), None)
-        if chosen is None:
-            self._fail(path, f'{_shown(path)} cannot be "{text}"', _did_you_mean(text, choices, "values"))
-        return chosen
-
-    # Tables
 
     def _version(self) -> None:
         if "version" not in self._top:
             raise PolicyError("the policy does not say its version", file=self._file, line=1, next_step=f"put this line first: version = {VERSION}")
         version = self._top["version"]
-        if isinstance(version, bool) or version != VERSION:
+        if type(version) is not int or version != VERSION:
             self._fail(("version",), f"policies of version {str(version)[:20]} are not read here", f"use version = {VERSION}, or install a newer jupyter_mlsc")
 
     def _project(self) -> str | None:
@@ -233,16 +189,16 @@ class _Document:
             path = ("identities", name, "runs-of")
             persons = [other.name for other in identities.values() if not other.is_run]
             if identity.runs_of not in identities:
-                self._fail(path, f'"{name}" runs for "{identity.runs_of}", which is no identity', _did_you_mean(identity.runs_of, persons, "identities"))
+                self._fail(path, f'"{name}" runs for "{identity.runs_of}", which is no identity', did_you_mean(identity.runs_of, persons, "identities"))
             if identity.runs_of not in persons:
-                self._fail(path, f'"{name}" runs for "{identity.runs_of}", which is itself a run', _did_you_mean(identity.runs_of, persons, "persons"))
+                self._fail(path, f'"{name}" runs for "{identity.runs_of}", which is itself a run', did_you_mean(identity.runs_of, persons, "persons"))
         return identities
 
     def _key(self, text: str, path: KeyPath) -> PublicKey:
         try:
             return read_key(text)
         except ValueError as err:
-            self._fail(path, f"{_shown(path)}: {err}", "mlsc keys list shows the key in the form that stands here")
+            self._fail(path, f"{key_shown(path)}: {err}", "mlsc keys list shows the key in the form that stands here")
 
     def _name(self, name: str, path: KeyPath, what: str) -> None:
         if not name or not name.isprintable() or name != name.strip() or len(name) > 200:
@@ -256,7 +212,7 @@ class _Document:
             roles[role] = self._texts(value, path, empty=True)
             for name in roles[role]:
                 if name not in identities:
-                    self._fail(path, f'role "{role}" names "{name}", which is no identity', _did_you_mean(name, identities, "identities"))
+                    self._fail(path, f'role "{role}" names "{name}", which is no identity', did_you_mean(name, identities, "identities"))
         return roles
 
     def _rule_tables(self) -> list[Any]:
@@ -306,10 +262,10 @@ class _Document:
         by = self._texts(table["by"], (*path, "by"), one=True)
         for role in by:
             if role not in roles:
-                self._fail((*path, "by"), f'unknown role "{role}"', _did_you_mean(role, roles, "roles"))
+                self._fail((*path, "by"), f'unknown role "{role}"', did_you_mean(role, roles, "roles"))
         threshold = table.get("threshold", 1)
         if isinstance(threshold, bool) or not isinstance(threshold, int):
-            self._fail((*path, "threshold"), f"threshold must be a whole number, not {_type(threshold)}")
+            self._fail((*path, "threshold"), f"threshold must be a whole number, not {type_name(threshold)}")
         persons = {identities[name].person for role in by for name in roles[role]}
         if threshold < 1:
             self._fail((*path, "threshold"), f"threshold is {threshold}: nobody would have to sign", "ask for 1 or more persons")
@@ -347,7 +303,7 @@ class _Document:
             if not _FAMILY.match(name):
                 self._fail((*path, key), f'"{name}" is no name of a format', 'write the format, not the suffix: "pickle", "parquet"')
             if self._families is not None and name not in self._families:
-                self._fail((*path, key), f'unknown format "{name}"', _did_you_mean(name, self._families, "formats"))
+                self._fail((*path, key), f'unknown format "{name}"', did_you_mean(name, self._families, "formats"))
         return Formats(deny=frozenset(names)) if key == "deny" else Formats(allow=frozenset(names))
 
     def _refuse_unreachable(self, rules: tuple[Rule, ...]) -> None:
@@ -395,35 +351,5 @@ class _Document:
         )
 
 
-def _shown(path: KeyPath) -> str:
-    """A key's path as a person writes it: ``[[rule]] signed.by``."""
-    if not path:
-        return "the policy"
-    if path[0] == "rule":
-        return " ".join(("[[rule]]", ".".join(str(step) for step in path[2:]))).rstrip()
-    head, *rest = (_printable(str(step)) for step in path)
-    if not rest:
-        return head if head in ("version", "mode") else f"[{head}]"
-    return f"[{head}] {'.'.join(rest)}"
-
-
-def _printable(text: str) -> str:
-    return text if text.isprintable() else ascii(text)[1:-1]
-
-
-def _type(value: Any) -> str:
-    names = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a table"}
-    return names.get(type(value), "a date or time")
-
-
 def _persons(count: int) -> str:
     return {0: "nobody", 1: "only one person"}.get(count, f"only {count} persons")
-
-
-def _did_you_mean(word: str, known: Collection[str], what: str) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    if close:
-        return f'did you mean "{close[0]}"?'
-    return f"{what} that may stand here: {', '.join(sorted(known))}" if known else f"there are no {what} here yet"
