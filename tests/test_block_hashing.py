@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from digest_cases import some_bytes
 
 from jupyter_mlsc.block_hashing import CONTENT_BLOCK, MAX_THREADS, DescriptorSource, Meter, hash_alone, require_end, run_together, usable_threads
 from jupyter_mlsc.errors import ArtifactChangedError
+from tests.digest_cases import some_bytes
 
 SIZES = [1, 1000, CONTENT_BLOCK - 1, CONTENT_BLOCK, CONTENT_BLOCK + 1, 2 * CONTENT_BLOCK]
 
@@ -35,9 +35,9 @@ def test_one_byte_more_or_less_than_was_said_is_found(opened: tuple[int, int], w
         return hash_alone(descriptor, said, "the-file", sha256=wish[0], content_tree=wish[1], buffer=buffer, tick=lambda count: True)
 
     assert hash_as(size) is not None
-    with pytest.raises(ArtifactChangedError, match="the-file changed .*longer"):
+    with pytest.raises(ArtifactChangedError, match=r"the-file changed .*longer"):
         hash_as(size - 1)
-    with pytest.raises(ArtifactChangedError, match="the-file changed .*shorter"):
+    with pytest.raises(ArtifactChangedError, match=r"the-file changed .*shorter"):
         hash_as(size + 1)
 
 
@@ -53,9 +53,9 @@ def test_blocks_that_are_shared_must_fill_the_size_and_end_there(opened: tuple[i
         return taken
 
     assert take_all(size) == size
-    with pytest.raises(ArtifactChangedError, match="the-file changed .*longer"):
+    with pytest.raises(ArtifactChangedError, match=r"the-file changed .*longer"):
         take_all(size - 1)
-    with pytest.raises(ArtifactChangedError, match="the-file changed .*shorter"):
+    with pytest.raises(ArtifactChangedError, match=r"the-file changed .*shorter"):
         take_all(size + 1)
 
 

@@ -9,11 +9,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from digest_cases import at_start, make_data_tree, midway, some_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from jupyter_mlsc import block_hashing
 from jupyter_mlsc.artifacts import Measurement
 from jupyter_mlsc.digests import CONTENT_BLOCK, measure, measure_bytes, measure_descriptor, measure_many, measure_stream
 from jupyter_mlsc.errors import ArtifactChangedError, ArtifactError
+from tests.digest_cases import at_start, make_data_tree, midway, some_bytes
 
 BOUNDARIES = [0, 1, CONTENT_BLOCK - 1, CONTENT_BLOCK, CONTENT_BLOCK + 1, 2 * CONTENT_BLOCK, 3 * CONTENT_BLOCK + 5, 5 * CONTENT_BLOCK, 7 * CONTENT_BLOCK - 1]
 
@@ -131,12 +131,13 @@ def test_several_files_and_trees_at_once(tmp_path: Path, data_tree: Path) -> Non
 
 
 def test_nothing_asked_for_is_a_mistake_of_the_caller(tmp_path: Path) -> None:
-    for call in (
+    calls: list[Callable[[], Measurement]] = [
         lambda: measure(tmp_path, sha256=False, content_tree=False),
         lambda: measure_bytes(b"", sha256=False, content_tree=False),
         lambda: measure_stream(io.BytesIO(), sha256=False, content_tree=False),
         lambda: measure_descriptor(0, sha256=False, content_tree=False),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(ValueError, match="neither"):
             call()
 

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from digest_cases import appended, at_start, make_data_tree, make_fifo, make_link_to_device, make_loop, make_socket, midway, overwrite, replaced
 
 from jupyter_mlsc import block_hashing
 from jupyter_mlsc.artifacts import ManifestLine
 from jupyter_mlsc.digests import CONTENT_BLOCK, manifest_digest, measure, measure_descriptor
 from jupyter_mlsc.errors import ArtifactChangedError, ArtifactError, ArtifactMissingError
+from tests.digest_cases import appended, at_start, make_data_tree, make_fifo, make_link_to_device, make_loop, make_socket, midway, overwrite, replaced
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from digest_cases import make_data_tree
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +17,7 @@ from jupyter_mlsc.artifacts import ManifestLine
 from jupyter_mlsc.digests import manifest_digest, measure
 from jupyter_mlsc.errors import ArtifactError
 from jupyter_mlsc.tree_walk import IGNORED
+from tests.digest_cases import make_data_tree
 
 BUNDLE = json.dumps({"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json", "verificationMaterial": {}, "dsseEnvelope": {"payload": ""}})
 
