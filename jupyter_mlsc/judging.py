@@ -110,7 +110,9 @@ class Judge:
         gathered = self.gatherer.gather(name, path, measured)
         digest = measured.digest or _carried(measured, gathered.claims)
         preview = Evidence(name=name, project=self.project_id, measured=measured, claims=gathered.claims)
-        if digest is None or self.policy.needs_sha256(preview):
+        # What a run wrote is known by its SHA-256, which no statement's word may stand in for.
+        own = run is not None and run.wrote_name(name)
+        if digest is None or (own and measured.digest is None) or self.policy.needs_sha256(preview):
             measured = measure_fully()
             gathered = self.gatherer.gather(name, path, measured)
             digest = measured.digest
@@ -148,8 +150,9 @@ class Judge:
 
 
 def _carried(measured: Measurement, claims: tuple[Claim, ...]) -> Digest | None:
-    """The SHA-256 that a statement with a known signature binds to the content tree that was computed here."""
-    return next((c.digest for c in claims if c.keys and c.content_root is not None and c.content_root == measured.content_root), None)
+    """The SHA-256 that statements with known signatures bind to the content tree that was computed here; None where they disagree."""
+    found = {c.digest for c in claims if c.keys and c.content_root is not None and c.content_root == measured.content_root}
+    return found.pop() if len(found) == 1 else None
 
 
 def _tier(measured: Measurement, claims: tuple[Claim, ...]) -> str | None:
