@@ -91,6 +91,12 @@ def provenance(
     return seal(Statement((Subject(path, digest_of(measured).in_toto()),), predicates.PROVENANCE, predicates.to_predicate(body)), signers)
 
 
+def rebound(envelope: Envelope, digest: Digest, *signers: Signer) -> Envelope:
+    """The same statement signed anew for another digest; its content tree stays, so that the two are of different bytes."""
+    statement = Statement.from_payload(envelope.payload)
+    return seal(replace(statement, subjects=(Subject(statement.subjects[0].name, digest.in_toto()),)), signers)
+
+
 def digest_of(measured: Measurement) -> Digest:
     assert measured.digest is not None
     return measured.digest
