@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from jupyter_mlsc.formats import compression
 from jupyter_mlsc.formats.format import HEAD_SIZE, Format, Opened, Source, Target, writable
@@ -40,6 +40,7 @@ def recognise_joblib(head: bytes, opened: Opened) -> bool:
 def _load(source: Source, *, lifted: bool, allow: frozenset[str]) -> object:
     import importlib.util
 
+    from jupyter_mlsc.formats.strict_unpickler import ArraysFollow
     from jupyter_mlsc.formats.unpickling import unpickling
 
     source = source.private()
@@ -47,33 +48,33 @@ def _load(source: Source, *, lifted: bool, allow: frozenset[str]) -> object:
     packed = compression.layer(stream.read(HEAD_SIZE))
     stream.seek(0)
     with reading(source.name, "pickle or joblib file"), unpickling(source.name, lifted=lifted, allow=allow):
-        if packed is not None:
-            # joblib's unpickler reads plain pickles as well, so it is right for all compressed ones.
-            with_arrays = importlib.util.find_spec("joblib") is not None
-            layer = compression.opened_layer(packed, stream, f"loading {source.name}")
-            loaded = _unpickle(layer, lifted=lifted, with_arrays=with_arrays, name=source.name)
-            # The check sum stands at the end, behind the pickle's own end.
-            while layer.read(HEAD_SIZE):
-                pass
-            return loaded
-        return _unpickle(stream, lifted=lifted, with_arrays=_JOBLIB.search(source.view()) is not None, name=source.name)
+        if packed is None:
+            try:
+                return _unpickler(stream, lifted=lifted).load()
+            except ArraysFollow:
+                stream.seek(0)
+                return _joblib_unpickler(stream, source.name, lifted=lifted).load()
+        layer = compression.opened_layer(packed, stream, f"loading {source.name}")
+        # joblib's unpickler reads plain pickles as well, so it is right for all compressed ones.
+        with_arrays = importlib.util.find_spec("joblib") is not None
+        loaded = (_joblib_unpickler(layer, source.name, lifted=lifted) if with_arrays else _unpickler(layer, lifted=lifted)).load()
+        # The check sum stands at the end, behind the pickle's own end.
+        while layer.read(HEAD_SIZE):
+            pass
+        return loaded
 
 
-def _unpickle(stream: BinaryIO, *, lifted: bool, with_arrays: bool, name: str) -> object:
-    if with_arrays:
-        numpy_pickle = library("joblib.numpy_pickle", f"loading {name}")
-        if lifted:
-            return numpy_pickle.NumpyUnpickler("", stream, ensure_native_byte_order=True).load()
-        from jupyter_mlsc.formats.strict_unpickler import strict_joblib_unpickler
+def _unpickler(stream: BinaryIO, *, lifted: bool) -> Any:
+    from jupyter_mlsc.formats.strict_unpickler import CUnpickler, StrictUnpickler
 
-        return strict_joblib_unpickler()(stream).load()
-    if lifted:
-        import pickle
+    return (CUnpickler if lifted else StrictUnpickler)(stream)
 
-        return pickle.load(stream)  # noqa: S301 - a person whom the policy trusts vouched for these bytes
-    from jupyter_mlsc.formats.strict_unpickler import StrictUnpickler
 
-    return StrictUnpickler(stream).load()
+def _joblib_unpickler(stream: BinaryIO, name: str, *, lifted: bool) -> Any:
+    from jupyter_mlsc.formats.strict_unpickler import strict_joblib_unpickler
+
+    numpy_pickle = library("joblib.numpy_pickle", f"loading {name}")
+    return numpy_pickle.NumpyUnpickler("", stream, ensure_native_byte_order=True) if lifted else strict_joblib_unpickler()(stream)
 
 
 def _save_pickle(obj: object, target: Target, packed: str | None = None) -> None:

@@ -236,7 +236,7 @@ def test_numpy_arrays_in_a_pickles_clothes_do_not_unpickle(tmp_path: Path) -> No
 
 def test_safetensors_that_numpy_cannot_hold_become_tensors() -> None:
     loaded = _load("a.safetensors", _saved("a.safetensors", TENSORS))
-    _assert_same(loaded, safetensors.torch.load(safetensors.torch.save(TENSORS)))
+    _assert_same(dict(sorted(loaded.items())), dict(sorted(TENSORS.items())))
     mixed = {"a": torch.ones(2), "b": np.ones(2)}
     with pytest.raises(FormatError):
         _saved("a.safetensors", mixed)
