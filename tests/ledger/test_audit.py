@@ -18,6 +18,7 @@ from jupyter_mlsc.ledger import CheckpointMemory, Ledger, LogKey, tables
 from jupyter_mlsc.ledger.audit import audit
 from jupyter_mlsc.ledger.checkpoint import checkpoint_text, sign_checkpoint
 from jupyter_mlsc.ledger.health import health
+from jupyter_mlsc.ledger.index import key_of
 
 BATCHES = (1, 1, 1, 1, 1, 1, 3, 1, 1, 1)
 SIZE = sum(BATCHES)
@@ -322,7 +323,7 @@ def test_a_gap_is_never_read_over(ledger: Ledger, intruder: Intruder) -> None:
 def test_entries_that_no_checkpoint_covers_are_not_evidence(ledger: Ledger, intruder: Intruder) -> None:
     forged = altered(records(intruder)[0])
     intruder.run("INSERT INTO entry VALUES (?, ?, ?, ?)", SIZE, merkle.leaf_hash(forged), SIZE + 1, forged)
-    ledger.rebuild_indexes()
+    intruder.run("INSERT INTO subject_index VALUES (?, 0, ?, ?)", SIZE, key_of("data/0.csv"), key_of("sha256:" + "f" * 64))
     assert ledger.find(digest="sha256:" + "f" * 64) == []
     assert len(list(ledger.entries())) == SIZE
 
