@@ -77,6 +77,8 @@ class LiveKernel:
             if told["parent_header"].get("msg_id") == asked_for and self._take(output, told):
                 break
         reply = self._client.get_shell_msg(timeout=LONG)
+        while reply["parent_header"].get("msg_id") != asked_for:  # an answer that came too late for somebody who no longer waited
+            reply = self._client.get_shell_msg(timeout=LONG)
         output.status, output.execution_count = reply["content"]["status"], reply["content"].get("execution_count")
         return output
 
