@@ -8,6 +8,7 @@ signed tree is spoken for by its line of the tree's manifest.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from jupyter_mlsc import predicates
 from jupyter_mlsc.artifacts import Digest, ManifestLine, Measurement
 from jupyter_mlsc.attestation import Envelope, Statement, open_envelope, read_unverified
-from jupyter_mlsc.claim_files import ClaimFolder, FoundEnvelope, UnreadableClaim, beside, lines_beside
+from jupyter_mlsc.claim_files import ClaimFolder, UnreadableClaim, beside, lines_beside
 from jupyter_mlsc.digests import manifest_digest
 from jupyter_mlsc.errors import AttestationError
 from jupyter_mlsc.keys import PublicKey
@@ -25,7 +26,7 @@ from jupyter_mlsc.policy.evidence import Claim, InputClaim
 from jupyter_mlsc.verdict import Reason, reason
 
 if TYPE_CHECKING:
-    from jupyter_mlsc.ledger import Ledger
+    from jupyter_mlsc.ledger import Entry, Ledger
 
 STATEMENT_KINDS = (predicates.ARTIFACT, predicates.PROVENANCE, predicates.OMS_SIGNATURE)
 """Predicate types that can speak for an artifact; all others are records."""
@@ -47,6 +48,38 @@ class _Found:
 
 
 @dataclass
+class _Logbook:
+    """What a ledger answered, for as long as its newest checkpoint is the same: the ledger only grows, so the answers are the same too."""
+
+    ledger: Ledger
+    holds: int = 0
+    _note: str = ""
+    _answers: dict[tuple[str | None, str | None], list[Entry]] = field(default_factory=dict)
+    _envelopes: dict[str, Envelope] = field(default_factory=dict)
+
+    def follow(self) -> None:
+        """Forget the answers if the ledger has grown, unless it is held. Raises LedgerError."""
+        if self.holds and self._note:
+            return
+        note = self.ledger.checkpoint().note
+        if note != self._note:
+            self._note, self._answers = note, {}
+
+    def find(self, name: str | None = None, digest: str | None = None) -> list[Entry]:
+        """As `Ledger.find`."""
+        answers, key = self._answers, (name, digest)
+        if key not in answers:
+            answers[key] = self.ledger.find(name=name, digest=digest)
+        return answers[key]
+
+    def envelope(self, digest: str) -> Envelope:
+        """The envelope that an entry names, checked by its digest when it is first read. Raises AttestationError, LedgerError."""
+        if digest not in self._envelopes:
+            self._envelopes[digest] = Envelope.from_json(self.ledger.envelope(digest))
+        return self._envelopes[digest]
+
+
+@dataclass
 class Gatherer:
     """Finds statements for one project. ``find_ledger`` gives None where there is none yet; ``keys`` are policy's, by key id."""
 
@@ -54,14 +87,31 @@ class Gatherer:
     find_ledger: Callable[[], Ledger | None]
     keys: Mapping[str, PublicKey]
     _opened: dict[tuple[str, str], tuple[tuple[Claim, ...], tuple[str, ...]]] = field(default_factory=dict)
+    _logbook: _Logbook | None = None
 
     def __post_init__(self) -> None:
         self._folder = ClaimFolder(self.root / ".mlsc" / "claims")
 
-    def gather(self, name: str, path: Path, measured: Measurement | None) -> Gathered:
-        """Claims about ``name`` (also as a file of a signed tree), and about the same bytes under any other name."""
+    @contextmanager
+    def one_look(self) -> Iterator[None]:
+        """Within the block ledger and claim files are looked at once: a command that asks about many names sees them all in one state."""
+        with self._folder.held():
+            logbook = self._current_logbook()
+            if logbook is not None:
+                logbook.holds += 1
+            try:
+                yield
+            finally:
+                if logbook is not None:
+                    logbook.holds -= 1
+
+    def gather(self, name: str, path: Path, measured: Measurement | None, digest: Digest | None = None) -> Gathered:
+        """Claims about ``name`` (also as a file of a signed tree), and about the same bytes under any other name.
+
+        ``digest`` is what the bytes are known to be where it was not measured itself.
+        """
         names = {name, *_parents(name)}
-        digest = None if measured is None else measured.digest
+        digest = digest or (None if measured is None else measured.digest)
         claims: dict[tuple[object, ...], Claim] = {}
         faults: dict[str, Reason] = {}
         for found in self._found(name, names, digest, path, faults):
@@ -99,7 +149,7 @@ class Gatherer:
         for found in self._logged(name, names, digest, faults):
             seen.add(found.envelope.digest)
             yield found
-        for item in self._filed(path):
+        for item in (*self._folder.about(names, digest), *lines_beside(path)):
             if isinstance(item, UnreadableClaim):
                 if digest is not None and item.digest_hex in (digest.hex, None):
                     faults.setdefault(item.source, reason("statement-invalid", name=name, where=item.source, why=item.why))
@@ -107,28 +157,35 @@ class Gatherer:
                 seen.add(item.envelope.digest)
                 yield _Found(item.source, item.envelope, None)
 
-    def _filed(self, path: Path) -> Iterator[FoundEnvelope | UnreadableClaim]:
-        yield from self._folder.read()
-        yield from lines_beside(path)
-
     def _logged(self, name: str, names: set[str], digest: Digest | None, faults: dict[str, Reason]) -> Iterator[_Found]:
-        ledger = self.find_ledger()
-        if ledger is None:
+        logbook = self._current_logbook()
+        if logbook is None:
             return
-        entries = {entry.index: entry for each in sorted(names) for entry in ledger.find(name=each)}
+        entries = {entry.index: entry for each in sorted(names) for entry in logbook.find(name=each)}
         if digest is not None:
-            entries.update({entry.index: entry for entry in ledger.find(digest=str(digest))})
+            entries.update({entry.index: entry for entry in logbook.find(digest=str(digest))})
         for index in sorted(entries):
             entry = entries[index]
             if entry.predicate_type not in STATEMENT_KINDS:
                 continue
             source = f"ledger entry {index}"
             try:
-                envelope = Envelope.from_json(ledger.envelope(entry.envelope))
+                envelope = logbook.envelope(entry.envelope)
             except AttestationError as err:
                 faults.setdefault(source, reason("signature-invalid", name=name, where=source, why=err.message))
                 continue
             yield _Found(source, envelope, entry.time)
+
+    def _current_logbook(self) -> _Logbook | None:
+        """The ledger's answers, emptied of what was found before the ledger grew."""
+        ledger = self.find_ledger()
+        if ledger is None:
+            return None
+        logbook = self._logbook
+        if logbook is None or logbook.ledger is not ledger:
+            logbook = self._logbook = _Logbook(ledger)
+        logbook.follow()
+        return logbook
 
     def _claims(self, found: _Found, name: str) -> tuple[tuple[Claim, ...], tuple[str, ...]]:
         key = (found.envelope.digest, name)
@@ -145,6 +202,9 @@ class Gatherer:
         from jupyter_mlsc.export.oms import read_oms_bundle
 
         for source, data in beside(path):
+            if isinstance(data, UnreadableClaim):
+                faults.setdefault(source, reason("statement-invalid", name=name, where=source, why=data.why))
+                continue
             try:
                 bundle = read_oms_bundle(data)
                 opened = open_envelope(bundle.envelope, self.keys)

@@ -88,7 +88,9 @@ class Judge:
         for name in governed:
             verdict, measured = self._judge_name(name, target.path, measured, measure_fully, families, faults, more, run)
             verdicts.append(verdict)
-        return max(verdicts, key=lambda v: STRICTNESS.index(v.decision))
+        strictest = max(verdicts, key=lambda v: (STRICTNESS.index(v.decision), not v.verified))
+        # What lifts the unpickle allowlist must hold under every name.
+        return replace(strictest, person_signed=all(v.person_signed for v in verdicts))
 
     def explain(self, target: Target, measured: Measurement, *, families: frozenset[str], faults: tuple[Reason, ...]) -> Explanation:
         """The grounds of the strictest verdict; ``measured`` in full."""
@@ -109,6 +111,8 @@ class Judge:
     ) -> tuple[Verdict, Measurement]:
         gathered = self.gatherer.gather(name, path, measured)
         digest = measured.digest or _carried(measured, gathered.claims)
+        if measured.digest is None and digest is not None:
+            gathered = self.gatherer.gather(name, path, measured, digest)  # what is said of these bytes under other names, too
         preview = Evidence(name=name, project=self.project_id, measured=measured, claims=gathered.claims)
         # What a run wrote is known by its SHA-256, which no statement's word may stand in for.
         own = run is not None and run.wrote_name(name)

@@ -210,6 +210,14 @@ class LoadFacts(_Body, frozen=True):
     facts: RunFacts
 
 
+class CellBody(_Body, frozen=True):
+    """One execution of a cell: its id where the front end gives one, its execution count, ``sha256:<hex>`` of its source."""
+
+    code: str
+    cell_id: str | None = None
+    execution_count: int | None = None
+
+
 class RunBody(_Body, frozen=True):
     """``run/v1``: a run begins or ends, and what it is made of. ``coverage`` counts what no sensor could attribute."""
 
@@ -218,6 +226,8 @@ class RunBody(_Body, frozen=True):
     at: datetime
     packages: tuple[str, ...] = ()
     coverage: dict[str, int] = {}
+    cells: tuple[CellBody, ...] = ()
+    """Every execution of a cell, in order; in the statement that ends a run."""
 
 
 BodyT = TypeVar("BodyT", bound=msgspec.Struct)

@@ -19,6 +19,7 @@ from jupyter_mlsc.verdict import Verdict
 if TYPE_CHECKING:
     from jupyter_mlsc.lineage import LineageNode
     from jupyter_mlsc.policy import Explanation
+    from jupyter_mlsc.story import NotebookStory
 
 Progress = Callable[[int, int], None]
 
@@ -72,6 +73,12 @@ class Project(ProjectState):
         from jupyter_mlsc.verbs.saving import save
 
         return save(self, value, path, run, format_name=format_name)
+
+    def notebook_story(self, path: Path) -> NotebookStory:
+        """A notebook beside its last run: what it read and wrote, which cells were edited, are stale or never ran."""
+        from jupyter_mlsc.verbs.notebooks import notebook_story
+
+        return notebook_story(self, path)
 
     def end_run(self, run: Run) -> None:
         """Record that a run is over, and what was not observed of it. Raises LedgerError."""

@@ -117,6 +117,10 @@ class ProjectState:
         """A path as the policy sees it."""
         return target_of(self.root, path, self.policy)
 
+    def is_governed(self, path: Path) -> bool:
+        """True when a rule of the policy asks something of this path."""
+        return any(self.policy.governs(name) for name in self.target(path).names)
+
     def require_trusted(self) -> None:
         """Raise PolicyUntrustedError while this user has not accepted the project's policy."""
         if self.trust.state == "untrusted":

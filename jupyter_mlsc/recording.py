@@ -21,6 +21,9 @@ from jupyter_mlsc.verdict import Verdict
 
 TIER = "guarded"
 
+MOST_CELLS = 20_000
+"""Executions that a run's last statement lists; a loop that drives a kernel for days must not grow it without end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -59,6 +62,8 @@ class Run:
     started: bool = False
     coverage: dict[str, int] = field(default_factory=dict)
     """What the guard did not see, by code and count; empty where no guard is on."""
+    cells: list[predicates.CellBody] = field(default_factory=list)
+    """The cells that ran, in order of execution."""
     _reads: dict[tuple[str, Digest], Read] = field(default_factory=dict)
     _recorded: set[tuple[str, str, Digest, str]] = field(default_factory=set)
     _outputs: dict[tuple[str, Digest], bool] = field(default_factory=dict)
@@ -67,6 +72,8 @@ class Run:
     def at(self, place: Place) -> None:
         """The run has come to another cell."""
         self.place = place
+        if place.execution_count is not None and place.code is not None and len(self.cells) < MOST_CELLS:
+            self.cells.append(predicates.CellBody(place.code, place.cell_id, place.execution_count))
 
     def facts(self, **more: object) -> predicates.RunFacts:
         """Where the run is now, for a statement; ``more`` are further fields of RunFacts."""
@@ -129,6 +136,7 @@ class Run:
 def phase_statement(run: Run, environment: Environment, at: datetime, phase: Literal["start", "end"]) -> Statement:
     """A run begins, with its distributions, or ends, with what was not observed of it."""
     packages = environment.packages if phase == "start" else ()
-    body = predicates.RunBody(run.facts(environment=environment.digest), phase, at, packages, dict(run.coverage))
+    cells = tuple(run.cells) if phase == "end" else ()
+    body = predicates.RunBody(run.facts(environment=environment.digest), phase, at, packages, dict(run.coverage), cells)
     subject = Subject("environment", Digest.parse(environment.digest).in_toto())
     return Statement((subject,), predicates.RUN, predicates.to_predicate(body))

@@ -50,10 +50,10 @@ def load_trust(root: Path, home: Home, environ: Mapping[str, str], now: datetime
     """Read every layer. Raises PolicyError for a file that cannot be used, UsageError for a variable that points into the project."""
     admin = _admin_layers(root, environ)
     if named is not None:
-        layer = parse_policy(read_policy_file(named), str(named), "project")
+        layer = parse_checked(read_policy_file(named), str(named), "project")
         return Trust(Policy((*admin, layer), str(root)), layer, layer, "named", ())
     text = read_policy_file(root / POLICY_FILE)
-    file = parse_policy(text, POLICY_FILE, "project")
+    file = parse_checked(text, POLICY_FILE, "project")
     accepted_policies = AcceptedPolicies(home.accepted)
     known_here = accepted_policies.project_at(root)
     # An accepted policy counts for its own project: in the folder of another one, somebody has put it there.
@@ -97,7 +97,16 @@ def _admin_layers(root: Path, environ: Mapping[str, str]) -> tuple[PolicyLayer, 
             raise UsageError(f"MLSC_POLICY is not an absolute path: {named}", next_step="set it to the full path of the admin's policy")
         refuse_inside("MLSC_POLICY", path, root)
         files.append(path)
-    return tuple(parse_policy(read_policy_file(path), str(path), "admin") for path in files)
+    return tuple(parse_checked(read_policy_file(path), str(path), "admin") for path in files)
+
+
+def parse_checked(text: bytes, file: str, layer: Literal["admin", "project"]) -> PolicyLayer:
+    """`parse_policy` with the words for formats that this installation knows, so that a misspelt family is an error. Raises PolicyError."""
+    if b"formats" not in text:
+        return parse_policy(text, file, layer)
+    from jupyter_mlsc.formats import FORMATS
+
+    return parse_policy(text, file, layer, families=frozenset().union(*(each.families for each in FORMATS)))
 
 
 def read_policy_file(path: Path) -> bytes:

@@ -25,12 +25,12 @@ def command() -> None:
 @globals_too
 def check(options: Options) -> int:
     """Parse the policy strictly and say what it asks. Exit code 2 names the line of a mistake."""
-    from jupyter_mlsc.policy import differences, parse_policy
+    from jupyter_mlsc.policy import differences
     from jupyter_mlsc.project_state import find_root
-    from jupyter_mlsc.trust import POLICY_FILE, read_policy_file
+    from jupyter_mlsc.trust import POLICY_FILE, parse_checked, read_policy_file
 
     file = options.policy or find_root(Path()) / POLICY_FILE
-    layer = parse_policy(read_policy_file(file), str(options.policy or POLICY_FILE), "project")
+    layer = parse_checked(read_policy_file(file), str(options.policy or POLICY_FILE), "project")
     options.say(f"✓ {options.policy or POLICY_FILE} is sound")
     asked = differences(None, layer)
     for line in asked:
@@ -69,12 +69,12 @@ def trust(options: Options, yes: bool) -> int:
     from jupyter_mlsc.keys import KeyStore
     from jupyter_mlsc.policy import AcceptedPolicies, differences, parse_policy
     from jupyter_mlsc.project_state import find_root
-    from jupyter_mlsc.trust import POLICY_FILE, read_policy_file
+    from jupyter_mlsc.trust import POLICY_FILE, parse_checked, read_policy_file
 
     root = find_root(Path())
     home = Home.find(os.environ, project=root)
     text = read_policy_file(root / POLICY_FILE)
-    layer = parse_policy(text, POLICY_FILE, "project")
+    layer = parse_checked(text, POLICY_FILE, "project")
     assert layer.project_id is not None  # the parser asks for it
     kept = AcceptedPolicies(home.accepted)
     accepted = kept.current(layer.project_id)

@@ -18,13 +18,17 @@ from jupyter_mlsc.cli.output import result
 def command(options: Options, paths: tuple[str, ...], full: bool, sarif: bool) -> int:
     """Hash PATHS afresh and judge them by the policy; without PATHS, all that the policy governs.
 
-    A folder that was signed as a tree is judged as a tree, any other by the governed files in it. Exit code 1 when a verdict is `block`.
+    A folder that was signed as a tree is judged as a tree, any other by the governed files in it. A notebook is judged by what its last run
+    read and wrote, and its cells are compared with the code that ran. Exit code 1 when a verdict is `block`.
     """
-    from jupyter_mlsc.display import verdict_document, verdict_text
+    from jupyter_mlsc.display import story_document, story_lines, verdict_document, verdict_text
 
     project = options.project(paths[0] if paths else ".")
     project.require_trusted()
-    verdicts = project.verify([Path(p) for p in paths], full=full, progress=options.progress)
+    stories = [project.notebook_story(Path(p)) for p in paths if p.endswith(".ipynb")]
+    told = [project.root / name for story in stories for name in (*story.reads, *story.writes)]
+    judged = [*(Path(p) for p in paths if not p.endswith(".ipynb") or project.is_governed(Path(p))), *told]
+    verdicts = project.verify(judged, full=full, progress=options.progress) if judged or not paths else []
     options.notes(project)
     ok = all(v.allowed for v in verdicts)
     if sarif:
@@ -34,7 +38,11 @@ def command(options: Options, paths: tuple[str, ...], full: bool, sarif: bool) -
         return 0 if ok else 1
     for verdict in verdicts:
         options.say(verdict_text(verdict))
-    if not verdicts:
+    for story in stories:
+        for line in story_lines(story):
+            options.say(line)
+    if not verdicts and not stories:
         options.advise("nothing here is governed by the policy")
-    options.document({"ok": ok, "mode": str(project.policy.mode), "artifacts": [verdict_document(v) for v in verdicts]})
+    more = {"notebooks": [story_document(story) for story in stories]} if stories else {}
+    options.document({"ok": ok, "mode": str(project.policy.mode), "artifacts": [verdict_document(v) for v in verdicts], **more})
     return 0 if ok else 1

@@ -15,9 +15,9 @@ from jupyter_mlsc.bookkeeping import Bookkeeper
 from jupyter_mlsc.errors import KeyUnavailableError, UsageError
 from jupyter_mlsc.home import Home
 from jupyter_mlsc.keys import KeyEntry, KeyStore, PassphraseSource
-from jupyter_mlsc.policy import AcceptedPolicies, initial_policy, parse_policy
+from jupyter_mlsc.policy import AcceptedPolicies, initial_policy
 from jupyter_mlsc.transfer import wrap_os_error
-from jupyter_mlsc.trust import POLICY_FILE, read_policy_file
+from jupyter_mlsc.trust import POLICY_FILE, parse_checked, read_policy_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def initialize(folder: Path, environ: Mapping[str, str], *, mode: str, name: str
     file = root / POLICY_FILE
     if file.exists():
         # Parsed before anything is made: a bad policy must not leave half a project behind.
-        parse_policy(read_policy_file(file), POLICY_FILE, "project")
+        parse_checked(read_policy_file(file), POLICY_FILE, "project")
     home.make()
     keys, created = KeyStore(home), []
     identity = name or _user_name()
@@ -57,7 +57,7 @@ def initialize(folder: Path, environ: Mapping[str, str], *, mode: str, name: str
             raise wrap_os_error(err, file, "written") from err
         created.append("policy")
     text_bytes = read_policy_file(file)
-    layer = parse_policy(text_bytes, POLICY_FILE, "project")
+    layer = parse_checked(text_bytes, POLICY_FILE, "project")
     assert layer.project_id is not None  # the parser asks for it
     books = Bookkeeper(root, home, keys)
     if books.ledger is None:
