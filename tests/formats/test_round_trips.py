@@ -243,6 +243,19 @@ def test_safetensors_that_numpy_cannot_hold_become_tensors() -> None:
     assert np.array_equal(_load("a.safetensors", _saved("a.safetensors", {"a": np.asfortranarray(np.arange(6.0).reshape(2, 3))}))["a"], ARRAYS["a"])
 
 
+def test_what_was_loaded_does_not_change_with_the_file(tmp_path: Path) -> None:
+    """torch maps safetensors by itself; what is mapped would change after the check."""
+    path = tmp_path / "a.safetensors"
+    data = _saved(path.name, TENSORS)
+    path.write_bytes(data)
+    with path.open("rb") as file:
+        loaded: Any = _format(path.name).load(Source("a", file=file), lifted=False, allow=NOTHING)
+    with path.open("r+b") as file:
+        file.seek(len(data) - 20)
+        file.write(b"\x00" * 20)
+    _assert_same(dict(sorted(loaded.items())), dict(sorted(TENSORS.items())))
+
+
 def test_torchscript_comes_with_code_and_is_refused() -> None:
     file = io.BytesIO()
     torch.jit.save(torch.jit.trace(torch.nn.Linear(1, 1), torch.ones(1)), file)

@@ -74,6 +74,12 @@ def test_no_listed_name_means_something_else_under_an_old_protocol() -> None:
                 assert allowlist.canonical(module, name) == (module, name)
 
 
+def test_an_old_name_of_a_module_that_may_exist_is_never_listed_by_its_translation() -> None:
+    """Newer protocols import it as it stands."""
+    assert not allowlist._listed({"builtins": frozenset({"map"})}, "itertools", "imap")
+    assert allowlist._listed({"builtins": frozenset({"range"})}, "__builtin__", "xrange")
+
+
 def test_policy_adds_exact_names_only() -> None:
     assert allowlist.is_allowed("mine.models", "Net", frozenset({"mine.models.Net"}))
     assert not allowlist.is_allowed("mine", "models.Net", frozenset({"mine.models.Net"}))
