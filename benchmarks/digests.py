@@ -167,7 +167,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                         row.times.append(time.perf_counter() - start)
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     print(table(rows))
-    print(f"\n{usable_threads(None)} cores; peak memory {grown >> 10} MiB over the start of the measurements")
+    print(f"\n{usable_threads(None)} cores; peak memory {grown >> 10} MiB over the start of the measurements; load average {os.getloadavg()[1]:.1f}")
+    print("ratios to a peer of one thread mean something only where the cores were free: a load average of about 1 or less")
     if options.model_signing is None:
         print("model_signing is not installed: its rows are missing")
     return 0
