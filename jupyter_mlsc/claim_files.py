@@ -7,6 +7,7 @@ gathers); a line that cannot be read is reported with its place, never skipped i
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,12 @@ from jupyter_mlsc.errors import ArtifactError, AttestationError
 
 MAX_FILE = 256 << 20
 """A claims file over this size (bytes) is reported and not read: it could only be there to use up memory."""
+
+MOST_UNREADABLE = 100
+"""Lines of one file that are reported as unreadable before the rest of it is left: it is no file of claims."""
+
+_NOT_REGULAR = "not a regular file"
+_LINES = re.compile(rb"[^\n]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,10 @@ class ClaimFolder:
         line = envelope.rstrip(b"\n") + b"\n"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            fd = os.open(target, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+            fd = os.open(target, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                os.close(fd)
+                raise ArtifactError(f"a claim could not be written to {target}: it is {_NOT_REGULAR}", next_step=f"remove {target}")
             with os.fdopen(fd, "r+b", buffering=0) as file:
                 present = file.read()
                 if line in present.splitlines(keepends=True):
@@ -71,16 +81,20 @@ class ClaimFolder:
         """All envelopes of the folder; files that did not change since the last call are not read again."""
         try:
             with os.scandir(self.folder) as entries:
-                files = sorted((e.name, e.stat(follow_symlinks=False)) for e in entries if e.name.endswith(".jsonl") and e.is_file(follow_symlinks=False))
+                files = sorted((e.name, e.stat(follow_symlinks=False)) for e in entries if e.name.endswith(".jsonl"))
         except FileNotFoundError:
             return
         except OSError as err:
             raise ArtifactError(f"the claims in {self.folder} cannot be read: {err.strerror}", next_step="make .mlsc/claims readable") from err
         for name, status in files:
+            shown, digest_hex = f".mlsc/claims/{name}", name.removesuffix(".jsonl")
+            if not stat.S_ISREG(status.st_mode):
+                yield UnreadableClaim(shown, _NOT_REGULAR, digest_hex)
+                continue
             key = (status.st_mtime_ns, status.st_size)
             cached = self._read.get(name)
             if cached is None or cached[0] != key:
-                cached = self._read[name] = (key, list(read_lines(self.folder / name, f".mlsc/claims/{name}", name.removesuffix(".jsonl"))))
+                cached = self._read[name] = (key, list(read_lines(self.folder / name, shown, digest_hex)))
             yield from cached[1]
 
 
@@ -92,17 +106,26 @@ def read_lines(path: Path, shown: str, digest_hex: str | None = None) -> Iterato
     if isinstance(data, str):
         yield UnreadableClaim(shown, data, digest_hex)
         return
-    for number, line in enumerate(data.split(b"\n"), 1):
-        if line.strip():
-            yield _parse(line, f"{shown}:{number}", digest_hex)
+    number, at, unreadable = 1, 0, 0
+    for line in _LINES.finditer(data):
+        number += data.count(b"\n", at, line.start())
+        at = line.start()
+        if not line[0].strip():
+            continue
+        found = _parse(line[0], f"{shown}:{number}", digest_hex)
+        yield found
+        unreadable += isinstance(found, UnreadableClaim)
+        if unreadable == MOST_UNREADABLE:
+            yield UnreadableClaim(f"{shown}:{number}", f"{unreadable} lines before the end of the file cannot be read, and the rest was not tried", digest_hex)
+            return
 
 
-def beside(path: Path) -> Iterator[tuple[str, bytes]]:
+def beside(path: Path) -> Iterator[tuple[str, bytes | UnreadableClaim]]:
     """Bundles that other tools put beside an artifact: ``<file>.sig``, ``<tree>/model.sig``. Yields the shown name and the bytes."""
     candidate = path / "model.sig" if path.is_dir() else path.with_name(path.name + ".sig")
     data = _contents(candidate)
-    if isinstance(data, bytes):
-        yield candidate.name, data
+    if data is not None:
+        yield candidate.name, data if isinstance(data, bytes) else UnreadableClaim(candidate.name, data, None)
 
 
 def lines_beside(path: Path) -> Iterator[FoundEnvelope | UnreadableClaim]:
@@ -119,10 +142,11 @@ def _contents(path: Path) -> bytes | str | None:
         return None
     except OSError as err:
         return err.strerror or "unreadable"
+    facts = os.fstat(fd)
+    if not stat.S_ISREG(facts.st_mode):
+        os.close(fd)
+        return _NOT_REGULAR
     with os.fdopen(fd, "rb") as file:
-        facts = os.fstat(fd)
-        if not stat.S_ISREG(facts.st_mode):
-            return "not a regular file"
         if facts.st_size > MAX_FILE:
             return f"larger than {MAX_FILE >> 20} MiB"
         return file.read()

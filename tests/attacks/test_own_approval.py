@@ -20,8 +20,10 @@ from tests.conftest import CSV, Person
 def _run_cells(person: Person, *cells: str) -> list[str]:
     """Run cells in a real kernel that this person started in the project; the text that they printed."""
     sources = ["%load_ext jupyter_mlsc", *cells]
-    code = [{"cell_type": "code", "id": f"c{i}", "metadata": {}, "outputs": [], "execution_count": None, "source": each} for i, each in enumerate(sources)]
-    notebook = nbformat.reads(json.dumps({"cells": code, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}), as_version=4)
+    code: list[dict[str, object]] = [
+        {"cell_type": "code", "id": f"c{i}", "metadata": {}, "outputs": [], "execution_count": None, "source": s} for i, s in enumerate(sources)
+    ]
+    notebook = nbformat.reads(json.dumps({"cells": code, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}), as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
     client = NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(person.root)}})
     client.execute(env=person.environ)
     return ["".join(o.get("text", "") for o in cell.outputs) for cell in notebook.cells[1:]]
