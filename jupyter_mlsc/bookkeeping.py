@@ -6,7 +6,7 @@ else's statements go to the claim files and every face says so; what a ledger co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -87,7 +87,14 @@ class Bookkeeper:
 
     def file_claim(self, digest: Digest, envelope: Envelope) -> None:
         """Write a statement to the claim files. Raises ArtifactError when they cannot be written."""
-        self.claims.add(digest, envelope.to_json())
+        self.file_claims([(digest, envelope)])
+
+    def file_claims(self, claims: Iterable[tuple[Digest, Envelope]]) -> None:
+        """Write statements to the claim files. Raises ArtifactError when they cannot be written."""
+        lines: dict[Digest, list[bytes]] = {}
+        for digest, envelope in claims:
+            lines.setdefault(digest, []).append(envelope.to_json())
+        self.claims.add(lines)
 
     @cached_property
     def faults(self) -> tuple[Reason, ...]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +27,9 @@ MOST_UNREADABLE = 100
 
 _NOT_REGULAR = "not a regular file"
 _LINES = re.compile(rb"[^\n]+")
+
+_FLUSHES = 8
+"""Claim files that are flushed to the disk at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,51 +56,112 @@ class ClaimFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._read: dict[str, tuple[tuple[int, int], list[FoundEnvelope | UnreadableClaim]]] = {}
+        self._mentions: dict[str, set[str]] = {}
+        self._holds = 0
+        self._is_fresh = False
 
-    def add(self, digest: Digest, envelope: bytes) -> None:
-        """Append an envelope (JSON bytes without line breaks) to its digest's file, once. Raises ArtifactError when it cannot be written."""
-        target = self.folder / f"{digest.hex}.jsonl"
-        line = envelope.rstrip(b"\n") + b"\n"
+    def add(self, envelopes: Mapping[Digest, Sequence[bytes]]) -> None:
+        """Append envelopes (JSON bytes without line breaks) to their digests' files, each once; on the disk when this returns.
+
+        Raises ArtifactError when one cannot be written; others may have been.
+        """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as err:
+            raise self._unwritable(self.folder, err) from err
+        if len(envelopes) == 1:
+            self._append(*next(iter(envelopes.items())))
+            return
+        # A disk takes several flushes at once in the time of one.
+        with ThreadPoolExecutor(_FLUSHES, thread_name_prefix="mlsc-claims") as pool:
+            list(pool.map(lambda digest: self._append(digest, envelopes[digest]), envelopes))
+
+    def _append(self, digest: Digest, envelopes: Sequence[bytes]) -> None:
+        target = self.folder / f"{digest.hex}.jsonl"
+        try:
             fd = os.open(target, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 os.close(fd)
                 raise ArtifactError(f"a claim could not be written to {target}: it is {_NOT_REGULAR}", next_step=f"remove {target}")
             with os.fdopen(fd, "r+b", buffering=0) as file:
                 present = file.read()
-                if line in present.splitlines(keepends=True):
+                known = set(present.splitlines())
+                new = b"".join(line + b"\n" for line in dict.fromkeys(each.rstrip(b"\n") for each in envelopes) if line not in known)
+                if not new:
                     return
                 # A line cut short by a crash must not swallow this one.
-                start = b"\n" if present and not present.endswith(b"\n") else b""
-                if file.write(start + line) != len(start + line):
+                new = b"\n" + new if present and not present.endswith(b"\n") else new
+                if file.write(new) != len(new):
                     os.ftruncate(fd, len(present))
                     raise ArtifactError(f"the disk is full: a claim could not be written to {target}", next_step="free some space, then repeat the command")
                 os.fsync(fd)
         except OSError as err:
-            raise ArtifactError(
-                f"a claim could not be written to {target}: {err.strerror}", next_step="make .mlsc/claims writable, or free some space"
-            ) from err
+            raise self._unwritable(target, err) from err
+
+    @staticmethod
+    def _unwritable(target: Path, err: OSError) -> ArtifactError:
+        return ArtifactError(f"a claim could not be written to {target}: {err.strerror}", next_step="make .mlsc/claims writable, or free some space")
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Within the block the folder is looked at once, at its first use: many questions of one command are answered from one state."""
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
+            self._is_fresh = False
 
     def read(self) -> Iterator[FoundEnvelope | UnreadableClaim]:
         """All envelopes of the folder; files that did not change since the last call are not read again."""
+        self._look()
+        for _, items in [self._read[name] for name in sorted(self._read)]:
+            yield from items
+
+    def about(self, names: Iterable[str], digest: Digest | None) -> Iterator[FoundEnvelope | UnreadableClaim]:
+        """What `read` gives, without the files in which no statement has one of these names or this digest for a subject."""
+        self._look()
+        wanted = [f"name {name}" for name in names] if digest is None else [*(f"name {name}" for name in names), str(digest), f"file {digest.hex}"]
+        for file in sorted({file for term in wanted for file in self._mentions.get(term, ())}):
+            yield from self._read.get(file, _NOTHING)[1]
+
+    def _look(self) -> None:
+        """Read the files that are new or changed, and forget those that are gone."""
+        if self._is_fresh:
+            return
         try:
             with os.scandir(self.folder) as entries:
-                files = sorted((e.name, e.stat(follow_symlinks=False)) for e in entries if e.name.endswith(".jsonl"))
+                present = {e.name: e.stat(follow_symlinks=False) for e in entries if e.name.endswith(".jsonl")}
         except FileNotFoundError:
-            return
+            present = {}
         except OSError as err:
             raise ArtifactError(f"the claims in {self.folder} cannot be read: {err.strerror}", next_step="make .mlsc/claims readable") from err
-        for name, status in files:
-            shown, digest_hex = f".mlsc/claims/{name}", name.removesuffix(".jsonl")
-            if not stat.S_ISREG(status.st_mode):
-                yield UnreadableClaim(shown, _NOT_REGULAR, digest_hex)
-                continue
+        for name in self._read.keys() - present.keys():
+            del self._read[name]
+        for name, status in present.items():
             key = (status.st_mtime_ns, status.st_size)
-            cached = self._read.get(name)
-            if cached is None or cached[0] != key:
-                cached = self._read[name] = (key, list(read_lines(self.folder / name, shown, digest_hex)))
-            yield from cached[1]
+            known = self._read.get(name)
+            if known is None or known[0] != key:
+                shown, digest_hex = f".mlsc/claims/{name}", name.removesuffix(".jsonl")
+                items: list[FoundEnvelope | UnreadableClaim] = [UnreadableClaim(shown, _NOT_REGULAR, digest_hex)]
+                if stat.S_ISREG(status.st_mode):
+                    items = list(read_lines(self.folder / name, shown, digest_hex))
+                self._read[name] = (key, items)
+                self._note_mentions(name, items)
+        self._is_fresh = self._holds > 0
+
+    def _note_mentions(self, file: str, items: Iterable[FoundEnvelope | UnreadableClaim]) -> None:
+        """Remember which subjects a file is about. What a file said before it changed stays here: its lines are looked at again anyway."""
+        terms = {f"file {file.removesuffix('.jsonl')}"}
+        for item in items:
+            if isinstance(item, FoundEnvelope):
+                for subject in item.statement.subjects:
+                    terms |= {f"name {subject.name}", str(Digest.from_in_toto(subject.digest))}
+        for term in terms:
+            self._mentions.setdefault(term, set()).add(file)
+
+
+_NOTHING: tuple[None, list[FoundEnvelope | UnreadableClaim]] = (None, [])
 
 
 def read_lines(path: Path, shown: str, digest_hex: str | None = None) -> Iterator[FoundEnvelope | UnreadableClaim]:

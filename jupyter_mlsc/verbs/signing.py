@@ -70,9 +70,10 @@ def sign(
     items = [item for target in targets for item in _items(project, target, measured[target.path], kind)]
     signer, signer_name = _unlock(project, passphrases, key)
     envelopes: list[tuple[_Item, Envelope, Envelope | None, datetime]] = []
-    for item in items:
-        at = project.gatherer.later_than_all(item.name, project.clock())
-        envelopes.append((item, _vouch(project, item, note, channel, at, signer), _twin(item, signer), at))
+    with project.gatherer.one_look():
+        for item in items:
+            at = project.gatherer.later_than_all(item.name, project.clock())
+            envelopes.append((item, _vouch(project, item, note, channel, at, signer), _twin(item, signer), at))
     entries: list[NewEntry] = []
     places = []
     for item, envelope, twin, at in envelopes:
@@ -81,14 +82,12 @@ def sign(
         if twin is not None:
             entries.append(entry_of("oms-signature", twin, predicates.OMS_SIGNATURE, [(item.name, item.digest)], at))
     indexes = project.books.append(entries)
-    for item, envelope, twin, _ in envelopes:
-        project.books.file_claim(item.digest, envelope)
-        if twin is not None:
-            project.books.file_claim(item.digest, twin)
-    return [
-        _signed(project, item, signer_name, signer.public.key_id, None if indexes is None else indexes[place])
-        for item, place in zip(items, places, strict=True)
-    ]
+    project.books.file_claims((item.digest, each) for item, envelope, twin, _ in envelopes for each in (envelope, twin) if each is not None)
+    with project.gatherer.one_look():
+        return [
+            _signed(project, item, signer_name, signer.public.key_id, None if indexes is None else indexes[place])
+            for item, place in zip(items, places, strict=True)
+        ]
 
 
 def _items(project: ProjectState, target: Target, measured: Measurement, kind: str | None) -> list[_Item]:

@@ -27,9 +27,11 @@ SIDECARS = (".sig", ".claims.jsonl")
 
 def verify(project: ProjectState, paths: Sequence[Path], *, full: bool, run: Run | None, progress: Callable[[int, int], None] | None) -> list[Verdict]:
     """Judge files and signed trees; a folder that is neither stands for the governed files in it."""
-    targets = list({target.path: target for path in (paths or [project.root]) for target in _expand(project, path)}.values())
+    with project.gatherer.one_look():
+        targets = list({target.path: target for path in (paths or [project.root]) for target in _expand(project, path)}.values())
     measured = measure_many([t.path for t in targets], sha256=full, content_tree=True, progress=progress)
-    return [_verdict(project, target, measured[target.path], run) for target in targets]
+    with project.gatherer.one_look():
+        return [_verdict(project, target, measured[target.path], run) for target in targets]
 
 
 def explain_verdict(project: ProjectState, path: Path) -> Explanation:
