@@ -27,7 +27,7 @@ from jupyter_mlsc.keys import KeyStore, PublicKey, Signer
 from jupyter_mlsc.policy import Policy
 from jupyter_mlsc.recording import Run, phase_statement
 from jupyter_mlsc.trust import POLICY_FILE, Trust, load_trust
-from jupyter_mlsc.verdict import Reason
+from jupyter_mlsc.verdict import Reason, reason
 
 if TYPE_CHECKING:
     from jupyter_mlsc.ledger import NewEntry
@@ -64,7 +64,10 @@ class ProjectState:
     @property
     def notes(self) -> tuple[Reason, ...]:
         """What every face must say: the policy's file differs, another user keeps the ledger."""
-        return (*self.trust.notes, *(self.books.notes if "books" in self.__dict__ else ()))
+        noted = [*self.trust.notes, *(self.books.notes if "books" in self.__dict__ else ())]
+        if "digest_cache" in self.__dict__ and self.digest_cache.fault is not None:
+            noted.append(reason("cache-unused", why=self.digest_cache.fault))
+        return tuple(noted)
 
     @cached_property
     def keys(self) -> KeyStore:

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
@@ -55,6 +55,7 @@ class Session:
     channel: str = "terminal"
     tell: Callable[[str], None] = _tell_on_stderr
     watcher: Watcher | None = None
+    _told: set[str] = field(default_factory=set)
     _project: Project | None = None
     _run: Run | None = None
     _place: Place | None = None
@@ -135,12 +136,20 @@ class Session:
             except MlscError as err:
                 self.tell(f"mlsc: the end of this run was not recorded: {err}")
 
+    def tell_notes(self) -> None:
+        """Tell, once each, what every face must say of the project."""
+        for note in self.project.notes:
+            if note.code not in self._told:
+                self._told.add(note.code)
+                self.tell(f"mlsc: {note.message}\n  next: {note.next}")
+
     def _unwatched(self) -> AbstractContextManager[None]:
         return nullcontext() if self.watcher is None else self.watcher.quiet()
 
     def _warn(self, verdict: Verdict) -> None:
         if verdict.decision is Decision.WARN:
             self.tell(summary(verdict))
+        self.tell_notes()
 
 
 _current: Session | None = None

@@ -110,6 +110,7 @@ _REASONS: dict[str, tuple[bool, str, str]] = {
         "the ledger in this project is not the one that you knew: {why}",
         "restore .mlsc/ledger.db, or, if it was meant, accept the new one: mlsc policy trust",
     ),
+    "cache-unused": (False, "unchanged files are hashed again at every load: {why}", "nothing is less safe for it, only slower"),
     "ledger-readonly": (
         False,
         "another user's key keeps this ledger, so nothing was appended; statements go to .mlsc/claims",

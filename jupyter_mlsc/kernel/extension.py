@@ -34,11 +34,9 @@ def load_extension(shell: InteractiveShell) -> None:
     for name in COMPLETED:
         shell.set_hook("complete_command", complete_paths, str_key=name)
     try:
-        project = begun.project
+        begun.tell_notes()
     except UsageError:
         return  # no project here yet: the magics say so when they are used
-    for note in project.notes:
-        begun.tell(f"mlsc: {note.message}\n  next: {note.next}")
     follower.watch(Guard(begun))
 
 
