@@ -10,6 +10,10 @@ import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
 
 GIT_SECONDS = 10
 """A work tree whose state git cannot tell in this time is recorded as unknown: a save must not wait for a network drive."""
@@ -40,11 +44,23 @@ def installed() -> Environment:
 
     found = {f"python=={platform.python_version()}"}
     for distribution in importlib.metadata.distributions():
-        name = distribution.metadata["Name"]
+        name, version = _name_and_version(distribution)
         if name:
-            found.add(f"{re.sub(r'[-_.]+', '-', name).lower()}=={distribution.version}")
+            found.add(f"{re.sub(r'[-_.]+', '-', name).lower()}=={version}")
     packages = tuple(sorted(found))
     return Environment(packages, "sha256:" + hashlib.sha256("\n".join(packages).encode()).hexdigest())
+
+
+def _name_and_version(distribution: Distribution) -> tuple[str, str]:
+    """What the core metadata says (PyPA core metadata specification), read without parsing a whole e-mail message for each distribution."""
+    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    fields: dict[str, str] = {}
+    for line in text.partition("\n\n")[0].splitlines():
+        field, _, value = line.partition(":")
+        fields.setdefault(field.lower(), value.strip())
+    if "name" in fields and "version" in fields:
+        return fields["name"], fields["version"]
+    return distribution.metadata["Name"], distribution.version
 
 
 def git_state(root: Path) -> GitState:
