@@ -31,21 +31,9 @@ class GovernedPaths:
 
     def find(self, path: object) -> str | None:
         """The absolute path where a rule may govern it, else None. ``path`` is what a program handed to ``open``: text, bytes, PathLike, a number."""
-        if type(path) is str:
-            text = path
-        elif isinstance(path, int):
-            return None  # a descriptor: its file was judged when it was opened
-        else:
-            try:
-                text = os.fsdecode(path)  # type: ignore[arg-type]  # what is no path raises TypeError, and is none of ours
-            except TypeError:
-                return None
-        if text.startswith("file:"):
-            text = unquote(urlsplit(text).path)
-        if not text.startswith("/"):
-            text = os.path.join(os.getcwd(), text)
-        if "/." in text or "//" in text:
-            text = os.path.normpath(text)
+        text = absolute(path)
+        if text is None:
+            return None
         if text.startswith(self._prefixes):
             return text
         if not text.startswith(self._near) and text not in self.folders:
@@ -59,3 +47,23 @@ class GovernedPaths:
         if os.path.islink(text) and os.path.realpath(text).startswith(self._prefixes):
             return text
         return None
+
+
+def absolute(path: object) -> str | None:
+    """A path as a program gives it, made absolute without following links; None for a descriptor, whose file was judged when it was opened."""
+    if type(path) is str:
+        text = path
+    elif isinstance(path, int):
+        return None
+    else:
+        try:
+            text = os.fsdecode(path)  # type: ignore[arg-type]  # what is no path raises TypeError, and is none of ours
+        except TypeError:
+            return None
+    if text.startswith("file:"):
+        text = unquote(urlsplit(text).path)
+    if not text.startswith("/"):
+        text = os.path.join(os.getcwd(), text)
+    if "/." in text or "//" in text or text.endswith("/"):
+        text = os.path.normpath(text)
+    return text

@@ -20,7 +20,8 @@ from jupyter_mlsc.errors import BlockedArtifactError, GuardError, MlscError
 from jupyter_mlsc.formats.unpickling import judge_elsewhere, unpickling
 from jupyter_mlsc.kernel.adapters.tables import ROWS
 from jupyter_mlsc.kernel.adapters.wrapping import Wrapping
-from jupyter_mlsc.kernel.governed import GovernedPaths
+from jupyter_mlsc.kernel.governed import GovernedPaths, absolute
+from jupyter_mlsc.kernel.held_open import held_open
 from jupyter_mlsc.kernel.hook import switch
 from jupyter_mlsc.kernel.sweep import Stamp, Sweep
 from jupyter_mlsc.kernel.unmarked import UnmarkedUnpickling
@@ -34,8 +35,8 @@ _WRAPPING = Wrapping(ROWS)
 _TAMPERING = {"ctypes.dlopen": "ctypes", "ctypes.dlsym": "ctypes", "gc.get_objects": "ctypes", "sys.settrace": "tracing", "sys.setprofile": "tracing"}
 """Events of means by which code can reach around the guard; noted when a cell uses them, since in this process they cannot be refused."""
 
-SIDECARS = ("-wal", "-journal", "-shm")
-"""SQLite keeps these beside a database; they share its rule and are no artifacts of their own."""
+SIDECARS = ("-wal", "-journal", "-shm", ".wal")
+"""SQLite and DuckDB keep these beside a database; they share its rule and are no artifacts of their own."""
 
 
 class Guard:
@@ -49,6 +50,7 @@ class Guard:
         self.coverage = Coverage()
         self._judged: dict[str, tuple[Stamp | None, list[Verdict]]] = {}
         self._writing: set[str] = set()
+        self._elsewhere: set[str] = set()
         self._blocked: list[BlockedArtifactError] = []
         self._started_others = False
         self._told: set[str] = set()
@@ -83,25 +85,33 @@ class Guard:
         """Python is about to open a file."""
         found = self._paths.find(path)
         if found is None:
+            if mode is not None and mode[:1] in ("w", "a", "x"):
+                self._note_elsewhere(path)
             return
         reads, writes = _intent(mode, flags)
+        if reads and not os.path.isdir(found):  # opening a folder moves no bytes
+            self.reading(found)
         if writes:
             self._writing.add(found)
-        if reads:
-            self.reading(found)
 
     def connected(self, database: object) -> None:
         """SQLite opens read and write just to read: it is judged as a read, and what changed tells whether it wrote."""
         text = os.fsdecode(database) if isinstance(database, (str, bytes, os.PathLike)) else ""
         found = self._paths.find(text.partition("?")[0]) if text not in ("", ":memory:") else None
         if found is not None:
-            self._writing.add(found)
             self.reading(found)
+            self._writing.add(found)
 
     def renamed(self, source: object, target: object) -> None:
-        """A writer that was seen gives its file the name that counts."""
-        found = self._paths.find(target)
-        if found is not None:
+        """A file that was seen being written gets the name that counts; one that has a governed name already becomes an input.
+
+        Nothing is stopped, since no bytes move; a file of unknown origin shows as a write that was not observed.
+        """
+        found, origin = self._paths.find(target), absolute(source)
+        if found is None or origin is None:
+            return
+        written = any(each == origin or each.startswith(origin + os.sep) for each in (*self._writing, *self._elsewhere))
+        if written or self._is_allowed(origin):
             self._writing.add(found)
 
     def started(self, event: str) -> None:
@@ -119,20 +129,30 @@ class Guard:
 
     def reading(self, path: str) -> list[Verdict]:
         """A governed file or folder is about to be read. Raises BlockedArtifactError; the verdicts are for those who unpickle."""
+        verdicts = self._verdicts(path)
+        for verdict in verdicts:
+            if not verdict.allowed:
+                error = BlockedArtifactError(verdict)
+                self._blocked.append(error)
+                raise error
+        return verdicts
+
+    def _is_allowed(self, path: str) -> bool:
+        verdicts = self._verdicts(path)
+        return bool(verdicts) and all(verdict.allowed for verdict in verdicts)
+
+    def _verdicts(self, path: str) -> list[Verdict]:
+        """What policy says of a file or folder as it is now."""
         found = self._paths.find(path)
         if found is None or not os.path.exists(found):
             return []
         with self._quiet():
+            self._settle_writes(found)
             stamp = self._sweep.stamp(found)
             known = self._judged.get(found)
             if known is None or known[0] != stamp or os.path.isdir(found):
                 known = (stamp, self._judge(found))
                 self._judged[found] = known
-        for verdict in known[1]:
-            if not verdict.allowed:
-                error = BlockedArtifactError(verdict)
-                self._blocked.append(error)
-                raise error
         return known[1]
 
     def unpickling(self, path: str | None, verdicts: list[Verdict]) -> AbstractContextManager[Any]:
@@ -147,13 +167,20 @@ class Guard:
         found = self._paths.find(path)
         if found is not None:
             self._writing.add(found)
+        else:
+            self._note_elsewhere(path)
+
+    def watches(self) -> bool:
+        """Whether the calling thread is watched now."""
+        return not switch().is_quiet()
 
     # cells
 
     def cell_begins(self) -> None:
         """A cell is about to run."""
         self._paths.new_cell()
-        self._writing.clear()
+        with self._quiet():
+            self._writing = held_open(self._writing)
         self._blocked.clear()
         self._started_others = False
 
@@ -201,6 +228,25 @@ class Guard:
                 self.coverage.count("unobserved-writes")
             observe_write(self._project, Path(path), self._session.run, observed=observed)
             self._judged.pop(path, None)
+
+    def _settle_writes(self, path: str) -> None:
+        """What this cell wrote and now reads back is recorded first, so that it is known as its own."""
+        from jupyter_mlsc.verbs.observing import observe_write
+
+        for written in sorted(each for each in self._writing if each == path or path.startswith(each + "/") or each.startswith(path + "/")):
+            if self._sweep.differs(written):
+                try:
+                    observe_write(self._project, Path(written), self._session.run, observed=True)
+                except MlscError as err:
+                    self._fault(err)
+                self._sweep.accept(written)
+                self._judged.pop(written, None)
+
+    def _note_elsewhere(self, path: object) -> None:
+        """A file that no rule governs is written: it may be moved to where one does."""
+        found = absolute(path)
+        if found is not None:
+            self._elsewhere.add(found)
 
     def _as_artifacts(self, changed: list[str]) -> list[tuple[str, bool]]:
         """Changed files as artifacts: many files that were written by one call into a folder are one tree."""

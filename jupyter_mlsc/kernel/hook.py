@@ -51,6 +51,8 @@ class Switch:
                 watcher.opened(*arguments)
             elif event in _UNSEEN:
                 watcher.started(event)
+            elif event == "os.truncate":
+                watcher.opened(arguments[0], "r+", 0)
             elif event == "os.rename":
                 watcher.renamed(arguments[0], arguments[1])
             elif event == "sqlite3.connect":
@@ -68,9 +70,13 @@ class Switch:
             finally:
                 local.quiet = before
 
+        def is_quiet() -> bool:
+            return getattr(local, "quiet", False)
+
         sys.addaudithook(hook)
         self.put: Callable[[Watcher | None], None] = put
         self.quiet = quiet
+        self.is_quiet: Callable[[], bool] = is_quiet
 
 
 @cache

@@ -45,6 +45,12 @@ class Sweep:
         for each, stamp in (*self._below(path), *([(path, found)] if (found := self.stamp(path)) is not None else [])):
             self._seen[each] = stamp
 
+    def differs(self, path: str) -> bool:
+        """Whether a file, or any file below a folder, is new or changed since the last call of `changed`."""
+        if os.path.isdir(path):
+            return any(self._seen.get(each) != stamp for each, stamp in self._below(path))
+        return self._seen.get(path) != self.stamp(path)
+
     def stamp(self, path: str) -> Stamp | None:
         """The stamp of a file as it is now, or None where there is none."""
         try:

@@ -1,101 +1,117 @@
-"""What a row of the adapters' table says: a function of a library, where the path is among its arguments, and what happens to it."""
+"""What a row of the adapters' table says: a function of a library, where the paths are among its arguments, which are read and which are written."""
 
 from __future__ import annotations
 
 import glob
 import os
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
-
-Access = Literal["read", "write", "mode"]
+from typing import Any
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 """Positional (without ``self``) and keyword arguments of a call."""
 
 Paths = Callable[[Any, Arguments], Iterator[str]]
-"""From the wrapped object's instance (or None) and a call's arguments to the paths in them."""
+"""From the wrapped object's instance (or None) and a call's arguments to the paths in them, as the program wrote them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One function. ``name`` may have dots for methods; ``mode`` tells reading from writing for ``access="mode"``; ``unpickles`` marks loaders."""
+    """One function of ``module``; ``name`` may have dots, for methods. A class is named itself only where its type lets no method be set.
+
+    ``unpickles`` marks loaders that unpickle what they read. ``keeps`` are paths that the library opens only when a later call asks for the
+    data; a row that ``recalls`` is such a call: it reads what its library keeps.
+    """
 
     module: str
     name: str
-    access: Access
-    paths: Paths
-    mode: Callable[[Arguments], str] | None = None
+    reads: Paths | None = None
+    writes: Paths | None = None
+    keeps: Paths | None = None
+    recalls: bool = False
     unpickles: bool = False
+
+    @property
+    def library(self) -> str:
+        """The name that people import."""
+        return self.module.partition(".")[0]
 
 
 def argument(position: int, *keywords: str) -> Paths:
-    """The paths in one argument: a path, a ``file:`` URL, a glob, a list of those, or an open file (by its name)."""
+    """The paths in one argument: a path, a ``file:`` URL, a glob, a list or dict of those, or an open file (by its name)."""
 
     def find(instance: Any, arguments: Arguments) -> Iterator[str]:
-        value = _value(arguments, position, keywords)
-        yield from _paths_of(value)
+        return paths_of(value_of(arguments, position, *keywords))
 
     return find
 
 
-def sql(position: int, *keywords: str) -> Paths:
-    """The paths in the quoted texts of a query, as DuckDB reads them: ``from 'data/*.parquet'``, ``copy t to 'out.parquet'``."""
+def attribute(dotted: str) -> Paths:
+    """The paths in what an object keeps from the moment when it was made, such as ``fid.name``."""
 
     def find(instance: Any, arguments: Arguments) -> Iterator[str]:
-        value = _value(arguments, position, keywords)
-        if isinstance(value, str):
-            for quoted in re.findall(r"'((?:[^']|'')*)'|\"((?:[^\"]|\"\")*)\"", value):
-                text = quoted[0].replace("''", "'") or quoted[1].replace('""', '"')
-                if text:
-                    yield from _paths_of(text)
+        value = instance
+        for name in dotted.split("."):
+            value = getattr(value, name, None)
+        return paths_of(value)
 
     return find
 
 
-def attribute(name: str) -> Paths:
-    """The path that an object keeps from the moment when it was made: a lazy frame, an open file."""
+def together(*finders: Paths) -> Paths:
+    """The paths that any of these finds."""
 
     def find(instance: Any, arguments: Arguments) -> Iterator[str]:
-        yield from _paths_of(getattr(instance, name, None))
+        for finder in finders:
+            yield from finder(instance, arguments)
 
     return find
 
 
-def mode_argument(position: int, keyword: str, default: str) -> Callable[[Arguments], str]:
-    """The mode that a call gives (``r``, ``r+``, ``a``, ``w``, ``x``), for rows with ``access="mode"``."""
+def opening(module: str, name: str, paths: Paths, mode: tuple[int, str, str]) -> Row:
+    """A function that opens a file as its mode says. ``mode`` is where that is: position, keyword, default (``r``, ``r+``, ``a``, ``w``, ``x``)."""
+    position, keyword, default = mode
 
-    def find(arguments: Arguments) -> str:
-        value = _value(arguments, position, (keyword,))
-        return value if isinstance(value, str) else default
+    def only(letters: str) -> Paths:
+        def find(instance: Any, arguments: Arguments) -> Iterator[str]:
+            given = value_of(arguments, position, keyword)
+            text = given if isinstance(given, str) else default
+            if any(letter in text for letter in letters):
+                yield from paths(instance, arguments)
 
-    return find
+        return find
+
+    return Row(module, name, reads=only("ra"), writes=only("wxa+"))
 
 
-def _value(arguments: Arguments, position: int, keywords: tuple[str, ...]) -> Any:
+def value_of(arguments: Arguments, position: int, *keywords: str) -> Any:
+    """One argument of a call, or None."""
     positional, named = arguments
     if position < len(positional):
         return positional[position]
     return next((named[keyword] for keyword in keywords if keyword in named), None)
 
 
-def _paths_of(value: Any) -> Iterator[str]:
-    if value is None or isinstance(value, (int, float)):
-        return
-    if isinstance(value, (list, tuple, set, frozenset)):
-        for each in value:
-            yield from _paths_of(each)
-        return
+def paths_of(value: Any) -> Iterator[str]:
+    """The paths in a value, as they are written in it."""
     if isinstance(value, (str, bytes, os.PathLike)):
         text = os.fsdecode(value)
-        if "\0" in text or len(text) > 4096:
-            return
-        if glob.has_magic(text) and not os.path.exists(text):
-            yield from sorted(glob.glob(text, recursive=True))
-            return
-        yield text
-        return
-    named = getattr(value, "name", None)
-    if isinstance(named, (str, bytes)):
-        yield os.fsdecode(named)
+        if text and "\0" not in text and len(text) <= 4096:
+            yield text
+    elif isinstance(value, dict):
+        yield from paths_of(list(value.values()))
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for each in value:
+            yield from paths_of(each)
+    elif value is not None and not isinstance(value, (int, float)):
+        named = getattr(value, "name", None)
+        if isinstance(named, (str, bytes)):
+            yield os.fsdecode(named)
+
+
+def files_of(path: str) -> list[str]:
+    """The files that a path as a program wrote it stands for now: a home folder or a glob is filled in."""
+    path = os.path.expanduser(path)
+    if glob.has_magic(path) and not os.path.exists(path):
+        return sorted(glob.glob(path, recursive=True))
+    return [path]

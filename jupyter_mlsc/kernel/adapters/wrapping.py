@@ -1,17 +1,22 @@
 """The one mechanism: wraps the functions of the table when their library is imported, reports to the guard, and can be taken back.
 
-Rules kept: return values, exceptions and signatures are the library's own; what a wrapped function does inside is not reported twice; a function
-that a library no longer has is left out of that library's adapters and shows in the coverage, it breaks nothing.
+Rules kept: return values, exceptions and signatures are the library's own, and a wrapped function is still pickled by its name; a function that
+somebody imported by name before is replaced there too; one that a library does not have is left out and listed, it breaks nothing.
 """
 
 from __future__ import annotations
 
+import inspect
+import os
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from jupyter_mlsc.kernel.adapters.row import Arguments, Row
+import wrapt
+
+from jupyter_mlsc.kernel.adapters.row import Arguments, Row, files_of
 
 if TYPE_CHECKING:
     from jupyter_mlsc.verdict import Verdict
@@ -19,6 +24,9 @@ if TYPE_CHECKING:
 
 class Reporter(Protocol):
     """Whom the wrappers report to: the guard."""
+
+    def watches(self) -> bool:
+        """Whether this thread is watched now."""
 
     def reading(self, path: str) -> list[Verdict]:
         """A path is about to be read. Raises to stop it."""
@@ -30,6 +38,32 @@ class Reporter(Protocol):
         """The block in which an artifact is unpickled."""
 
 
+class WatchedMethod(wrapt.BoundFunctionWrapper[..., Any]):
+    """A watched function, reached through its class or an instance."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        method = self.__wrapped__
+        if isinstance(method, FunctionType):  # reached through the class: each access makes another one of these, so it has no name to go by
+            owner, _, name = method.__qualname__.rpartition(".")
+            return getattr, (_found(sys.modules[method.__module__], owner), name)
+        return method.__reduce_ex__(protocol)
+
+
+class WatchedFunction(wrapt.FunctionWrapper[..., Any]):
+    """A function or class of a library that reports its paths before it does what it does. Pickled by its name, as what it wraps is."""
+
+    __bound_function_wrapper__ = WatchedMethod
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.__wrapped__.__qualname__
+
+    def __copy__(self) -> WatchedFunction:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> WatchedFunction:
+        return self
+
+
 class Wrapping:
     """All rows of a table, wrapped for one reporter at a time."""
 
@@ -37,89 +71,122 @@ class Wrapping:
         self._by_module: dict[str, list[Row]] = {}
         for row in rows:
             self._by_module.setdefault(row.module, []).append(row)
-        self._undo: list[Callable[[], None]] = []
+        self._undo: list[tuple[Any, str, Any, WatchedFunction, bool]] = []
         self._reporter: Reporter | None = None
         self._registered = False
+        self._kept: dict[str, dict[tuple[str, str], None]] = {}
         self.missing: list[str] = []
 
     def begin(self, reporter: Reporter) -> None:
-        """Wrap what is imported already, and the rest when it is imported."""
-        import wrapt
-
+        """Wrap what is imported already, wherever it is held, and the rest when it is imported."""
         self._reporter = reporter
-        if self._registered:
+        self.missing.clear()
+        loaded = [found for module in self._by_module if (found := sys.modules.get(module)) is not None]
+        wrapped = [each for module in loaded for each in self._wrap_rows(module)]
+        if wrapped:
+            self._replace(wrapped, list(sys.modules.values()))
+        if not self._registered:
+            self._registered = True
             for module in self._by_module:
-                loaded = sys.modules.get(module)
-                if loaded is not None:
-                    self._wrap_module(loaded)
-            return
-        self._registered = True
-        for module in self._by_module:
-            wrapt.register_post_import_hook(self._wrap_module, module)
+                wrapt.register_post_import_hook(self._imported, module)
 
     def end(self) -> None:
-        """Put every function back that is still ours."""
+        """Put every function back where it is still ours."""
         self._reporter = None
+        self._kept.clear()
         while self._undo:
-            self._undo.pop()()
+            parent, name, original, watched, was_own = self._undo.pop()
+            if vars(parent).get(name) is not watched:
+                continue
+            if was_own:
+                setattr(parent, name, original)
+            else:
+                delattr(parent, name)
 
-    def _wrap_module(self, module: Any) -> None:
+    def _imported(self, module: ModuleType) -> None:
         if self._reporter is None:
             return
-        import wrapt
+        wrapped = self._wrap_rows(module)
+        if wrapped:
+            library = module.__name__.partition(".")[0]
+            self._replace(wrapped, [each for name, each in list(sys.modules.items()) if name.partition(".")[0] == library])
 
+    def _wrap_rows(self, module: ModuleType) -> list[WatchedFunction]:
+        """Wrap a module's rows; what is returned may be held by other modules too."""
+        found = []
         for row in self._by_module.get(module.__name__, ()):
+            owner, _, name = row.name.rpartition(".")
             try:
-                parent, attribute, original = wrapt.resolve_path(module, row.name)
+                parent = _found(module, owner)
+                original = inspect.getattr_static(parent, name)
             except AttributeError:
                 self.missing.append(f"{row.module}.{row.name}")
                 continue
-            try:
-                wrapt.wrap_function_wrapper(module, row.name, self._wrapper(row))
-            except (AttributeError, TypeError):
-                self.missing.append(f"{row.module}.{row.name}")  # a type of native code whose attributes cannot be set
+            if isinstance(original, WatchedFunction):
                 continue
-            self._undo.append(_undoing(parent, attribute, original))
+            if not callable(original) and not isinstance(original, (staticmethod, classmethod)):
+                self.missing.append(f"{row.module}.{row.name}")
+                continue
+            watched = WatchedFunction(original, self._wrapper(row))
+            if not self._set(parent, name, original, watched):
+                self.missing.append(f"{row.module}.{row.name}")
+            elif parent is module:
+                found.append(watched)
+        return found
+
+    def _set(self, parent: Any, name: str, original: Any, watched: WatchedFunction) -> bool:
+        was_own = name in vars(parent)
+        try:
+            setattr(parent, name, watched)
+        except (AttributeError, TypeError):
+            return False  # a type of native code whose attributes cannot be set
+        self._undo.append((parent, name, original, watched, was_own))
+        return True
+
+    def _replace(self, wrapped: list[WatchedFunction], modules: list[Any]) -> None:
+        """Put the wrappers where modules hold the functions under a name of their own: ``from library import function``."""
+        by_id = {id(each.__wrapped__): each for each in wrapped}
+        homes = (sys.modules.get(getattr(each.__wrapped__, "__module__", None) or "") for each in wrapped)
+        for module in {id(each): each for each in (*modules, *homes)}.values():
+            names = getattr(module, "__dict__", None) if isinstance(module, ModuleType) else None
+            for name, value in list(names.items()) if names is not None else ():
+                watched = by_id.get(id(value))
+                if watched is not None:
+                    self._set(module, name, value, watched)
 
     def _wrapper(self, row: Row) -> Callable[..., Any]:
         def wrapper(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             reporter = self._reporter
-            if reporter is None:
+            if reporter is None or not reporter.watches():
                 return wrapped(*args, **kwargs)
-            with ExitStack() as stack:
-                stack.enter_context(_report(reporter, row, instance, (args, kwargs)))
+            block = self._report(reporter, row, instance, (args, kwargs))
+            if block is None:
+                return wrapped(*args, **kwargs)
+            with block:
                 return wrapped(*args, **kwargs)
 
         return wrapper
 
-
-def _report(reporter: Reporter, row: Row, instance: Any, arguments: Arguments) -> AbstractContextManager[Any]:
-    reads, writes = _directions(row, arguments)
-    verdicts: list[Verdict] = []
-    first: str | None = None
-    for path in row.paths(instance, arguments):
-        first = first or path
-        if reads:
-            verdicts.extend(reporter.reading(path))
-        if writes:
-            reporter.writing(path)
-    return reporter.unpickling(first, verdicts) if row.unpickles else nullcontext()
-
-
-def _directions(row: Row, arguments: Arguments) -> tuple[bool, bool]:
-    if row.access != "mode" or row.mode is None:
-        return row.access == "read", row.access == "write"
-    mode = row.mode(arguments)
-    return mode[:1] in ("r", "a") or "+" in mode, mode[:1] in ("w", "a", "x") or "+" in mode
+    def _report(self, reporter: Reporter, row: Row, instance: Any, arguments: Arguments) -> AbstractContextManager[Any] | None:
+        verdicts: list[Verdict] = []
+        first: str | None = None
+        for text in row.reads(instance, arguments) if row.reads is not None else ():
+            for path in files_of(text):
+                first = first or path
+                verdicts.extend(reporter.reading(path))
+        if row.recalls:
+            for folder, text in list(self._kept.get(row.library, ())):
+                for path in files_of(text if text.startswith("file:") else os.path.join(folder, text)):
+                    reporter.reading(path)
+        if row.keeps is not None:
+            kept = self._kept.setdefault(row.library, {})
+            kept.update(((os.getcwd(), os.path.expanduser(text)), None) for text in row.keeps(instance, arguments))
+        for text in row.writes(instance, arguments) if row.writes is not None else ():
+            reporter.writing(os.path.expanduser(text))
+        return reporter.unpickling(first, verdicts) if row.unpickles else None
 
 
-def _undoing(parent: Any, attribute: str, original: Any) -> Callable[[], None]:
-    was_own = attribute in vars(parent)
-
-    def undo() -> None:
-        if was_own:
-            setattr(parent, attribute, original)
-        else:
-            delattr(parent, attribute)
-
-    return undo
+def _found(parent: Any, dotted: str) -> Any:
+    for name in filter(None, dotted.split(".")):
+        parent = getattr(parent, name)
+    return parent
