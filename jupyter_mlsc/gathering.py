@@ -129,7 +129,7 @@ class Gatherer:
         if measured is not None:
             for claim in self._bundles(name, path, measured, faults):
                 claims.setdefault((claim.name, claim.digest, claim.keys, claim.predicate_type), claim)
-        return Gathered(tuple(claims.values()), tuple(faults.values()))
+        return Gathered((*claims.values(), *_left_out(claims.values())), tuple(faults.values()))
 
     def later_than_all(self, name: str, now: datetime) -> datetime:
         """A time for a new statement about ``name``: now, or just after the newest one that a known key signed, so that the new one wins.
@@ -215,6 +215,20 @@ class Gatherer:
                 faults.setdefault(source, reason("signature-invalid", name=name, where=source, why="its signature does not match the key that it names"))
             digest = _oms_digest(bundle.unverified.resources, None if measured.is_tree else path.name)
             yield Claim(predicates.OMS_SIGNATURE, None, None, None, digest, opened.verified, None, source)
+
+
+def _left_out(claims: Iterable[Claim]) -> Iterator[Claim]:
+    """What statements about a tree say of a file that others of its statements name and they do not: that it is no longer there."""
+    found = list(claims)
+    naming = {(c.within, c.predicate_type, c.keys, c.signed_at, c.source) for c in found if c.within is not None}
+    trees = {within for within, *_ in naming}
+    for claim in found:
+        if (
+            claim.name in trees
+            and claim.digest.algorithm == "dirhash"
+            and (claim.name, claim.predicate_type, claim.keys, claim.signed_at, claim.source) not in naming
+        ):
+            yield replace(claim, within=claim.name)
 
 
 def _parents(name: str) -> Iterator[str]:

@@ -111,7 +111,7 @@ def _check(claim: Claim, rule: Rule, signed: Signed, holders: frozenset[str], la
     if not run_says and claim.predicate_type not in _PERSONS_WORD:
         return Counted(claim, NOT_VOUCHING, known)
     bound, about = binds_name(claim, evidence), is_about(claim, evidence)
-    if claim.name is not None and not bound and not about:
+    if not bound and not about and not (claim.name is None and signed.unbound):
         return Counted(claim, ELSEWHERE, known)
     if claim.project is not None and claim.project != project_of(layer, evidence):
         return Counted(claim, "other-project", known)

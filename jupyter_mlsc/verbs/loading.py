@@ -8,6 +8,7 @@ what was unpickled without a person's signature passed the allowlist. A load tha
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import stat
 import tempfile
@@ -21,12 +22,13 @@ from jupyter_mlsc import formats
 from jupyter_mlsc.accounts import settle_read
 from jupyter_mlsc.artifacts import Measurement
 from jupyter_mlsc.digest_cache import measure_cached
-from jupyter_mlsc.digests import measure_bytes, measure_descriptor
-from jupyter_mlsc.errors import ArtifactError, MlscError, UsageError
+from jupyter_mlsc.digests import measure, measure_bytes, measure_descriptor
+from jupyter_mlsc.errors import ArtifactError, FormatError, MlscError, UsageError
+from jupyter_mlsc.file_identity import FileIdentity
 from jupyter_mlsc.format_choice import families_of, format_to_load, mismatch_faults
 from jupyter_mlsc.judging import Target
 from jupyter_mlsc.results import Loaded
-from jupyter_mlsc.transfer import PRIVATE_COPY_LIMIT, OpenedFile
+from jupyter_mlsc.transfer import PRIVATE_COPY_LIMIT, OpenedFile, wrap_os_error
 from jupyter_mlsc.verdict import Mode, Reason, Verdict, reason, with_reason
 
 if TYPE_CHECKING:
@@ -51,9 +53,12 @@ def open_verified(project: ProjectState, path: Path, run: Run) -> tuple[BinaryIO
     if _is_folder(target.path):
         raise ArtifactError(f"{path} is a folder, which cannot be opened as a file", next_step="open one of its files, or load it: mlsc.load")
     with OpenedFile(target.path) as opened:
+        with opened.stream() as stream:
+            identified = formats.identify(target.asked, stream)
+        families, faults = families_of(identified), mismatch_faults(identified, target.asked)
         if opened.size <= PRIVATE_COPY_LIMIT:
             data = opened.private_copy()
-            verdict = _judge(project, target, lambda whole: measure_bytes(data, sha256=whole), None, run)
+            verdict = _judge(project, target, lambda whole: measure_bytes(data, sha256=whole), families, run, faults)
             settle_read(project, verdict, run)
             return io.BytesIO(data), verdict
         copy = tempfile.TemporaryFile(prefix="mlsc-")  # noqa: SIM115  # handed to the caller
@@ -61,7 +66,7 @@ def open_verified(project: ProjectState, path: Path, run: Run) -> tuple[BinaryIO
             shutil.copyfileobj(source, copy, 16 << 20)
         copy.flush()
         opened.require_unchanged()
-        verdict = _judge(project, target, lambda whole: measure_descriptor(copy.fileno(), sha256=whole, name=str(path)), None, run)
+        verdict = _judge(project, target, lambda whole: measure_descriptor(copy.fileno(), sha256=whole, name=str(path)), families, run, faults)
         settle_read(project, verdict, run)
         copy.seek(0)
         return copy, verdict
@@ -71,7 +76,8 @@ def _load_file(project: ProjectState, target: Target, opened: OpenedFile, run: R
     with opened.stream() as stream:
         identified = formats.identify(target.asked, stream)
     chosen = format_to_load(identified, target.asked, format_name)
-    families, faults = families_of(identified), mismatch_faults(identified, target.asked)
+    # What it is loaded as counts too: bytes that nothing tells to be a pickle are one to whoever unpickles them.
+    families, faults = families_of(identified) | chosen.families, mismatch_faults(identified, target.asked)
     if chosen.runs_code or opened.size <= PRIVATE_COPY_LIMIT:
         data = opened.private_copy()
         # The copy is of a file that held still while it was made, so what the cache knows of that state is true of the copy.
@@ -128,26 +134,51 @@ def _load_folder(project: ProjectState, target: Target, run: Run, format_name: s
     if identified.format is None and format_name is None:
         raise UsageError(f"{target.asked} is a folder, and not one that is laid out as a model", next_step="load a file in it")
     chosen, faults = format_to_load(identified, target.asked, format_name), mismatch_faults(identified, target.asked)
+    before = _states(target.path)
     measured = measure_cached(target.path, project.digest_cache, time.time_ns())
-    verdict = _judge(project, target, lambda whole: measured, families_of(identified), run, faults)
+    verdict = _judge(project, target, lambda whole: measured, families_of(identified) | chosen.families, run, faults)
     settle_read(project, verdict, run)
-    value = _parse(project, chosen, formats.Source(target.asked, folder=target.path), verdict)
-    # A folder is loaded by name, file by file: what was loaded is what was judged only if every file still is what it was.
-    if measure_cached(target.path, project.digest_cache, time.time_ns()).digest != measured.digest:
-        tampered = with_reason(verdict, reason("tampered-in-use", name=target.asked), Mode.ENFORCE)
-        settle_read(project, tampered, run)
+    try:
+        # By name, file by file, but nothing in it is run; and what was loaded was judged only if every file held still.
+        value = chosen.load(formats.Source(target.asked, folder=target.path), lifted=False, allow=project.policy.unpickle_allow)
+    except FormatError:
+        if not verdict.person_signed:
+            raise
+        # It may need code of its own, for which a person stands: that is run from a copy which nobody else can change.
+        with tempfile.TemporaryDirectory(prefix="mlsc-") as scratch:
+            try:
+                copy = shutil.copytree(target.path, Path(scratch) / target.path.name)
+            except OSError as err:
+                raise wrap_os_error(err, target.path, "copied") from err
+            if measure(copy).digest != measured.digest:
+                _tampered(project, target, verdict, run)
+            return chosen.load(formats.Source(target.asked, folder=copy), lifted=True, allow=frozenset()), verdict
+    if _states(target.path) != before or measure_cached(target.path, project.digest_cache, time.time_ns()).digest != measured.digest:
+        _tampered(project, target, verdict, run)
     return value, verdict
+
+
+def _states(folder: Path) -> list[tuple[str, FileIdentity]]:
+    """Name, identity and times of all that is in a folder: a file that was swapped and swapped back shows in them, though not in a digest."""
+    found = []
+    for place, folders, files in os.walk(folder):
+        found += [(path, FileIdentity.of(os.lstat(path))) for path in (os.path.join(place, name) for name in (*folders, *files))]
+    return sorted(found)
+
+
+def _tampered(project: ProjectState, target: Target, verdict: Verdict, run: Run) -> None:
+    settle_read(project, with_reason(verdict, reason("tampered-in-use", name=target.asked), Mode.ENFORCE), run)
 
 
 def _judge(
     project: ProjectState,
     target: Target,
     measured: Callable[[bool], Measurement],
-    families: frozenset[str] | None,
+    families: frozenset[str],
     run: Run,
-    faults: tuple[Reason, ...] = (),
+    faults: tuple[Reason, ...],
 ) -> Verdict:
-    return project.judge.judge(target, measured(False), lambda: measured(True), families=families or frozenset(), faults=faults, run=run)
+    return project.judge.judge(target, measured(False), lambda: measured(True), families=families, faults=faults, run=run)
 
 
 def _parse(project: ProjectState, chosen: formats.Format, source: formats.Source, verdict: Verdict) -> object:
