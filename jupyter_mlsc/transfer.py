@@ -43,8 +43,10 @@ def wrap_os_error(err: OSError, path: Path | str, doing: str) -> ArtifactError:
         errno.EISDIR: "name a file; a folder stands there",
         errno.ELOOP: "the path is a loop of symbolic links; name the file itself",
     }
+    # numpy reports a short write without an errno; what else has none is as rare as a failing disk.
+    steps_without = "look whether the disk is full, then repeat the command"
     what = "the disk is full" if err.errno == errno.ENOSPC else (err.strerror or str(err))
-    return ArtifactError(f"{path} could not be {doing}: {what}", next_step=steps.get(err.errno or 0))
+    return ArtifactError(f"{path} could not be {doing}: {what}", next_step=steps_without if err.errno is None else steps.get(err.errno))
 
 
 class OpenedFile:

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from jupyter_mlsc.cli import output
-from jupyter_mlsc.errors import MlscError
+from jupyter_mlsc.errors import BlockedArtifactError, MlscError
 
 INTERRUPTED = 130
 """128 and the number of SIGINT, as shells count."""
@@ -99,7 +99,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _tell(INTERRUPTED, "interrupted: nothing more was done", "Interrupted", "interrupted: nothing more was done", None, as_json=as_json)
     except MlscError as err:
-        return _tell(err.exit_code, f"mlsc: {err}", type(err).__name__, err.message, err.next_step, as_json=as_json)
+        return _tell(err.exit_code, f"mlsc: {err}", type(err).__name__, err.message, _next_of(err), as_json=as_json)
     return returned if isinstance(returned, int) else 0
 
 
@@ -110,6 +110,12 @@ def _tell(code: int, shown: str, kind: str, message: str, next_step: str | None,
         with contextlib.suppress(MlscError):  # stdout itself may be what failed; stderr has said so
             output.document({"ok": False, "error": {"type": kind, "message": message, "next": next_step}})
     return code
+
+
+def _next_of(err: MlscError) -> str | None:
+    if isinstance(err, BlockedArtifactError):
+        return next((reason.next for reason in err.verdict.reasons if reason.fails), None)
+    return err.next_step
 
 
 def _help_for(err: click.ClickException) -> str | None:

@@ -8,28 +8,34 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
+from jupyter_mlsc import __version__
 from jupyter_mlsc.verdict import Decision, Verdict
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_WHOLE = {"startLine": 1}
+"""A verdict is about a whole file; code scanning pages show nothing without a region."""
+
 _LEVELS = {Decision.BLOCK: "error", Decision.WARN: "warning", Decision.ALLOW: "note"}
 
 
 def sarif_log(verdicts: Sequence[Verdict]) -> str:
     """One result for each failing reason of each verdict; notes are left out, since nobody has to act on them."""
     failing = [(verdict, reason) for verdict in verdicts for reason in verdict.reasons if reason.fails]
-    rules = [{"id": code, "name": _camel(code)} for code in sorted({reason.code for _, reason in failing})]
+    codes = sorted({reason.code for _, reason in failing})
+    rules = [{"id": code, "name": _camel(code), "shortDescription": {"text": code.replace("-", " ").capitalize()}} for code in codes]
     results = [
         {
             "ruleId": reason.code,
+            "ruleIndex": codes.index(reason.code),
             "level": _LEVELS[verdict.decision],
             "message": {"text": f"{reason.message}. Next: {reason.next}"},
-            "locations": [{"physicalLocation": {"artifactLocation": _location(verdict.path)}}],
+            "locations": [{"physicalLocation": {"artifactLocation": _location(verdict.path), "region": _WHOLE}}],
             "partialFingerprints": {"digest/v1": str(verdict.digest)} if verdict.digest else {},
         }
         for verdict, reason in failing
     ]
     run: dict[str, Any] = {
-        "tool": {"driver": {"name": "jupyter_mlsc", "rules": rules}},
+        "tool": {"driver": {"name": "jupyter_mlsc", "version": __version__, "rules": rules}},
         "originalUriBaseIds": {"PROJECT": {"description": {"text": "the folder of mlsc.toml"}}},
         "results": results,
     }

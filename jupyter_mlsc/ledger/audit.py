@@ -29,6 +29,10 @@ _TRIED = 100
 """Checkpoints tried from the newest backwards when the newest does not hold."""
 
 
+LARGEST = 1 << 62
+"""No ledger has as many entries."""
+
+
 @dataclass(frozen=True, slots=True)
 class AuditReport:
     """What an audit found. ``repaired`` lists index tables that were wrong and were made anew: no evidence was lost, but somebody wrote there."""
@@ -65,7 +69,8 @@ def audit(ledger: Ledger, memory: CheckpointMemory, progress: Callable[[int, int
         checkpoint = judged.checkpoint
         findings.extend(judged.faults)
         signed = checkpoint or _newest_that_holds(connection, ledger)
-        end = tip.entries if tip is not None else 0
+        # An entry at the end of a database's integers is a forgery that `judge_tip` tells of; what follows counts on from the last one.
+        end = min(tip.entries, LARGEST) if tip is not None else 0
         if signed is not None:
             findings.extend(memory_faults(signed, connection, ledger.verifier, remembered, known_origin))
         elif known_origin is not None and known_origin != ledger.origin:

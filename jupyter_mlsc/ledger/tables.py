@@ -6,7 +6,11 @@ from the entries and can be dropped at any time. Hashes are 32 raw bytes.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Dialect, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy.types import TypeDecorator
 
 from jupyter_mlsc.merkle import Node
 
@@ -19,30 +23,59 @@ INDEXES = MetaData()
 # SQLite makes a column the row's own number only when its type is INTEGER.
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 
-meta = Table("meta", TRUTH, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
+
+# SQLite keeps whatever is put into a column, of whatever type. Who edits a ledger may put a text where a hash belongs: it is read as a value
+# of the right type that no hash, signature or size agrees with, so that it is found where every other edited value is found.
+
+
+class _Bytes(TypeDecorator[bytes]):
+    impl = LargeBinary
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        return lambda value: value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+
+
+class _Words(TypeDecorator[str]):
+    impl = Text
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        return lambda value: value if isinstance(value, str) else repr(value)
+
+
+class _Count(TypeDecorator[int]):
+    impl = _NUMBER
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        return lambda value: value if isinstance(value, int) else -1
+
+
+meta = Table("meta", TRUTH, Column("name", _Words, primary_key=True), Column("value", _Words, nullable=False))
 
 entry = Table(
     "entry",
     TRUTH,
     Column("number", _NUMBER, primary_key=True, autoincrement=False),
-    Column("leaf_hash", LargeBinary, nullable=False),
-    Column("signed_at", _NUMBER, nullable=False),  # size of the checkpoint that its append signed
-    Column("record", LargeBinary, nullable=False),
+    Column("leaf_hash", _Bytes, nullable=False),
+    Column("signed_at", _Count, nullable=False),  # size of the checkpoint that its append signed
+    Column("record", _Bytes, nullable=False),
 )
 
 # Complete nodes above the leaves, numbered in the order in which appends complete them: writes go to the end, reading is one sweep.
-node = Table("node", TRUTH, Column("number", _NUMBER, primary_key=True, autoincrement=False), Column("hash", LargeBinary, nullable=False))
+node = Table("node", TRUTH, Column("number", _NUMBER, primary_key=True, autoincrement=False), Column("hash", _Bytes, nullable=False))
 
 # Content-addressed; numbered by the first entry that brought it.
 envelope = Table(
     "envelope",
     TRUTH,
     Column("entry", _NUMBER, primary_key=True, autoincrement=False),
-    Column("digest", LargeBinary, nullable=False, unique=True),
-    Column("content", LargeBinary, nullable=False),
+    Column("digest", _Bytes, nullable=False, unique=True),
+    Column("content", _Bytes, nullable=False),
 )
 
-checkpoint = Table("checkpoint", TRUTH, Column("size", _NUMBER, primary_key=True, autoincrement=False), Column("note", Text, nullable=False))
+checkpoint = Table("checkpoint", TRUTH, Column("size", _NUMBER, primary_key=True, autoincrement=False), Column("note", _Words, nullable=False))
 
 # Keys are the first 16 bytes of SHA-256 of the text: of one length for every name, whatever a database's collation or row limit is.
 subject_index = Table(
@@ -50,8 +83,8 @@ subject_index = Table(
     INDEXES,
     Column("entry", _NUMBER, primary_key=True, autoincrement=False),
     Column("position", _NUMBER, primary_key=True, autoincrement=False),
-    Column("name_key", LargeBinary, nullable=False),
-    Column("digest_key", LargeBinary, nullable=False),
+    Column("name_key", _Bytes, nullable=False),
+    Column("digest_key", _Bytes, nullable=False),
     Index("subject_index_name", "name_key", "entry"),
     Index("subject_index_digest", "digest_key", "entry"),
     sqlite_with_rowid=False,
@@ -61,11 +94,11 @@ kind_index = Table(
     "kind_index",
     INDEXES,
     Column("entry", _NUMBER, primary_key=True, autoincrement=False),
-    Column("kind", Text, nullable=False),
+    Column("kind", _Words, nullable=False),
     Index("kind_index_kind", "kind", "entry"),
 )
 
-follower = Table("follower", INDEXES, Column("name", Text, primary_key=True), Column("position", _NUMBER, nullable=False))
+follower = Table("follower", INDEXES, Column("name", _Words, primary_key=True), Column("position", _Count, nullable=False))
 
 
 def inner_nodes(size: int) -> int:
