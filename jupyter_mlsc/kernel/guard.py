@@ -35,6 +35,8 @@ _WRAPPING = Wrapping(ROWS)
 _TAMPERING = {"ctypes.dlopen": "ctypes", "ctypes.dlsym": "ctypes", "gc.get_objects": "ctypes", "sys.settrace": "tracing", "sys.setprofile": "tracing"}
 """Events of means by which code can reach around the guard; noted when a cell uses them, since in this process they cannot be refused."""
 
+_WRITES = os.O_WRONLY | os.O_RDWR
+
 SIDECARS = ("-wal", "-journal", "-shm", ".wal")
 """SQLite and DuckDB keep these beside a database; they share its rule and are no artifacts of their own."""
 
@@ -49,6 +51,7 @@ class Guard:
         self._quiet: Callable[[], AbstractContextManager[None]] = switch().quiet
         self.coverage = Coverage()
         self._judged: dict[str, tuple[Stamp | None, list[Verdict]]] = {}
+        self._judged_here: set[str] = set()
         self._writing: set[str] = set()
         self._elsewhere: set[str] = set()
         self._blocked: list[BlockedArtifactError] = []
@@ -85,7 +88,7 @@ class Guard:
         """Python is about to open a file."""
         found = self._paths.find(path)
         if found is None:
-            if mode is not None and mode[:1] in ("w", "a", "x"):
+            if (mode is not None and mode[:1] != "r") or (mode is None and flags & _WRITES):
                 self._note_elsewhere(path)
             return
         reads, writes = _intent(mode, flags)
@@ -150,9 +153,12 @@ class Guard:
             self._settle_writes(found)
             stamp = self._sweep.stamp(found)
             known = self._judged.get(found)
-            if known is None or known[0] != stamp or os.path.isdir(found):
+            # Judged anew in each cell: since then somebody may have signed or revoked it. What is blocked may be signed at any moment.
+            fresh = known is not None and found in self._judged_here and known[0] == stamp and all(verdict.allowed for verdict in known[1])
+            if known is None or not fresh or os.path.isdir(found):
                 known = (stamp, self._judge(found))
                 self._judged[found] = known
+                self._judged_here.add(found)
         return known[1]
 
     def unpickling(self, path: str | None, verdicts: list[Verdict]) -> AbstractContextManager[Any]:
@@ -179,6 +185,7 @@ class Guard:
     def cell_begins(self) -> None:
         """A cell is about to run."""
         self._paths.new_cell()
+        self._judged_here.clear()
         with self._quiet():
             self._writing = held_open(self._writing)
         self._blocked.clear()
