@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jupyter_mlsc.coverage import Coverage
 from jupyter_mlsc.errors import BlockedArtifactError, GuardError, MlscError
-from jupyter_mlsc.formats.unpickling import judge_elsewhere, unpickling
+from jupyter_mlsc.formats.unpickling import DeniedUnpicklingError, judge_elsewhere, unpickling
 from jupyter_mlsc.kernel.adapters.tables import ROWS
 from jupyter_mlsc.kernel.adapters.wrapping import Wrapping
 from jupyter_mlsc.kernel.governed import GovernedPaths, absolute
@@ -54,7 +54,8 @@ class Guard:
         self._judged_here: set[str] = set()
         self._writing: set[str] = set()
         self._elsewhere: set[str] = set()
-        self._blocked: list[BlockedArtifactError] = []
+        self._blocked: list[MlscError] = []
+        self._unmarked = UnmarkedUnpickling(str(self._project.root), self._project.policy.unpickle_allow, self._refused)
         self._started_others = False
         self._told: set[str] = set()
         with self._quiet():
@@ -62,7 +63,7 @@ class Guard:
 
     def begin(self) -> None:
         """Switch on."""
-        judge_elsewhere(UnmarkedUnpickling(str(self._project.root), self._project.policy.unpickle_allow))
+        judge_elsewhere(self._unmarked)
         _WRAPPING.begin(self)
         self._session.watcher = self
         switch().put(self)
@@ -91,8 +92,10 @@ class Guard:
             if (mode is not None and mode[:1] != "r") or (mode is None and flags & _WRITES):
                 self._note_elsewhere(path)
             return
+        if os.path.isdir(found):
+            return  # opening a folder moves no bytes; tempfile names one and then opens a file in it
         reads, writes = _intent(mode, flags)
-        if reads and not os.path.isdir(found):  # opening a folder moves no bytes
+        if reads:
             self.reading(found)
         if writes:
             self._writing.add(found)
@@ -136,7 +139,7 @@ class Guard:
         for verdict in verdicts:
             if not verdict.allowed:
                 error = BlockedArtifactError(verdict)
-                self._blocked.append(error)
+                self._refused(error)
                 raise error
         return verdicts
 
@@ -161,12 +164,23 @@ class Guard:
                 self._judged_here.add(found)
         return known[1]
 
-    def unpickling(self, path: str | None, verdicts: list[Verdict]) -> AbstractContextManager[Any]:
-        """The block in which a loader unpickles a file: the allowlist, unless persons stand for exactly these bytes."""
+    @contextmanager
+    def unpickling(self, path: str | None, verdicts: list[Verdict]) -> Iterator[None]:
+        """The block in which a loader unpickles a file: the allowlist, unless persons stand for exactly these bytes.
+
+        Classes of the notebook's own may be in files that no rule governs, as in bytes, and in what this run wrote.
+        """
         if path is None:
-            return nullcontext()  # bytes or a pipe: judged as unmarked
+            yield  # bytes or a pipe: judged as unmarked
+            return
         lifted = bool(verdicts) and all(verdict.person_signed for verdict in verdicts)
-        return unpickling(path, lifted=lifted, allow=self._project.policy.unpickle_allow)
+        is_own = self._unmarked.is_own_class if all(_is_own_output(verdict) for verdict in verdicts) else None
+        try:
+            with unpickling(path, lifted=lifted, allow=self._project.policy.unpickle_allow, is_own=is_own):
+                yield
+        except DeniedUnpicklingError as err:
+            self._refused(err)
+            raise
 
     def writing(self, path: str) -> None:
         """A file or folder is about to be written by native code."""
@@ -188,7 +202,7 @@ class Guard:
         self._judged_here.clear()
         with self._quiet():
             self._writing = held_open(self._writing)
-        self._blocked.clear()
+        self._tell_refusals([])  # those of threads, since the last cell ended
         self._started_others = False
 
     def cell_ends(self, error: BaseException | None) -> None:
@@ -199,11 +213,7 @@ class Guard:
             except MlscError as err:
                 self._fault(err)
         self._session.run.coverage = self.coverage.counts()
-        shown = _chain(error)
-        for blocked in self._blocked:
-            if blocked not in shown:
-                self._tell(str(blocked))
-        self._blocked.clear()
+        self._tell_refusals(_chain(error))
 
     def _judge(self, path: str) -> list[Verdict]:
         from jupyter_mlsc.verbs.observing import observe_read
@@ -275,6 +285,15 @@ class Guard:
             raise GuardError(f"the guard could not check this file, so it is not opened: {err.message}", next_step=err.next_step) from err
         self._tell(f"mlsc could not check a file, and let it through because the mode is {self._project.policy.mode}: {err}")
 
+    def _refused(self, error: MlscError) -> None:
+        self._blocked.append(error)
+
+    def _tell_refusals(self, shown: list[BaseException]) -> None:
+        """Say what was refused, also what a cell or a library swallowed, unless an error that is shown says it."""
+        blocked, self._blocked = self._blocked, []
+        for text in dict.fromkeys(str(error) for error in blocked if error not in shown):
+            self._session.tell(text)
+
     def _tell(self, text: str) -> None:
         if text not in self._told:
             self._told.add(text)
@@ -296,10 +315,16 @@ def _intent(mode: str | None, flags: int) -> tuple[bool, bool]:
     return access != os.O_WRONLY and not flags & os.O_TRUNC, access != os.O_RDONLY or bool(flags & (os.O_TRUNC | os.O_CREAT))
 
 
-def _chain(error: BaseException | None) -> list[Any]:
-    """An error and all that it was raised from."""
-    found: list[Any] = []
+def _is_own_output(verdict: Verdict) -> bool:
+    return any(each.code == "own-output" for each in verdict.reasons)
+
+
+def _chain(error: BaseException | None) -> list[BaseException]:
+    """An error and all that it was raised from, and those of a group."""
+    found: list[BaseException] = []
     while error is not None and error not in found:
         found.append(error)
+        if isinstance(error, BaseExceptionGroup):
+            found.extend(inner for each in error.exceptions for inner in _chain(each))
         error = error.__cause__ or error.__context__
     return found
