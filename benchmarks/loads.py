@@ -3,7 +3,7 @@
     python -m benchmarks.loads [--full] [--only csv,torch] [--turns N]
 
 Every load is timed in a new process, plain and gated processes in turn, with the file in the page cache; the best time of each counts.
-'first': the digest cache is empty, and finding the project, opening the ledger and recording the run are in the time. 'unchanged': the
+'first': the digest cache is empty, and opening the ledger and recording the run are in the time; the project was found by ``%load_ext``. 'unchanged': the
 same file again in the same process, beside the second plain load of a process of its own. The plain loads are ``pandas.read_csv(path)``,
 ``pandas.read_parquet(path)``, ``torch.load(path)`` (its default, ``weights_only=True``) and ``joblib.load(path)``.
 """

@@ -101,6 +101,11 @@ class ProjectState:
         run.started = True
         return None if indexes is None else indexes[-1]
 
+    def prepare(self) -> None:
+        """Open what a first verdict and its record need, while something else takes its time. Raises LedgerError."""
+        self.books.faults  # noqa: B018  # opens the ledger and looks at its newest end
+        installed()
+
     @cached_property
     def identities(self) -> dict[str, PublicKey]:
         """The keys that policy names, by id."""

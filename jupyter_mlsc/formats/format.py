@@ -26,12 +26,14 @@ class Source:
     """Where an artifact's bytes come from: private ``data``, an open binary ``file`` at offset 0, or a ``folder``. Exactly one is set.
 
     ``name`` is for messages and is never opened. Formats that can run code are given ``data``, so that what was checked is what is unpickled.
+    ``sealed`` may come with ``data``: the same bytes as an unnamed file that nobody can write any more, for libraries that map files.
     """
 
     name: str
     data: bytes | memoryview | None = None
     file: BinaryIO | None = None
     folder: Path | None = None
+    sealed: BinaryIO | None = None
 
     def __post_init__(self) -> None:
         if sum(part is not None for part in (self.data, self.file, self.folder)) != 1:
@@ -55,11 +57,12 @@ class Source:
         return memoryview(self.data if self.data is not None else self.stream().read())
 
     def descriptor_path(self) -> str | None:
-        """A path that reaches the open file by its descriptor (``/proc/self/fd/N``), never by its name; None where there is none."""
-        if self.file is None:
+        """A path that reaches the open or sealed file by its descriptor (``/proc/self/fd/N``), never by its name; None where there is none."""
+        file = self.file if self.sealed is None else self.sealed
+        if file is None:
             return None
         try:
-            path = f"/proc/self/fd/{self.file.fileno()}"
+            path = f"/proc/self/fd/{file.fileno()}"
         except OSError:
             return None
         return path if os.path.exists(path) else None

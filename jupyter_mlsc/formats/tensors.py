@@ -102,11 +102,24 @@ def _load_torch(source: Source, *, lifted: bool, allow: frozenset[str]) -> objec
         stream = source.private().stream()
         if not lifted:
             _refuse_what_no_list_can_judge(torch, source, stream)
+        # torch's own default (weights_only) has a list too, but two lists would mean two answers.
+        options: dict[str, Any] = {} if lifted else {"pickle_module": StrictPickle}
+        # The tensors of a sealed copy are mapped: copying them once more would double the memory and the time.
+        path = source.descriptor_path() if source.sealed is not None and _is_plain_zip(torch, stream) else None
         stream.seek(0)
         with unpickling(source.name, lifted=lifted, allow=allow):
-            # torch's own default (weights_only) has a list too, but two lists would mean two answers.
-            options: dict[str, Any] = {} if lifted else {"pickle_module": StrictPickle}
+            if path is not None:
+                return torch.load(path, weights_only=False, mmap=True, **options)
             return torch.load(stream, weights_only=False, **options)
+
+
+def _is_plain_zip(torch: Any, stream: Any) -> bool:
+    """Whether this is what torch.save writes since 1.6, in which every tensor lies uncompressed; a TorchScript archive is not."""
+    stream.seek(0)
+    if not is_zip(stream.read(4)):
+        return False
+    stream.seek(0)
+    return "constants.pkl" not in torch._C.PyTorchFileReader(stream).get_all_records()
 
 
 def _refuse_what_no_list_can_judge(torch: Any, source: Source, stream: Any) -> None:

@@ -7,6 +7,7 @@ what was unpickled without a person's signature passed the allowlist. A load tha
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import shutil
@@ -27,6 +28,7 @@ from jupyter_mlsc.errors import ArtifactError, FormatError, MlscError, UsageErro
 from jupyter_mlsc.file_identity import FileIdentity
 from jupyter_mlsc.format_choice import families_of, format_to_load, mismatch_faults
 from jupyter_mlsc.judging import Target
+from jupyter_mlsc.private_copy import copy_privately
 from jupyter_mlsc.results import Loaded
 from jupyter_mlsc.transfer import PRIVATE_COPY_LIMIT, OpenedFile, wrap_os_error
 from jupyter_mlsc.verdict import Mode, Reason, Verdict, reason, with_reason
@@ -79,20 +81,26 @@ def _load_file(project: ProjectState, target: Target, opened: OpenedFile, run: R
     # What it is loaded as counts too: bytes that nothing tells to be a pickle are one to whoever unpickles them.
     families, faults = families_of(identified) | chosen.families, mismatch_faults(identified, target.asked)
     if chosen.runs_code or opened.size <= PRIVATE_COPY_LIMIT:
-        data = opened.private_copy()
         # The copy is of a file that held still while it was made, so what the cache knows of that state is true of the copy.
         known = project.digest_cache.get(opened.status, time.time_ns())
+        if known is not None and known.content_root is None:
+            known = None
+        copy = copy_privately(opened, measured=known is None)
+        if copy.measured is not None:
+            project.digest_cache.put(opened.status, copy.measured, time.time_ns())
 
         def measure_copy(whole: bool) -> Measurement:
-            if known is not None and known.content_root is not None and (known.sha256 is not None or not whole):
-                return known
-            measured = measure_bytes(data, sha256=whole)
+            found = known or copy.measured
+            if found is not None and (found.sha256 is not None or not whole):
+                return found
+            measured = measure_bytes(copy.data, sha256=whole)
             project.digest_cache.put(opened.status, measured, time.time_ns())
             return measured
 
-        verdict = _judge(project, target, measure_copy, families, run, faults)
-        settle_read(project, verdict, run)
-        return _parse(project, chosen, formats.Source(target.asked, data=data), verdict), verdict
+        with copy.sealed or contextlib.nullcontext():
+            verdict = _judge(project, target, measure_copy, families, run, faults)
+            settle_read(project, verdict, run)
+            return _parse(project, chosen, formats.Source(target.asked, data=copy.data, sealed=copy.sealed), verdict), verdict
     return _load_overlapped(project, target, opened, chosen, families, faults, run)
 
 
@@ -110,10 +118,15 @@ def _load_overlapped(
     def measure_open(whole: bool) -> Measurement:
         return measure_cached(opened.descriptor, project.digest_cache, time.time_ns(), sha256=whole)
 
+    def measure_and_prepare() -> Measurement:
+        measured = measure_open(False)
+        project.prepare()
+        return measured
+
     value: object = None
     problem: MlscError | None = None
     with ThreadPoolExecutor(1, thread_name_prefix="mlsc-digest") as pool:
-        measuring = pool.submit(measure_open, False)
+        measuring = pool.submit(measure_and_prepare)
         try:
             with opened.stream() as stream:
                 value = chosen.load(formats.Source(target.asked, file=stream), lifted=False, allow=frozenset())
