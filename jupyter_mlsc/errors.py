@@ -102,10 +102,11 @@ class DeniedGlobalError(MlscError):
     ``global_name`` is ``module.qualname`` as the artifact wrote it, ``artifact`` the name of the file.
     """
 
-    def __init__(self, artifact: str, global_name: str, *, why: str | None = None) -> None:
+    def __init__(self, artifact: str, global_name: str, *, why: str | None = None, next_step: str | None = None) -> None:
         super().__init__(
             f"{artifact} was not loaded: it would use {global_name}, {why or 'which no list allows'}; nothing of it was run",
-            next_step=f"ask a person whom the policy trusts to inspect it and run: mlsc sign {artifact} (or save it as safetensors, parquet or npz)",
+            next_step=next_step
+            or f"ask a person whom the policy trusts to inspect it and run: mlsc sign {artifact} (or save it as safetensors, parquet or npz)",
         )
         self.artifact = artifact
         self.global_name = global_name

@@ -11,16 +11,21 @@ from __future__ import annotations
 import copyreg
 import importlib
 import importlib.util
-import os
 import pickle
 import sys
 import sysconfig
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from jupyter_mlsc.errors import DeniedGlobalError
 from jupyter_mlsc.scan import allowlist
+
+Own = Callable[[str, str], bool]
+"""Whether a global, by module and name, is of the notebook's own making."""
+
+_LIBRARY_FOLDERS = frozenset({"site-packages", "dist-packages"})
 
 
 class DeniedUnpicklingError(DeniedGlobalError, pickle.UnpicklingError):
@@ -30,12 +35,13 @@ class DeniedUnpicklingError(DeniedGlobalError, pickle.UnpicklingError):
 class Mark:
     """One load in one thread: the artifact's name, what is allowed beside the list, and what was refused."""
 
-    __slots__ = ("allow", "artifact", "granted", "lifted", "outer", "refused", "suspended")
+    __slots__ = ("allow", "artifact", "granted", "is_own", "lifted", "outer", "refused", "suspended")
 
-    def __init__(self, artifact: str, *, lifted: bool, allow: frozenset[str], outer: Mark | None) -> None:
+    def __init__(self, artifact: str, *, lifted: bool, allow: frozenset[str], outer: Mark | None, is_own: Own | None = None) -> None:
         self.artifact = artifact
         self.lifted = lifted
         self.allow = allow
+        self.is_own = is_own
         self.outer = outer
         self.refused: DeniedUnpicklingError | None = None
         self.granted: tuple[str, str] | None = None
@@ -57,9 +63,11 @@ class Mark:
             raise self.refuse(repr(module), repr(name))
         if self.granted != (module, name):
             if not allowlist.is_allowed(module, name, self.allow):
+                if self.is_own is not None and self.is_own(module, name):
+                    return
                 raise self.refuse(module, name)
             own = allowlist.is_allowed(module, name, frozenset())
-            if own and _is_shadowed(module):
+            if own and is_shadowed(module):
                 raise self.refuse(module, name, "whose module lies in the working directory instead of an installed library")
         self._import(*allowlist.canonical(module, name))
 
@@ -74,19 +82,27 @@ class Mark:
             self.suspended = False
 
 
-def _is_shadowed(module: str) -> bool:
-    """Whether a listed library that is not imported yet would come from the working directory, where whoever wrote the artifact may have put it."""
+def is_shadowed(module: str, *folders: Path) -> bool:
+    """Whether a listed library that is not imported yet would come from the working directory, or one of ``folders``.
+
+    Whoever wrote the artifact may have put it there.
+    """
     top = module.partition(".")[0]
     if top in sys.modules or top in sys.builtin_module_names:
         return False
     spec = importlib.util.find_spec(top)
-    if spec is None or not spec.origin or spec.origin in ("built-in", "frozen"):
+    if spec is None or spec.origin in ("built-in", "frozen"):
         return False
-    origin = os.path.realpath(spec.origin)
-    installed = {os.path.realpath(path) for path in sysconfig.get_paths().values()}
-    if any(origin.startswith(path + os.sep) for path in installed) or "site-packages" in origin or "dist-packages" in origin:
+    near = [folder.resolve() for folder in (Path.cwd(), *folders)]
+    # A folder without __init__.py is a package too, and has no origin.
+    return any(_is_loose(Path(origin).resolve(), near) for origin in ([spec.origin] if spec.origin else spec.submodule_search_locations or ()))
+
+
+def _is_loose(origin: Path, near: list[Path]) -> bool:
+    """Whether a module's file or folder lies below one of these folders, and not in an environment there."""
+    if any(origin.is_relative_to(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "platstdlib", "purelib", "platlib")):
         return False
-    return origin.startswith(os.path.realpath(os.getcwd()) + os.sep)
+    return any(origin.is_relative_to(folder) and _LIBRARY_FOLDERS.isdisjoint(origin.relative_to(folder).parts) for folder in near)
 
 
 Elsewhere = Callable[[object, object], None]
@@ -136,15 +152,15 @@ def current_mark() -> Mark | None:
 
 
 @contextmanager
-def unpickling(artifact: str, *, lifted: bool, allow: frozenset[str]) -> Iterator[Mark]:
-    """Within the block this thread loads ``artifact``: globals outside the list and ``allow`` are refused, unless ``lifted``.
+def unpickling(artifact: str, *, lifted: bool, allow: frozenset[str], is_own: Own | None = None) -> Iterator[Mark]:
+    """Within the block this thread loads ``artifact``: globals outside the list, ``allow`` and what ``is_own`` are refused, unless ``lifted``.
 
     Raises DeniedUnpicklingError at the end of the block if anything was refused in it, whatever a library made of the exception in between.
     """
     outer = _current_mark()
     # A filled extension cache answers EXT opcodes without asking find_class (CPython's load_extension).
     copyreg.clear_extension_cache()
-    mark = Mark(artifact, lifted=lifted, allow=allow, outer=outer)
+    mark = Mark(artifact, lifted=lifted, allow=allow, outer=outer, is_own=is_own)
     _put_mark(mark)
     try:
         yield mark
