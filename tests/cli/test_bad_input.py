@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from here import mlsc
 from places import fill, read_only, small_disk
 
 from tests.conftest import Person
@@ -42,6 +43,13 @@ def python(person: Person, code: str, *arguments: str, first: Callable[[], None]
 
 
 def refused(person: Person, *arguments: str, code: int) -> str:
+    ended = mlsc(person, *arguments)
+    assert ended.returncode == code, (arguments, ended.stdout, ended.stderr)
+    assert "next: " in ended.stdout + ended.stderr, (arguments, ended.stderr)
+    return ended.stdout + ended.stderr
+
+
+def refused_by_a_process(person: Person, *arguments: str, code: int) -> str:
     ended = person.mlsc(*arguments)
     assert ended.returncode == code, (arguments, ended.stdout, ended.stderr)
     assert "Traceback" not in ended.stderr
@@ -67,7 +75,7 @@ def test_files_that_are_empty_cut_off_or_no_files(ada: Person) -> None:
     assert "data/pipe.csv" in refused(ada, "sign", "data/pipe.csv", code=3)
     (ada.root / "data" / "pipe.csv").unlink()
     ada.sign("data/empty.csv", "data/header.csv", "data/empty.parquet", "data/cut.parquet")
-    assert ada.mlsc("verify", "data/empty.csv", "data/header.csv").returncode == 0
+    assert mlsc(ada, "verify", "data/empty.csv", "data/header.csv").returncode == 0
     empty = python(ada, LOAD, "data/empty.csv")
     assert (empty.returncode, "data/empty.csv" in empty.stdout, "next: " in empty.stdout) == (3, True, True), empty.stdout
     rows = python(ada, LOAD, "data/header.csv")
@@ -138,7 +146,7 @@ def test_a_full_disk_under_the_ledger_loses_nothing(person: Callable[..., Person
         ada.write("data/train.csv")
         assert ada.mlsc("sign", "data/train.csv").returncode == 0
         fill(ada.root / "filler")
-        told = refused(ada, "sign", "data/train.csv", code=3)
+        told = refused_by_a_process(ada, "sign", "data/train.csv", code=3)
         assert "full" in told
         (ada.root / "filler").unlink()
         assert ada.mlsc("sign", "data/train.csv").returncode == 0
@@ -153,7 +161,7 @@ def test_a_project_that_cannot_be_written_can_be_read_and_verified(signed_datase
         assert ada.mlsc("status").returncode == 0
         assert ada.mlsc("log", "verify").returncode == 0
         assert ada.mlsc("log", "show").returncode == 0
-        told = refused(ada, "sign", "data/train.csv", code=3)
+        told = refused_by_a_process(ada, "sign", "data/train.csv", code=3)
         assert "read-only" in told.lower() or "permission" in told.lower()
         saved = python(ada, SAVE, "models/m.npy", "3")
         assert saved.returncode == 3
@@ -251,10 +259,10 @@ def test_what_is_missing(signed_dataset: Person) -> None:
     ):
         assert "does not exist" in refused(ada, *arguments, code=3)
     # One of several is missing: nothing is signed.
-    before = ada.mlsc("log", "show", "--json").stdout
+    before = mlsc(ada, "log", "show", "--json").stdout
     ada.write("data/other.csv")
     refused(ada, "sign", "data/other.csv", "data/missing.csv", code=3)
-    assert ada.mlsc("log", "show", "--json").stdout == before
+    assert mlsc(ada, "log", "show", "--json").stdout == before
 
 
 def test_a_private_key_that_is_none(ada: Person, tmp_path: Path) -> None:
@@ -262,4 +270,4 @@ def test_a_private_key_that_is_none(ada: Person, tmp_path: Path) -> None:
         file = tmp_path / "key.pem"
         file.write_bytes(content)
         refused(ada, "keys", "import", str(file), "--name", "x", code=3)
-    assert "x" not in [line.split()[0] for line in ada.mlsc("keys", "list").stdout.splitlines()]
+    assert "x" not in [line.split()[0] for line in mlsc(ada, "keys", "list").stdout.splitlines()]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from here import mlsc
 
 from tests.conftest import Person
 
@@ -37,7 +38,7 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Person:
 
 def said(person: Person, *arguments: str, code: int = 0) -> Any:
     """The one document of a command that must end with ``code``; whatever is not JSON fails."""
-    ended = person.mlsc(*arguments)
+    ended = mlsc(person, *arguments)
     assert ended.returncode == code, ended.stderr
     return json.loads(ended.stdout)
 
@@ -146,13 +147,13 @@ def test_an_error_is_one_document_too(worked: Person, arguments: tuple[str, ...]
 
 
 def test_a_file_that_is_called_like_the_option_is_a_file(worked: Person) -> None:
-    ended = worked.mlsc("verify", "--", "--json")
+    ended = mlsc(worked, "verify", "--", "--json")
     assert (ended.returncode, ended.stdout) == (3, "")
     assert "does not exist" in ended.stderr
 
 
 def test_quiet_leaves_results_and_takes_away_advice(worked: Person) -> None:
-    loud, quiet = worked.mlsc("init"), worked.mlsc("init", "--quiet")
+    loud, quiet = mlsc(worked, "init"), mlsc(worked, "init", "--quiet")
     assert loud.stdout == quiet.stdout
     assert loud.stderr.startswith("next: ")
     assert quiet.stderr == ""
