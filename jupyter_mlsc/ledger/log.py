@@ -129,7 +129,7 @@ class Ledger:
 
     @property
     def place(self) -> str:
-        """Where the ledger is: a real path, or a URL without its password."""
+        """Where the ledger is: an absolute path, links not followed, or a URL without its password."""
         return self.store.name
 
     @property

@@ -50,7 +50,8 @@ class Located:
         given = os.fspath(place)
         if "://" not in given:
             file = Path(os.path.realpath(given))
-            return cls(str(file), URL.create("sqlite", database=str(file)), file)
+            # Known by the name that was given: a link in the ledger's place is another ledger in its place.
+            return cls(os.path.abspath(given), URL.create("sqlite", database=str(file)), file)
         try:
             url = make_url(given)
         except ArgumentError as err:
