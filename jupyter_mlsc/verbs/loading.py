@@ -14,7 +14,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING, BinaryIO
 from jupyter_mlsc import formats
 from jupyter_mlsc.accounts import settle_read
 from jupyter_mlsc.artifacts import Measurement
+from jupyter_mlsc.block_hashing import usable_threads
 from jupyter_mlsc.digest_cache import measure_cached
 from jupyter_mlsc.digests import measure, measure_bytes, measure_descriptor
 from jupyter_mlsc.errors import ArtifactError, FormatError, MlscError, UsageError
 from jupyter_mlsc.file_identity import FileIdentity
 from jupyter_mlsc.format_choice import families_of, format_to_load, mismatch_faults
 from jupyter_mlsc.judging import Target
-from jupyter_mlsc.private_copy import copy_privately
+from jupyter_mlsc.private_copy import SEALED_FROM, copy_privately
 from jupyter_mlsc.results import Loaded
 from jupyter_mlsc.transfer import PRIVATE_COPY_LIMIT, OpenedFile, wrap_os_error
 from jupyter_mlsc.verdict import Mode, Reason, Verdict, reason, with_reason
@@ -85,7 +86,8 @@ def _load_file(project: ProjectState, target: Target, opened: OpenedFile, run: R
         known = project.digest_cache.get(opened.status, time.time_ns())
         if known is not None and known.content_root is None:
             known = None
-        copy = copy_privately(opened, measured=known is None)
+        with _preparing(project) if opened.size >= SEALED_FROM else contextlib.nullcontext():
+            copy = copy_privately(opened, measured=known is None)
         if copy.measured is not None:
             project.digest_cache.put(opened.status, copy.measured, time.time_ns())
 
@@ -116,17 +118,14 @@ def _load_overlapped(
     """Parse a large inert file while its digest is computed; nothing of the result leaves before the verdict."""
 
     def measure_open(whole: bool) -> Measurement:
-        return measure_cached(opened.descriptor, project.digest_cache, time.time_ns(), sha256=whole)
-
-    def measure_and_prepare() -> Measurement:
-        measured = measure_open(False)
-        project.prepare()
-        return measured
+        # One core is the parser's.
+        threads = max(1, usable_threads(None) - 1)
+        return measure_cached(opened.descriptor, project.digest_cache, time.time_ns(), sha256=whole, threads=threads)
 
     value: object = None
     problem: MlscError | None = None
-    with ThreadPoolExecutor(1, thread_name_prefix="mlsc-digest") as pool:
-        measuring = pool.submit(measure_and_prepare)
+    with _preparing(project), ThreadPoolExecutor(1, thread_name_prefix="mlsc-digest") as pool:
+        measuring = pool.submit(measure_open, False)
         try:
             with opened.stream() as stream:
                 value = chosen.load(formats.Source(target.asked, file=stream), lifted=False, allow=frozenset())
@@ -140,6 +139,15 @@ def _load_overlapped(
     if problem is not None:
         raise problem
     return value, verdict
+
+
+@contextlib.contextmanager
+def _preparing(project: ProjectState) -> Iterator[None]:
+    """Beside the block, open what the verdict and its record will need. Raises LedgerError."""
+    with ThreadPoolExecutor(1, thread_name_prefix="mlsc-prepare") as pool:
+        preparing = pool.submit(project.prepare)
+        yield
+        preparing.result()
 
 
 def _load_folder(project: ProjectState, target: Target, run: Run, format_name: str | None) -> tuple[object, Verdict]:
