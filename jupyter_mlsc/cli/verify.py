@@ -32,9 +32,11 @@ def command(options: Options, paths: tuple[str, ...], full: bool, sarif: bool) -
     options.notes(project)
     ok = all(v.allowed for v in verdicts)
     if sarif:
+        from importlib.metadata import version
+
         from jupyter_mlsc.export.sarif import sarif_log
 
-        result(sarif_log(verdicts) + "\n")
+        result(sarif_log(verdicts, version("jupyter_mlsc")) + "\n")
         return 0 if ok else 1
     for verdict in verdicts:
         options.say(verdict_text(verdict))

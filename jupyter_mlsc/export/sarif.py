@@ -8,7 +8,6 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-from jupyter_mlsc import __version__
 from jupyter_mlsc.verdict import Decision, Verdict
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -18,8 +17,8 @@ _WHOLE = {"startLine": 1}
 _LEVELS = {Decision.BLOCK: "error", Decision.WARN: "warning", Decision.ALLOW: "note"}
 
 
-def sarif_log(verdicts: Sequence[Verdict]) -> str:
-    """One result for each failing reason of each verdict; notes are left out, since nobody has to act on them."""
+def sarif_log(verdicts: Sequence[Verdict], version: str) -> str:
+    """One result for each failing reason of each verdict, by the tool of this ``version``; notes are left out, since nobody has to act on them."""
     failing = [(verdict, reason) for verdict in verdicts for reason in verdict.reasons if reason.fails]
     codes = sorted({reason.code for _, reason in failing})
     rules = [{"id": code, "name": _camel(code), "shortDescription": {"text": code.replace("-", " ").capitalize()}} for code in codes]
@@ -35,7 +34,7 @@ def sarif_log(verdicts: Sequence[Verdict]) -> str:
         for verdict, reason in failing
     ]
     run: dict[str, Any] = {
-        "tool": {"driver": {"name": "jupyter_mlsc", "version": __version__, "rules": rules}},
+        "tool": {"driver": {"name": "jupyter_mlsc", "version": version, "rules": rules}},
         "originalUriBaseIds": {"PROJECT": {"description": {"text": "the folder of mlsc.toml"}}},
         "results": results,
     }
