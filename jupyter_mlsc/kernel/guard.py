@@ -174,7 +174,7 @@ class Guard:
             yield  # bytes or a pipe: judged as unmarked
             return
         lifted = bool(verdicts) and all(verdict.person_signed for verdict in verdicts)
-        is_own = self._unmarked.is_own_class if all(_is_own_output(verdict) for verdict in verdicts) else None
+        is_own = self._unmarked.is_own_class if all(self._session.run.wrote(verdict.path, verdict.digest) for verdict in verdicts) else None
         try:
             with unpickling(path, lifted=lifted, allow=self._project.policy.unpickle_allow, is_own=is_own):
                 yield
@@ -313,10 +313,6 @@ def _intent(mode: str | None, flags: int) -> tuple[bool, bool]:
         return "r" in mode or mode.startswith("a+") or ("a" in mode and "+" in mode), any(c in mode for c in "wax+")
     access = flags & os.O_ACCMODE
     return access != os.O_WRONLY and not flags & os.O_TRUNC, access != os.O_RDONLY or bool(flags & (os.O_TRUNC | os.O_CREAT))
-
-
-def _is_own_output(verdict: Verdict) -> bool:
-    return any(each.code == "own-output" for each in verdict.reasons)
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:

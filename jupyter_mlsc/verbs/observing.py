@@ -35,7 +35,8 @@ def observe_read(project: ProjectState, path: Path, run: Run) -> list[Verdict]:
 def observe_write(project: ProjectState, path: Path, run: Run, *, observed: bool) -> Verdict | None:
     """Record what was written, with its provenance. None where no rule governs it or this run recorded these bytes already.
 
-    ``observed`` is false where nothing in this process was seen to write it. Raises ArtifactError, LedgerError.
+    ``observed`` is false where nothing in this process was seen to write it; then what another run, or a person who signed it meanwhile, says of
+    these bytes stands, and nothing is added to it. Raises ArtifactError, LedgerError.
     """
     target = project.target(path)
     if not any(project.policy.governs(name) for name in target.names):
@@ -43,10 +44,18 @@ def observe_write(project: ProjectState, path: Path, run: Run, *, observed: bool
     measured = measure(target.path)
     if run.wrote(target.asked, measured.digest):
         return None
+    if not observed and _is_told_of(project, target, measured):
+        return None
     identified = identify_path(target.asked, target.path)
     output = tell_output(project, target, measured, families_of(identified), run, observed=observed)
     record_write(project, output, run)
     return output.verdict
+
+
+def _is_told_of(project: ProjectState, target: Target, measured: Measurement) -> bool:
+    """Whether a statement that somebody known has made binds exactly these bytes to this name."""
+    claims = project.gatherer.gather(target.asked, target.path, measured).claims
+    return any(claim.keys and claim.is_about(measured) and (claim.name == target.asked or claim.within is not None) for claim in claims)
 
 
 def _read(project: ProjectState, target: Target, run: Run) -> Verdict:

@@ -38,7 +38,7 @@ class Row:
 
 
 def argument(position: int, *keywords: str) -> Paths:
-    """The paths in one argument: a path, a ``file:`` URL, a glob, a list or dict of those, or an open file (by its name)."""
+    """The paths in one argument: a path, a ``file:`` URL, a glob, a list or dict of those, or an open file (by its name, where it still lies there)."""
 
     def find(instance: Any, arguments: Arguments) -> Iterator[str]:
         return paths_of(value_of(arguments, position, *keywords))
@@ -105,8 +105,16 @@ def paths_of(value: Any) -> Iterator[str]:
             yield from paths_of(each)
     elif value is not None and not isinstance(value, (int, float)):
         named = getattr(value, "name", None)
-        if isinstance(named, (str, bytes)):
+        if isinstance(named, (str, bytes)) and _is_open_at(value, named):
             yield os.fsdecode(named)
+
+
+def _is_open_at(file: Any, name: str | bytes) -> bool:
+    """Whether an open file is what lies at its name: the name of an archive's member is its author's choice, and a file can be replaced after it is opened."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(name))
+    except (AttributeError, OSError, TypeError, ValueError):
+        return False
 
 
 def files_of(path: str) -> list[str]:

@@ -16,7 +16,7 @@ ROWS: tuple[Row, ...] = (
     Row("pandas", "read_hdf", reads=argument(0, "path_or_buf"), unpickles=True),
     Row("numpy", "load", reads=argument(0, "file"), unpickles=True),
     # An .npz is opened by numpy.load; its arrays are read, and unpickled, when they are asked for.
-    Row("numpy.lib.npyio", "NpzFile.__getitem__", reads=attribute("zip.filename"), unpickles=True),
+    Row("numpy.lib.npyio", "NpzFile.__getitem__", reads=attribute("zip.fp"), unpickles=True),
     Row("torch", "load", reads=argument(0, "f"), unpickles=True),
     opening("dbm", "open", argument(0, "file"), (1, "flag", "r")),
 )
