@@ -6,6 +6,7 @@ Rules kept: only names, versions and digests are recorded; git is asked without 
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 from dataclasses import dataclass
 from functools import cache
@@ -68,15 +69,30 @@ def git_state(root: Path) -> GitState:
     commit = _git(root, "rev-parse", "--verify", "HEAD")
     if commit is None:
         return GitState(None, None)
-    status = _git(root, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all")
+    filters = _filters(root)
+    if filters is None:
+        return GitState(commit.strip(), None)
+    status = _git(root, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all", without=filters)
     return GitState(commit.strip(), None if status is None else bool(status.strip()))
 
 
-def _git(root: Path, *arguments: str) -> str | None:
-    # fsmonitor and hooks are programs that a repository's own configuration names: a hostile project must not start them through us.
-    command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-C", str(root), *arguments]
+def _filters(root: Path) -> tuple[str, ...] | None:
+    """Settings that take away every content filter which is configured; None where one has a name that cannot be overridden."""
+    listed = _git(root, "config", "-z", "--name-only", "--includes", "--get-regexp", r"^filter\.", accept=(0, 1))
+    if listed is None or "=" in listed:
+        return None
+    drivers = {name.rpartition(".")[0] for name in listed.split("\0") if name}
+    return tuple(f"{driver}.{setting}" for driver in sorted(drivers) for setting in ("clean=", "smudge=", "process=", "required=false"))
+
+
+def _git(root: Path, *arguments: str, without: tuple[str, ...] = (), accept: tuple[int, ...] = (0,)) -> str | None:
+    # fsmonitor, hooks, filters and transports are programs that a repository's own configuration names: a hostile project must not start
+    # them through us. Fetching what a partial clone lacks is refused too.
+    settings = ("core.fsmonitor=false", "core.hooksPath=/dev/null", *without)
+    command = ["git", *(part for setting in settings for part in ("-c", setting)), "-C", str(root), *arguments]
+    environ = {**os.environ, "GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS, check=False, stdin=subprocess.DEVNULL, env=environ)
     except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
         return None
-    return done.stdout if done.returncode == 0 else None
+    return done.stdout if done.returncode in accept else None
