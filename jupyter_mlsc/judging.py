@@ -12,14 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jupyter_mlsc import predicates
 from jupyter_mlsc.artifacts import Digest, Measurement
 from jupyter_mlsc.errors import ArtifactError
-from jupyter_mlsc.gathering import Gathered, Gatherer
-from jupyter_mlsc.policy import Claim, Evidence, Explanation, Policy, explain
+from jupyter_mlsc.policy import Claim, Evidence, Policy
 from jupyter_mlsc.recording import TIER, Run
 from jupyter_mlsc.verdict import STRICTNESS, Reason, Verdict, reason
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.gathering import Gathered, Gatherer
+    from jupyter_mlsc.policy import Explanation
 
 NEVER_ARTIFACTS = (".mlsc", ".git")
 """Folders of the project that hold no artifacts: the ledger's own and git's."""
@@ -94,6 +98,8 @@ class Judge:
 
     def explain(self, target: Target, measured: Measurement, *, families: frozenset[str], faults: tuple[Reason, ...]) -> Explanation:
         """The grounds of the strictest verdict; ``measured`` in full."""
+        from jupyter_mlsc.policy import explain
+
         governed = [n for n in target.names if self.policy.governs(n)] or [target.asked]
         found = [explain(self.policy, self._evidence(n, target.path, measured, measured.digest, families, faults, (), None), self.now()) for n in governed]
         return max(found, key=lambda e: STRICTNESS.index(e.verdict.decision))

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from jupyter_mlsc.keys import PassphraseSource
 from jupyter_mlsc.project_state import ProjectState
-from jupyter_mlsc.recording import Run
-from jupyter_mlsc.results import Loaded, Saved, Signed, Status
-from jupyter_mlsc.verdict import Verdict
 
 if TYPE_CHECKING:
+    from jupyter_mlsc.keys import PassphraseSource
     from jupyter_mlsc.lineage import LineageNode
     from jupyter_mlsc.policy import Explanation
+    from jupyter_mlsc.recording import Run
+    from jupyter_mlsc.results import Loaded, Saved, Signed, Status
     from jupyter_mlsc.story import NotebookStory
+    from jupyter_mlsc.verdict import Verdict
 
 Progress = Callable[[int, int], None]
 

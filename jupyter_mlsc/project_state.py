@@ -1,6 +1,6 @@
 """What a project is made of, for one user: root, policy, ledger, keys, and the judge who asks the policy. No verb is in here.
 
-The policy is read once, when the project is found. Everything else is opened at first use.
+The policy is read once, when the project is found. Everything else is opened, and imported, at first use: finding a project must be quick.
 """
 
 from __future__ import annotations
@@ -13,24 +13,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from jupyter_mlsc import predicates
-from jupyter_mlsc.artifacts import Digest
-from jupyter_mlsc.attestation import seal
-from jupyter_mlsc.bookkeeping import Bookkeeper, entry_of
-from jupyter_mlsc.digest_cache import DigestCache
-from jupyter_mlsc.environment import installed
 from jupyter_mlsc.errors import PolicyUntrustedError, UsageError
-from jupyter_mlsc.gathering import Gatherer
 from jupyter_mlsc.home import Home
-from jupyter_mlsc.judging import Judge, Target, target_of
 from jupyter_mlsc.keys import KeyStore, PublicKey, Signer
 from jupyter_mlsc.policy import Policy
-from jupyter_mlsc.recording import Run, phase_statement
 from jupyter_mlsc.trust import POLICY_FILE, Trust, load_trust
 from jupyter_mlsc.verdict import Reason, reason
 
 if TYPE_CHECKING:
+    from jupyter_mlsc.bookkeeping import Bookkeeper
+    from jupyter_mlsc.digest_cache import DigestCache
+    from jupyter_mlsc.gathering import Gatherer
+    from jupyter_mlsc.judging import Judge, Target
     from jupyter_mlsc.ledger import NewEntry
+    from jupyter_mlsc.recording import Run
 
 
 @dataclass
@@ -77,6 +73,8 @@ class ProjectState:
     @cached_property
     def digest_cache(self) -> DigestCache:
         """Digests of files that did not change since; `verify` and `sign` do not use it."""
+        from jupyter_mlsc.digest_cache import DigestCache
+
         return DigestCache(self.home.make().digest_cache)
 
     @cached_property
@@ -87,10 +85,19 @@ class ProjectState:
     @cached_property
     def books(self) -> Bookkeeper:
         """The ledger and the claim files, as this user may read and write them."""
+        from jupyter_mlsc.bookkeeping import Bookkeeper
+
         return Bookkeeper(self.root, self.home, self.keys)
 
     def record(self, run: Run, entry: NewEntry) -> int | None:
         """Append what a run did, after the statement that the run began; None where another user keeps the ledger. Raises LedgerError."""
+        from jupyter_mlsc import predicates
+        from jupyter_mlsc.artifacts import Digest
+        from jupyter_mlsc.attestation import seal
+        from jupyter_mlsc.bookkeeping import entry_of
+        from jupyter_mlsc.environment import installed
+        from jupyter_mlsc.recording import phase_statement
+
         entries = [entry]
         if not run.started:
             now = self.clock()
@@ -103,6 +110,8 @@ class ProjectState:
 
     def prepare(self) -> None:
         """Open what a first verdict and its record need, while something else takes its time. Raises LedgerError."""
+        from jupyter_mlsc.environment import installed
+
         self.books.faults  # noqa: B018  # opens the ledger and looks at its newest end
         installed()
 
@@ -114,15 +123,21 @@ class ProjectState:
     @cached_property
     def gatherer(self) -> Gatherer:
         """Finds statements about artifacts."""
+        from jupyter_mlsc.gathering import Gatherer
+
         return Gatherer(self.root, lambda: self.books.ledger, self.identities)
 
     @cached_property
     def judge(self) -> Judge:
         """Asks the policy."""
+        from jupyter_mlsc.judging import Judge
+
         return Judge(self.root, self.project_id, self.policy, self.gatherer, lambda: self.books.faults, self.clock)
 
     def target(self, path: Path) -> Target:
         """A path as the policy sees it."""
+        from jupyter_mlsc.judging import target_of
+
         return target_of(self.root, path, self.policy)
 
     def is_governed(self, path: Path) -> bool:

@@ -11,13 +11,15 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from jupyter_mlsc import predicates
 from jupyter_mlsc.artifacts import Digest
-from jupyter_mlsc.attestation import Statement, Subject
-from jupyter_mlsc.environment import Environment
-from jupyter_mlsc.verdict import Verdict
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.attestation import Statement
+    from jupyter_mlsc.environment import Environment
+    from jupyter_mlsc.verdict import Verdict
 
 TIER = "guarded"
 
@@ -135,6 +137,8 @@ class Run:
 
 def phase_statement(run: Run, environment: Environment, at: datetime, phase: Literal["start", "end"]) -> Statement:
     """A run begins, with its distributions, or ends, with what was not observed of it."""
+    from jupyter_mlsc.attestation import Statement, Subject
+
     packages = environment.packages if phase == "start" else ()
     cells = tuple(run.cells) if phase == "end" else ()
     body = predicates.RunBody(run.facts(environment=environment.digest), phase, at, packages, dict(run.coverage), cells)

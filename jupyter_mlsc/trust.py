@@ -14,10 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from jupyter_mlsc import predicates
 from jupyter_mlsc.artifacts import Digest
-from jupyter_mlsc.attestation import open_envelope
-from jupyter_mlsc.claim_files import ClaimFolder, FoundEnvelope
 from jupyter_mlsc.errors import AttestationError, PolicyError, UsageError
 from jupyter_mlsc.home import Home, refuse_inside
 from jupyter_mlsc.keys import PublicKey
@@ -70,6 +67,11 @@ def load_trust(root: Path, home: Home, environ: Mapping[str, str], now: datetime
 
 def policy_changes(root: Path, accepted: PolicyLayer) -> list[PolicyChange]:
     """Signed changes of the policy that travel with the project, with the keys of the accepted version that verify on them."""
+    # Needed only where the file differs from the accepted version: finding a project must be quick.
+    from jupyter_mlsc import predicates
+    from jupyter_mlsc.attestation import open_envelope
+    from jupyter_mlsc.claim_files import ClaimFolder, FoundEnvelope
+
     keys = {key_id: PublicKey(der) for key_id, der in Policy((accepted,)).identities_by_key().items()}
     changes = []
     for item in ClaimFolder(root / ".mlsc" / "claims").read():

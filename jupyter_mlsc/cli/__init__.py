@@ -9,12 +9,14 @@ import contextlib
 import io
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from jupyter_mlsc.cli import output
-from jupyter_mlsc.errors import BlockedArtifactError, MlscError
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.errors import MlscError
 
 INTERRUPTED = 130
 """128 and the number of SIGINT, as shells count."""
@@ -98,21 +100,30 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _tell(err.exit_code, shown.getvalue().rstrip(), "UsageError", err.format_message(), _help_for(err), as_json=as_json)
     except (click.Abort, KeyboardInterrupt):
         return _tell(INTERRUPTED, "interrupted: nothing more was done", "Interrupted", "interrupted: nothing more was done", None, as_json=as_json)
-    except MlscError as err:
+    except _foreseeable() as err:
         return _tell(err.exit_code, f"mlsc: {err}", type(err).__name__, err.message, _next_of(err), as_json=as_json)
     return returned if isinstance(returned, int) else 0
+
+
+def _foreseeable() -> type[MlscError]:
+    """Looked up only when something was raised: `mlsc --help` imports nothing but click."""
+    from jupyter_mlsc.errors import MlscError
+
+    return MlscError
 
 
 def _tell(code: int, shown: str, kind: str, message: str, next_step: str | None, *, as_json: bool) -> int:
     """Say what went wrong, on stderr for a person and, where ``--json`` asked for it, on stdout for a program."""
     output.message(shown)
     if as_json:
-        with contextlib.suppress(MlscError):  # stdout itself may be what failed; stderr has said so
+        with contextlib.suppress(_foreseeable()):  # stdout itself may be what failed; stderr has said so
             output.document({"ok": False, "error": {"type": kind, "message": message, "next": next_step}})
     return code
 
 
 def _next_of(err: MlscError) -> str | None:
+    from jupyter_mlsc.errors import BlockedArtifactError
+
     if isinstance(err, BlockedArtifactError):
         return next((reason.next for reason in err.verdict.reasons if reason.fails), None)
     return err.next_step

@@ -11,8 +11,6 @@ import os
 import sys
 from typing import Any, TextIO
 
-from jupyter_mlsc.errors import ArtifactError
-
 
 def prepare() -> None:
     """Make both streams take every character. Called once, by the process's entry point."""
@@ -26,6 +24,8 @@ def result(text: str) -> None:
     try:
         _write(sys.stdout, text)
     except OSError as err:
+        from jupyter_mlsc.errors import ArtifactError
+
         raise ArtifactError(f"the output could not be written: {err.strerror}", next_step="the command itself was carried out; see: mlsc status") from err
 
 
