@@ -15,7 +15,7 @@ from jupyter_mlsc.lineage import LineageNode
 from jupyter_mlsc.policy.explain import Explanation
 from jupyter_mlsc.results import Saved, Signed
 from jupyter_mlsc.story import CellState, NotebookStory
-from jupyter_mlsc.verdict import Decision, Verdict
+from jupyter_mlsc.verdict import Decision, Verdict, printable
 
 WORDS = {Decision.ALLOW: "allowed", Decision.WARN: "warning", Decision.BLOCK: "blocked"}
 MARKS = {Decision.ALLOW: "✓", Decision.WARN: "!", Decision.BLOCK: "✗"}
@@ -23,11 +23,6 @@ _COLOURS = {Decision.ALLOW: "#1a7f37", Decision.WARN: "#9a6700", Decision.BLOCK:
 
 SHOWN_DIGITS = 12
 """Hex digits of a digest that a person is shown; the whole digest stands in JSON and in the title of the HTML."""
-
-
-def printable(text: str) -> str:
-    """The text with control and bidirectional characters shown as escapes: a file's name must not rewrite the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def short(digest: object) -> str:
@@ -81,15 +76,15 @@ def _tree(node: LineageNode, lead: str, below: str, edge: str, lines: list[str])
     lines.append(f"{lead}{printable(node.path)}" + (f" · {short(node.digest)}" if node.digest else "") + edge)
     if node.origin is not None:
         origin = node.origin
-        where = f"cell {origin.cell}" if origin.cell else "a script"
+        where = f"cell {printable(origin.cell)}" if origin.cell else "a script"
         notebook = f" of {printable(origin.notebook)}" if origin.notebook else ""
         by = f", signed by {origin.signer}" if origin.signer else ", signed by a key that the policy does not name"
-        lines.append(f"{below}  made by {where}{notebook}, run {origin.run[:SHOWN_DIGITS]} ({origin.tier}{by})")
+        lines.append(f"{below}  made by {where}{notebook}, run {printable(origin.run[:SHOWN_DIGITS])} ({printable(origin.tier)}{by})")
         if node.inputs and not node.precise:
             lines.append(f"{below}  from all that the run had read so far:")
     for index, (link, child) in enumerate(node.inputs):
         last = index == len(node.inputs) - 1
-        note = f" · {link.verdict}" + (f", read in cell {link.cell}" if link.cell else "")
+        note = f" · {printable(link.verdict)}" + (f", read in cell {printable(link.cell)}" if link.cell else "")
         _tree(child, below + ("  └─ " if last else "  ├─ "), below + ("     " if last else "  │  "), note, lines)
 
 

@@ -7,19 +7,20 @@ bad policy, 3 it could not be done.
 
 from __future__ import annotations
 
-from jupyter_mlsc.verdict import Verdict, summary
+from jupyter_mlsc.verdict import Verdict, printable, summary
 
 
 class MlscError(Exception):
     """Base of all errors of this package.
 
-    ``message`` says what happened to what and why; ``next_step`` says what the reader can do about it, or is None.
+    ``message`` says what happened to what and why; ``next_step`` says what the reader can do about it, or is None. Both are one line each, and
+    what does not print in them is escaped: they carry names that an attacker may have chosen.
     """
 
     def __init__(self, message: str, *, next_step: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.next_step = next_step
+        self.message = printable(message)
+        self.next_step = None if next_step is None else printable(next_step)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message}\n  next: {self.next_step}" if self.next_step else self.message
@@ -66,7 +67,9 @@ class BlockedArtifactError(MlscError, PermissionError):
     """The policy does not let this artifact through. ``verdict`` has the reasons; nothing was loaded or written."""
 
     def __init__(self, verdict: Verdict) -> None:
-        super().__init__(summary(verdict))
+        super().__init__(f"{verdict.path} is blocked")
+        self.message = summary(verdict)
+        self.args = (self.message,)
         self.verdict = verdict
 
     def __str__(self) -> str:

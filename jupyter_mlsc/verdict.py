@@ -189,12 +189,17 @@ def with_reason(verdict: Verdict, added: Reason, mode: Mode) -> Verdict:
     return replace(verdict, reasons=reasons, decision=decision)
 
 
+def printable(text: str) -> str:
+    """The text on one line, with control and bidirectional characters shown as escapes: no name rewrites a terminal or adds a line to a message."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 def summary(verdict: Verdict) -> str:
     """One paragraph for a person: what, why, and the next step."""
     word = {"allow": "allowed", "warn": "warning", "block": "blocked"}[verdict.decision]
     shown = [r for r in verdict.reasons if r.fails] or list(verdict.reasons)
-    lines = [f"{verdict.path}: {word}"]
+    lines = [f"{printable(verdict.path)}: {word}"]
     for item in shown:
-        lines.append(f"  why:  {item.message} [{item.code}]")
-        lines.append(f"  next: {item.next}")
+        lines.append(f"  why:  {printable(item.message)} [{item.code}]")
+        lines.append(f"  next: {printable(item.next)}")
     return "\n".join(lines)

@@ -23,19 +23,18 @@ def command() -> None:
 @globals_too
 def show(options: Options, limit: int | None) -> int:
     """List what was recorded, oldest first."""
-    from jupyter_mlsc.display import printable
     from jupyter_mlsc.verbs.telling import log_document
+    from jupyter_mlsc.verdict import printable
 
     project, ledger = _ledger(options)
     start = 0 if limit is None else max(0, ledger.size - limit)
     documents = [log_document(project, entry) for entry in ledger.entries(start=start)]
     for item in documents:
-        where = f" · cell {item['cell_id'] or item['execution_count']}" if item.get("cell_id") or item.get("execution_count") else ""
-        verdict = f" · {item['verdict']}" if item.get("verdict") else ""
+        where = f" · cell {printable(str(item['cell_id'] or item['execution_count']))}" if item.get("cell_id") or item.get("execution_count") else ""
+        verdict = f" · {printable(item['verdict'])}" if item.get("verdict") else ""
         names = ", ".join(printable(s["name"]) for s in item["subjects"])
-        options.say(
-            f"{item['index']:>6}  {item['time'][:19]}Z  {item['kind']:<13} {names}{verdict}{where} · {item['signer'] or 'a key that the policy does not name'}"
-        )
+        signer = item["signer"] or "a key that the policy does not name"
+        options.say(f"{item['index']:>6}  {item['time'][:19]}Z  {printable(item['kind']):<13} {names}{verdict}{where} · {signer}")
     options.document(documents)
     return 0
 

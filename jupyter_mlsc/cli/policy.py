@@ -64,12 +64,12 @@ def trust(options: Options, yes: bool) -> int:
     ledger that was replaced is accepted with it.
     """
     from jupyter_mlsc.bookkeeping import Bookkeeper
-    from jupyter_mlsc.display import printable
     from jupyter_mlsc.home import Home
     from jupyter_mlsc.keys import KeyStore
     from jupyter_mlsc.policy import AcceptedPolicies, differences, parse_policy
     from jupyter_mlsc.project_state import find_root
     from jupyter_mlsc.trust import POLICY_FILE, parse_checked, read_policy_file
+    from jupyter_mlsc.verdict import printable
 
     root = find_root(Path())
     home = Home.find(os.environ, project=root)

@@ -25,12 +25,13 @@ def command(options: Options, paths: tuple[str, ...], kind: str | None, note: st
     """
     from jupyter_mlsc.display import short, verdict_lines
     from jupyter_mlsc.trust import POLICY_FILE
+    from jupyter_mlsc.verdict import printable
 
     project = options.project(paths[0])
     signed = project.sign([Path(p) for p in paths], kind=kind, note=note, channel="terminal", passphrases=passphrases(), key=key, progress=options.progress)
     for each in signed:
         options.say(
-            f"signed {each.path} as a {each.kind} · {short(each.digest)} · by {each.signer}"
+            f"signed {printable(each.path)} as a {each.kind} · {short(each.digest)} · by {each.signer}"
             + (f" · ledger entry {each.index}" if each.index is not None else "")
         )
         if each.verdict is not None and any(r.fails for r in each.verdict.reasons):
