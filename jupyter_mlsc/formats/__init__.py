@@ -81,9 +81,9 @@ def _mismatch(named: Format | None, found: Format | None, head: bytes, opened: O
 
 
 def _kin(format_: Format) -> frozenset[str]:
-    """The words for what the suffix alone cannot tell apart: pickle and joblib; with and without objects; compressed or not."""
+    """The words for what the suffix alone cannot tell apart: pickle and joblib; Arrow files and streams; with and without objects; compressed or not."""
     name = format_.name.partition("-")[0]
-    return frozenset({"pickle"}) if name in ("pickle", "joblib") else frozenset({name})
+    return frozenset({{"joblib": "pickle", "feather": "arrow"}.get(name, name)})
 
 
 def for_saving(name: str, *, folder: bool = False) -> Format:

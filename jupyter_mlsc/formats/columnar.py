@@ -29,6 +29,22 @@ def _arrow_input(source: Source, pyarrow: Any) -> Any:
     return source.stream() if path is None else pyarrow.OSFile(path)
 
 
+def _load_stream(source: Source, *, lifted: bool, allow: frozenset[str]) -> object:
+    pyarrow = library("pyarrow", f"loading {source.name}")
+    with reading(source.name, "Arrow stream"):
+        return pyarrow.ipc.open_stream(_arrow_input(source, pyarrow)).read_pandas()
+
+
+def _save_stream(obj: object, target: Target) -> None:
+    pandas = library("pandas", "saving an Arrow stream")
+    pyarrow = library("pyarrow", "saving an Arrow stream")
+    frame = as_frame(obj, pandas, "an Arrow stream")
+    with writing("an Arrow stream", "give the frame one type per column; or save it as .csv"):
+        table = pyarrow.Table.from_pandas(frame)
+        with pyarrow.ipc.new_stream(writable(target), table.schema) as stream:
+            stream.write_table(table)
+
+
 def _save(obj: object, target: Target, *, writer: str, what: str) -> None:
     pandas = library("pandas", f"saving {what}")
     library("pyarrow", f"saving {what}")
@@ -62,5 +78,17 @@ FORMATS: tuple[Format, ...] = (
         save=functools.partial(_save, writer="to_feather", what="a feather file"),
         library="pandas, pyarrow",
         recognised_by="`ARROW1` or `FEA1`",
+    ),
+    Format(
+        name="arrow-stream",  # Hugging Face datasets call theirs .arrow, as Arrow files are called
+        families=frozenset({"arrow"}),
+        suffixes=(".arrows",),
+        runs_code=False,
+        extra="data",
+        recognise=functools.partial(_starts, magic=(b"\xff\xff\xff\xff",)),
+        load=_load_stream,
+        save=_save_stream,
+        library="pandas, pyarrow",
+        recognised_by="`\\xff\\xff\\xff\\xff`",
     ),
 )

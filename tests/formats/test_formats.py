@@ -14,6 +14,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import safetensors.numpy
 import torch
@@ -21,6 +22,14 @@ import zstandard
 
 from jupyter_mlsc.errors import FormatError
 from jupyter_mlsc.formats import FORMATS, Source, for_saving, identify, named_format
+
+
+def arrow_stream(frame: pd.DataFrame) -> bytes:
+    """An Arrow stream, as Hugging Face datasets write it into files that they call .arrow."""
+    table, file = pa.Table.from_pandas(frame), io.BytesIO()
+    with pa.ipc.new_stream(file, table.schema) as stream:
+        stream.write_table(table)
+    return file.getvalue()
 
 
 @functools.cache
@@ -42,6 +51,7 @@ def samples() -> dict[str, bytes]:
 
     made["parquet"] = written(frame.to_parquet)
     made["feather"] = written(frame.to_feather)
+    made["arrow-stream"] = arrow_stream(frame)
     made["xlsx"] = written(functools.partial(frame.to_excel, index=False))
     made["npy"] = written(lambda file: np.save(file, np.arange(3)))
     made["npy-objects"] = written(lambda file: np.save(file, np.array([None, 1], dtype=object)))
@@ -58,7 +68,7 @@ def samples() -> dict[str, bytes]:
     return made
 
 
-HAS_MAGIC = {"parquet", "feather", "xlsx", "npy", "npy-objects", "npz", "npz-objects", "pickle", "joblib", "safetensors", "torch", "sqlite"}
+HAS_MAGIC = {"parquet", "feather", "arrow-stream", "xlsx", "npy", "npy-objects", "npz", "npz-objects", "pickle", "joblib", "safetensors", "torch", "sqlite"}
 
 
 @pytest.mark.parametrize("kind", list(samples()))
@@ -106,7 +116,8 @@ def test_a_name_that_belies_the_bytes_is_a_mismatch(named: str) -> None:
     assert claimed is not None
     for kind, data in samples().items():
         identified = identify("x" + named, io.BytesIO(data))
-        same = kind.removesuffix("-objects") == claimed.name or {kind, claimed.name} == {"pickle", "joblib"} or (kind not in HAS_MAGIC and named in text_names)
+        twins = ({"pickle", "joblib"}, {"feather", "arrow-stream"})
+        same = kind.removesuffix("-objects") == claimed.name or {kind, claimed.name} in twins or (kind not in HAS_MAGIC and named in text_names)
         assert identified.mismatch is not same, kind
         if kind in {"pickle", "joblib", "torch", "npy-objects", "npz-objects"}:
             assert identified.format is not None
@@ -226,3 +237,9 @@ def test_the_documentation_lists_every_format() -> None:
         assert format_.library in row
         assert format_.extra is None or f"`[{format_.extra}]`" in row
         assert all(f"`{family}`" in page for family in format_.families)
+
+
+def test_an_arrow_stream_may_be_called_arrow() -> None:
+    found = identify("data-00000-of-00001.arrow", io.BytesIO(samples()["arrow-stream"]))
+    assert found.format is not None
+    assert (found.format.name, found.mismatch) == ("arrow-stream", False)

@@ -19,6 +19,7 @@ import joblib
 import numpy as np
 import openpyxl
 import pandas as pd
+import pyarrow as pa
 import pytest
 import safetensors.numpy
 import safetensors.torch
@@ -40,6 +41,7 @@ PLAIN: dict[str, tuple[Any, Callable[[Path], Any]]] = {
     ".parquet": (FRAME, pd.read_parquet),
     ".feather": (FRAME, pd.read_feather),
     ".arrow": (FRAME, pd.read_feather),
+    ".arrows": (FRAME, lambda path: pa.ipc.open_stream(path.read_bytes()).read_pandas()),
     ".xlsx": (FRAME, pd.read_excel),
     ".npy": (ARRAYS["a"], np.load),
     ".npz": (ARRAYS, lambda path: dict(np.load(path))),
