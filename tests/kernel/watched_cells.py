@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -41,7 +42,7 @@ class WatchedCells:
         self.guard.cell_begins()
         error: BaseException | None = None
         try:
-            exec(compile(code, self.cell_id, "exec"), self.names)  # noqa: S102  # a cell is code that is run
+            exec(compile(code, self.cell_id, "exec"), self.names)
         except BaseException as err:  # noqa: BLE001  # a cell may raise anything; the tests look at it
             error = err
         self.guard.cell_ends(error)
@@ -52,8 +53,7 @@ class WatchedCells:
     def value(self, code: str, **names: Any) -> Any:
         """Run one cell that must not fail."""
         result = self.run(code, **names)
-        if isinstance(result, BaseException):
-            raise AssertionError(f"the cell failed: {code}") from result
+        assert not isinstance(result, BaseException), f"the cell failed: {code}\n{_story(result)}"
         return result
 
     @property
@@ -104,3 +104,7 @@ def watched(person: Person) -> Iterator[WatchedCells]:
         os.chdir(before)
         os.environ.clear()
         os.environ.update(environment)
+
+
+def _story(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))

@@ -14,6 +14,9 @@ ROWS: tuple[Row, ...] = (
     Row("pyarrow", "output_stream", writes=argument(0, "source")),
     Row("pyarrow.parquet", "ParquetFile.__init__", reads=argument(0, "source")),
     Row("pyarrow.parquet", "ParquetDataset.__init__", reads=argument(0, "path_or_paths")),
+    # These open the file before they hand it on.
+    Row("pyarrow.parquet", "read_metadata", reads=argument(0, "where")),
+    Row("pyarrow.parquet", "read_schema", reads=argument(0, "where")),
     Row("pyarrow.parquet", "ParquetWriter.__init__", writes=argument(0, "where")),
     Row("pyarrow.parquet", "write_to_dataset", writes=argument(1, "root_path")),
     Row("pyarrow.dataset", "dataset", reads=argument(0, "source")),
@@ -27,6 +30,7 @@ ROWS: tuple[Row, ...] = (
     Row("pyarrow.json", "open_json", reads=argument(0, "input_file")),
     Row("pyarrow.feather", "read_table", reads=argument(0, "source")),
     Row("pyarrow.feather", "write_feather", writes=argument(1, "dest")),
+    Row("pyarrow.orc", "read_table", reads=argument(0, "source")),
     Row("pyarrow.orc", "ORCFile.__init__", reads=argument(0, "source")),
     Row("pyarrow.orc", "ORCWriter.__init__", writes=argument(0, "where")),
     Row("pyarrow.ipc", "RecordBatchFileReader.__init__", reads=argument(0, "source")),
