@@ -157,6 +157,7 @@ def test_every_magic_explains_itself(kernel: LiveKernel) -> None:
 
 def test_tab_completes_paths(kernel: LiveKernel, ada_with_data: Person) -> None:
     ada_with_data.write("data/a+b.csv")
+    (ada_with_data.root / "models").mkdir(exist_ok=True)
     assert "%mlsc_load data/train.csv" in kernel.complete("%mlsc_load data/tr")
     assert "%mlsc_load data/" in kernel.complete("%mlsc_load da")
     assert r"%mlsc_load data/two\ words.csv" in kernel.complete("%mlsc_load data/two")
