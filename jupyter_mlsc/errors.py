@@ -25,6 +25,10 @@ class MlscError(Exception):
     def __str__(self) -> str:
         return f"{self.message}\n  next: {self.next_step}" if self.next_step else self.message
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """By its parts, since the constructors differ: a worker whose error could not be read would leave its pool waiting for ever."""
+        return _restored, (type(self), self.args, self.__dict__)
+
     def _render_traceback_(self) -> list[str]:
         """The protocol by which IPython lets an error print itself: two lines for a person instead of frames of this package."""
         frame, line = self.__traceback__, None
@@ -43,6 +47,13 @@ class MlscError(Exception):
     def http_status(self) -> int:
         """The REST interface's status for this error."""
         return _row(type(self))[1]
+
+
+def _restored(kind: type[MlscError], args: tuple[object, ...], state: dict[str, object]) -> MlscError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 class UsageError(MlscError):

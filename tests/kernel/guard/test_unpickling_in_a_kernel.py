@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve().parent
 SOME = ["os_system", "getattr", "weakref_finalize", "protocol_0", "numpy_memmap", "sqlite", "torch_nested", "after_an_honest_part", "dotted", "obj"]
 
 
-@pytest.fixture(scope="module", params=["observe", "warn", "enforce"])
+@pytest.fixture(scope="module", params=[pytest.param("observe", marks=pytest.mark.slow), "warn", pytest.param("enforce", marks=pytest.mark.slow)])
 def attacked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, start: Callable[..., LiveKernel]) -> LiveKernel:
     """A kernel with the guard on, in a project of each mode, in which `attack` is imported."""
     base = tmp_path_factory.mktemp(request.param)
