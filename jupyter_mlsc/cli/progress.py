@@ -11,13 +11,16 @@ class Bar:
     """Called with (bytes done, bytes in all); draws with rich once a second has passed."""
 
     def __init__(self) -> None:
-        self._began = time.monotonic()
+        self._began: float | None = None
         self._drawn: tuple[object, object] | None = None
 
     def __call__(self, done: int, total: int) -> None:
         """Show how far the work is."""
         if self._drawn is None:
-            if time.monotonic() - self._began < QUIET_SECONDS:
+            now = time.monotonic()
+            if self._began is None:
+                self._began = now  # the work begins with its first report, not with what was imported for it
+            if done >= total or now - self._began < QUIET_SECONDS:
                 return
             self._begin(total)
         from rich.progress import Progress, TaskID
