@@ -64,10 +64,14 @@ def _record_read(project: ProjectState, verdict: Verdict, run: Run) -> None:
 
 
 def record_write(project: ProjectState, output: Output, run: Run) -> None:
-    """Append an output's provenance to the ledger and to the claim files, and remember it. Raises LedgerError, ArtifactError."""
+    """Append an output's provenance to the ledger and to the claim files. Raises LedgerError, ArtifactError.
+
+    Only what was seen being written here is the run's own output, which it may read back: what merely appeared may be anybody's.
+    """
     project.record(run, entry_of("write", output.envelope, predicates.PROVENANCE, [(output.name, output.digest)], project.clock()))
     project.books.file_claim(output.digest, output.envelope)
-    run.note_write(output.name, output.digest, verified=output.observed and all(each.verified for each in output.inputs))
+    if output.observed:
+        run.note_write(output.name, output.digest, verified=all(each.verified for each in output.inputs))
 
 
 def record_end(project: ProjectState, run: Run) -> None:
