@@ -53,8 +53,7 @@ def load_trust(root: Path, home: Home, environ: Mapping[str, str], now: datetime
     file = parse_checked(text, POLICY_FILE, "project")
     accepted_policies = AcceptedPolicies(home.accepted)
     known_here = accepted_policies.project_at(root)
-    # An accepted policy counts for its own project: in the folder of another one, somebody has put it there.
-    accepted = accepted_policies.current(_project_id(file)) if known_here in (None, _project_id(file)) else None
+    accepted = accepted_policies.current(_project_id(file)) if counts_here(root, known_here, _project_id(file)) else None
     resolution = resolve(text, POLICY_FILE, accepted, lambda layer: policy_changes(root, layer))
     if resolution.to_accept is not None and accepted is not None:
         accepted_policies.accept(_project_id(file), text, resolution.to_accept.counter, accepted.ledger_origin, now)
@@ -63,6 +62,16 @@ def load_trust(root: Path, home: Home, environ: Mapping[str, str], now: datetime
     if resolution.state == "untrusted":
         return Trust(Policy.untrusted(file, admin, root=str(root)), file, file, "untrusted", resolution.notes)
     return Trust(Policy((*admin, resolution.layer), str(root)), resolution.layer, file, resolution.state, resolution.notes)
+
+
+def counts_here(root: Path, known_here: str | None, project_id: str) -> bool:
+    """True when a version that was accepted for this project id may rule in this folder; ``known_here`` is the project that the user knows in it.
+
+    An accepted policy counts for its own project: in the folder of another one, or in a new folder inside another one, somebody has put it there.
+    """
+    if known_here is None:
+        return not any((folder / POLICY_FILE).is_file() for folder in root.parents)
+    return known_here == project_id
 
 
 def policy_changes(root: Path, accepted: PolicyLayer) -> list[PolicyChange]:

@@ -89,10 +89,12 @@ def rotate(options: Options, name: str) -> int:
 
 
 def _store() -> KeyStore:
+    """This user's keys. They need no project; where there is one, they do not lie in it. Raises UsageError."""
     from jupyter_mlsc.home import Home
     from jupyter_mlsc.keys import KeyStore
+    from jupyter_mlsc.project_state import enclosing_project
 
-    return KeyStore(Home.find(os.environ))
+    return KeyStore(Home.find(os.environ, project=enclosing_project(Path())))
 
 
 def _say_made(options: Options, entry: KeyEntry, *, document: bool = True) -> None:

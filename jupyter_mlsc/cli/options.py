@@ -27,11 +27,21 @@ class Options:
     json: bool
     quiet: bool
 
-    def project(self, near: str | os.PathLike[str] = ".") -> Project:
-        """The project at or above a path. Raises UsageError where there is none."""
-        from jupyter_mlsc.project import Project
+    def project(self, *paths: str | os.PathLike[str]) -> Project:
+        """The project that these paths lie in; where they lie in none, and where there are no paths, that of the working directory.
 
-        return Project.find(Path(near), os.environ, policy_file=self.policy)
+        Raises UsageError where there is none, and where there are several: one policy would be asked about what another one governs.
+        """
+        from jupyter_mlsc.project import Project
+        from jupyter_mlsc.project_state import enclosing_project
+
+        roots = {root: path for path in paths if (root := enclosing_project(Path(path))) is not None}
+        if len(roots) > 1:
+            from jupyter_mlsc.errors import UsageError
+
+            told = ", ".join(f"{path} in {root}" for root, path in roots.items())
+            raise UsageError(f"these paths lie in different projects: {told}", next_step="name the paths of one project at a time")
+        return Project.find(next(iter(roots), Path()), os.environ, policy_file=self.policy)
 
     def say(self, text: str) -> None:
         """A result for a person: on stdout, not at all under ``--json``."""

@@ -68,7 +68,7 @@ def trust(options: Options, yes: bool) -> int:
     from jupyter_mlsc.keys import KeyStore
     from jupyter_mlsc.policy import AcceptedPolicies, differences, parse_policy
     from jupyter_mlsc.project_state import find_root
-    from jupyter_mlsc.trust import POLICY_FILE, parse_checked, read_policy_file
+    from jupyter_mlsc.trust import POLICY_FILE, counts_here, parse_checked, read_policy_file
     from jupyter_mlsc.verdict import printable
 
     root = find_root(Path())
@@ -81,7 +81,7 @@ def trust(options: Options, yes: bool) -> int:
     books = Bookkeeper(root, home, KeyStore(home))
     replaced = [fault for fault in books.faults if fault.code == "ledger-replaced"]
     known_here = kept.project_at(root)
-    moved = known_here not in (None, layer.project_id)
+    moved = not counts_here(root, known_here, layer.project_id)
     if accepted is not None and accepted.digest == layer.digest and not replaced and not moved:
         options.say(f"{POLICY_FILE} is the version that you accepted on {accepted.accepted_at:%Y-%m-%d}: nothing to do")
         options.document({"ok": True, "accepted": True, "changes": []})
@@ -90,7 +90,8 @@ def trust(options: Options, yes: bool) -> int:
     changes = differences(old, layer)
     changes += [f"ledger: {fault.message}" for fault in replaced]
     if moved:
-        changes.append(f"project: this folder was {known_here}, now it says that it is {layer.project_id}")
+        was = "lies inside another project" if known_here is None else f"was {known_here}"
+        changes.append(f"project: this folder {was}, now it says that it is {layer.project_id}")
     options.say(f"new in {POLICY_FILE}:" if old is not None else f"{POLICY_FILE}, which you have not accepted before:")
     for line in changes:
         options.say(f"  {printable(line)}")

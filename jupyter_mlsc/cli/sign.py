@@ -27,7 +27,7 @@ def command(options: Options, paths: tuple[str, ...], kind: str | None, note: st
     from jupyter_mlsc.trust import POLICY_FILE
     from jupyter_mlsc.verdict import printable
 
-    project = options.project(paths[0])
+    project = options.project(*paths)
     signed = project.sign([Path(p) for p in paths], kind=kind, note=note, channel="terminal", passphrases=passphrases(), key=key, progress=options.progress)
     for each in signed:
         options.say(

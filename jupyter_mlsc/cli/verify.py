@@ -23,7 +23,7 @@ def command(options: Options, paths: tuple[str, ...], full: bool, sarif: bool) -
     """
     from jupyter_mlsc.display import story_document, story_lines, verdict_document, verdict_text
 
-    project = options.project(paths[0] if paths else ".")
+    project = options.project(*paths)
     project.require_trusted()
     stories = [project.notebook_story(Path(p)) for p in paths if p.endswith(".ipynb")]
     told = [project.root / name for story in stories for name in (*story.reads, *story.writes)]
