@@ -11,12 +11,13 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import wrapt
 
 from jupyter_mlsc.kernel.adapters.row import Arguments, Row, files_of
+from jupyter_mlsc.kernel.adapters.watched import is_watched, watch
 
 if TYPE_CHECKING:
     from jupyter_mlsc.verdict import Verdict
@@ -38,32 +39,6 @@ class Reporter(Protocol):
         """The block in which an artifact is unpickled."""
 
 
-class WatchedMethod(wrapt.BoundFunctionWrapper[..., Any]):
-    """A watched function, reached through its class or an instance."""
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        method = self.__wrapped__
-        if isinstance(method, FunctionType):  # reached through the class: each access makes another one of these, so it has no name to go by
-            owner, _, name = method.__qualname__.rpartition(".")
-            return getattr, (_found(sys.modules[method.__module__], owner), name)
-        return method.__reduce_ex__(protocol)
-
-
-class WatchedFunction(wrapt.FunctionWrapper[..., Any]):
-    """A function or class of a library that reports its paths before it does what it does. Pickled by its name, as what it wraps is."""
-
-    __bound_function_wrapper__ = WatchedMethod
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return self.__wrapped__.__qualname__
-
-    def __copy__(self) -> WatchedFunction:
-        return self
-
-    def __deepcopy__(self, memo: Any) -> WatchedFunction:
-        return self
-
-
 class Wrapping:
     """All rows of a table, wrapped for one reporter at a time."""
 
@@ -71,7 +46,7 @@ class Wrapping:
         self._by_module: dict[str, list[Row]] = {}
         for row in rows:
             self._by_module.setdefault(row.module, []).append(row)
-        self._undo: list[tuple[Any, str, Any, WatchedFunction, bool]] = []
+        self._undo: list[tuple[Any, str, Any, Any, bool]] = []
         self._reporter: Reporter | None = None
         self._registered = False
         self._kept: dict[str, dict[tuple[str, str], None]] = {}
@@ -111,8 +86,8 @@ class Wrapping:
             library = module.__name__.partition(".")[0]
             self._replace(wrapped, [each for name, each in list(sys.modules.items()) if name.partition(".")[0] == library])
 
-    def _wrap_rows(self, module: ModuleType) -> list[WatchedFunction]:
-        """Wrap a module's rows; what is returned may be held by other modules too."""
+    def _wrap_rows(self, module: ModuleType) -> list[tuple[Any, Any]]:
+        """Wrap a module's rows; what is returned, originals with their wrappers, may be held by other modules too."""
         found = []
         for row in self._by_module.get(module.__name__, ()):
             owner, _, name = row.name.rpartition(".")
@@ -120,21 +95,27 @@ class Wrapping:
                 parent = _found(module, owner)
                 original = inspect.getattr_static(parent, name)
             except AttributeError:
-                self.missing.append(f"{row.module}.{row.name}")
+                self._is_missing(row)
                 continue
-            if isinstance(original, WatchedFunction):
+            if is_watched(original):
                 continue
             if not callable(original) and not isinstance(original, (staticmethod, classmethod)):
-                self.missing.append(f"{row.module}.{row.name}")
+                self._is_missing(row)
                 continue
-            watched = WatchedFunction(original, self._wrapper(row))
+            # One function may stand in two rows: cloudpickle.load is pickle.load.
+            watched = next((each for _, _, known, each, _ in self._undo if known is original), None) or watch(original, self._wrapper(row))
             if not self._set(parent, name, original, watched):
-                self.missing.append(f"{row.module}.{row.name}")
+                self._is_missing(row)
             elif parent is module:
-                found.append(watched)
+                found.append((original, watched))
         return found
 
-    def _set(self, parent: Any, name: str, original: Any, watched: WatchedFunction) -> bool:
+    def _is_missing(self, row: Row) -> None:
+        name = f"{row.module}.{row.name}"
+        if name not in self.missing:
+            self.missing.append(name)
+
+    def _set(self, parent: Any, name: str, original: Any, watched: Any) -> bool:
         was_own = name in vars(parent)
         try:
             setattr(parent, name, watched)
@@ -143,10 +124,10 @@ class Wrapping:
         self._undo.append((parent, name, original, watched, was_own))
         return True
 
-    def _replace(self, wrapped: list[WatchedFunction], modules: list[Any]) -> None:
+    def _replace(self, wrapped: list[tuple[Any, Any]], modules: list[Any]) -> None:
         """Put the wrappers where modules hold the functions under a name of their own: ``from library import function``."""
-        by_id = {id(each.__wrapped__): each for each in wrapped}
-        homes = (sys.modules.get(getattr(each.__wrapped__, "__module__", None) or "") for each in wrapped)
+        by_id = {id(original): watched for original, watched in wrapped}
+        homes = (sys.modules.get(getattr(original, "__module__", None) or "") for original, _ in wrapped)
         for module in {id(each): each for each in (*modules, *homes)}.values():
             names = getattr(module, "__dict__", None) if isinstance(module, ModuleType) else None
             for name, value in list(names.items()) if names is not None else ():
