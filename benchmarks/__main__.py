@@ -29,6 +29,7 @@ BENCHMARKS: dict[str, tuple[list[str], list[str]]] = {
     "digests": ([], ["--size", "4GiB", "--shards", "12x256MiB", "--files", "20000"]),
     "startup": ([], ["--full"]),
     "loads": ([], ["--full", "--turns", "5"]),
+    "guard": ([], ["--turns", "15"]),
     "many": ([], ["--full"]),
     "ledger": ([], ["--full"]),
 }

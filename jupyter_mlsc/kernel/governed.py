@@ -1,7 +1,7 @@
 """Which opens concern the policy: a cheap look at a path as a program gives it, before anything is resolved or asked.
 
 Rules kept: a path outside the project's folder, and outside the folders that rules name beyond it, costs a comparison of its beginning; below the
-project, links are followed, folder by folder, each once for a cell.
+project, links are followed, each once for a cell or until a link is made.
 """
 
 from __future__ import annotations
@@ -24,10 +24,23 @@ class GovernedPaths:
         self._prefixes = tuple(folder + os.sep for folder in self.folders)
         self._near = (self._below_root, *(p for p in self._prefixes if not p.startswith(self._below_root)))
         self._real_folders: dict[str, str] = {}
+        self._led_elsewhere: dict[str, bool] = {}
+        self._remembers = True
 
     def new_cell(self) -> None:
-        """Forget where folders led: a cell may have changed links."""
+        """Begin to remember anew where links lead."""
+        self.forget()
+        self._remembers = True
+
+    def forget(self) -> None:
+        """Forget where links led: one is made, or gets another name."""
         self._real_folders.clear()
+        self._led_elsewhere.clear()
+
+    def unsettle(self) -> None:
+        """Somebody else may make links from now on: remember nothing of them until the next cell."""
+        self.forget()
+        self._remembers = False
 
     def find(self, path: object) -> str | None:
         """The absolute path where a rule may govern it, else None. ``path`` is what a program handed to ``open``: text, bytes, PathLike, a number."""
@@ -38,15 +51,31 @@ class GovernedPaths:
             return text
         if not text.startswith(self._near) and text not in self.folders:
             return None
+        leads = self._led_elsewhere.get(text)
+        if leads is None:
+            leads = self._leads_to_governed(text)
+            if self._remembers:
+                self._led_elsewhere[text] = leads
+        return text if leads else None
+
+    def is_plain(self, path: str) -> bool:
+        """Whether an absolute path below the project goes over no link, so that its name is all that policy must be asked about."""
+        return path.startswith(self._below_root) and self._real_folder(path.rpartition("/")[0])[1] and not os.path.islink(path)
+
+    def _leads_to_governed(self, text: str) -> bool:
         folder, _, name = text.rpartition("/")
+        if text in self.folders or (self._real_folder(folder)[0] + "/" + name).startswith(self._prefixes):
+            return True
+        return os.path.islink(text) and os.path.realpath(text).startswith(self._prefixes)
+
+    def _real_folder(self, folder: str) -> tuple[str, bool]:
+        """Where a folder leads, and whether that is itself."""
         real = self._real_folders.get(folder)
         if real is None:
-            real = self._real_folders[folder] = os.path.realpath(folder)
-        if text in self.folders or (real + "/" + name).startswith(self._prefixes):
-            return text
-        if os.path.islink(text) and os.path.realpath(text).startswith(self._prefixes):
-            return text
-        return None
+            real = os.path.realpath(folder)
+            if self._remembers:
+                self._real_folders[folder] = real
+        return real, real == folder
 
 
 def absolute(path: object) -> str | None:

@@ -113,12 +113,17 @@ class Guard:
 
         Nothing is stopped, since no bytes move; a file of unknown origin shows as a write that was not observed.
         """
+        self._paths.forget()  # a link may get another name
         found, origin = self._paths.find(target), absolute(source)
         if found is None or origin is None:
             return
         written = any(each == origin or each.startswith(origin + os.sep) for each in (*self._writing, *self._elsewhere))
         if written or self._is_allowed(origin):
             self._writing.add(found)
+
+    def linked(self) -> None:
+        """A symbolic link is made: paths may lead elsewhere."""
+        self._paths.forget()
 
     def started(self, event: str) -> None:
         """Something begins whose reads and writes are not seen."""
@@ -129,6 +134,7 @@ class Guard:
                 self.coverage.count(_TAMPERING[event])
         else:
             self._started_others = True
+            self._paths.unsettle()
             self.coverage.count("subprocesses")
 
     # what the adapters report
@@ -275,6 +281,8 @@ class Guard:
         return path in self._writing
 
     def _governs(self, path: str) -> bool:
+        if self._paths.is_plain(path):
+            return self._project.policy.governs(os.path.relpath(path, self._project.root))
         target = self._project.target(Path(path))
         return any(self._project.policy.governs(name) for name in target.names)
 

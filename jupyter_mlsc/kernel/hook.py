@@ -26,6 +26,9 @@ class Watcher(Protocol):
     def renamed(self, source: object, target: object) -> None:
         """A file is about to get another name."""
 
+    def linked(self) -> None:
+        """A symbolic link is made."""
+
     def started(self, event: str) -> None:
         """A process or a network connection begins: what it does is not seen."""
 
@@ -34,6 +37,11 @@ _UNSEEN = {
     *("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "pty.spawn", "socket.connect"),
     *("ctypes.dlopen", "ctypes.dlsym", "gc.get_objects", "sys.settrace", "sys.setprofile"),
 }
+_ASKED = frozenset({"open", "os.truncate", "os.rename", "os.symlink", "sqlite3.connect"} | _UNSEEN)
+
+
+class _Thread(threading.local):
+    quiet = False
 
 
 class Switch:
@@ -41,29 +49,33 @@ class Switch:
 
     def __init__(self) -> None:
         current: list[Watcher | None] = [None]
-        local = threading.local()
+        local = _Thread()
 
         def hook(event: str, arguments: tuple[Any, ...]) -> None:
+            if event not in _ASKED:
+                return
             watcher = current[0]
-            if watcher is None or getattr(local, "quiet", False):
+            if watcher is None or local.quiet:
                 return
             if event == "open":
                 watcher.opened(*arguments)
-            elif event in _UNSEEN:
-                watcher.started(event)
             elif event == "os.truncate":
                 watcher.opened(arguments[0], "r+", 0)
             elif event == "os.rename":
                 watcher.renamed(arguments[0], arguments[1])
             elif event == "sqlite3.connect":
                 watcher.connected(arguments[0])
+            elif event == "os.symlink":
+                watcher.linked()
+            else:
+                watcher.started(event)
 
         def put(watcher: Watcher | None) -> None:
             current[0] = watcher
 
         @contextmanager
         def quiet() -> Iterator[None]:
-            before = getattr(local, "quiet", False)
+            before = local.quiet
             local.quiet = True
             try:
                 yield
@@ -71,7 +83,7 @@ class Switch:
                 local.quiet = before
 
         def is_quiet() -> bool:
-            return getattr(local, "quiet", False)
+            return local.quiet
 
         sys.addaudithook(hook)
         self.put: Callable[[Watcher | None], None] = put

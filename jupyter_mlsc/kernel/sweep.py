@@ -63,23 +63,25 @@ class Sweep:
             yield from self._below(folder)
 
     def _below(self, folder: str) -> Iterator[tuple[str, Stamp]]:
-        try:
-            with os.scandir(folder) as entries:
-                found = list(entries)
-        except OSError:
-            return  # not there, or not to be read: then nothing in it was written that anybody here can load
-        for entry in found:
+        known, waiting = self._known, [folder]
+        while waiting:
             try:
-                if entry.is_dir(follow_symlinks=False):
-                    if entry.name not in _NEVER:
-                        yield from self._below(entry.path)
-                elif entry.is_file() and self._governed(entry.path):
-                    yield entry.path, Stamp.of(entry.stat())
+                with os.scandir(waiting.pop()) as entries:
+                    found = list(entries)
             except OSError:
-                continue  # removed since it was listed
-
-    def _governed(self, path: str) -> bool:
-        known = self._known.get(path)
-        if known is None:
-            known = self._known[path] = self._is_governed(path)
-        return known
+                continue  # not there, or not to be read: then nothing in it was written that anybody here can load
+            for entry in found:
+                try:
+                    if entry.is_dir(follow_symlinks=False):
+                        if entry.name not in _NEVER:
+                            waiting.append(entry.path)
+                    elif entry.is_file():
+                        path = entry.path
+                        governed = known.get(path)
+                        if governed is None:
+                            governed = known[path] = self._is_governed(path)
+                        if governed:
+                            status = entry.stat()
+                            yield path, Stamp(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+                except OSError:
+                    continue  # removed since it was listed
