@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from typing import Any
 
 COMPLETED = tuple(f"%mlsc_{verb}" for verb in ("load", "save", "sign", "verify", "lineage"))
+
+ASSIGNED = re.compile(rf"\s*[^=%]+=\s*(?:{'|'.join(COMPLETED)})\s")
+"""A magic whose value is given a name, ``train = %mlsc_load ...``: IPython looks magics up by the first word of a line, and that is another one here."""
 
 _ESCAPED = " \\\"'"
 
@@ -18,7 +22,10 @@ def complete_paths(shell: Any, event: Any) -> list[str]:
     only what begins there is given.
     """
     del shell
-    _, _, arguments = event.text_until_cursor.lstrip().partition(" ")
+    line = event.text_until_cursor
+    if ASSIGNED.match(line):
+        line = line[line.index("%") :]
+    _, _, arguments = line.lstrip().partition(" ")
     word, quote = _last_word(arguments)
     typed = word.replace(quote, "", 1) if quote else word
     start = typed if quote else _unescaped(typed)

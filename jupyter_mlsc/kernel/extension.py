@@ -11,7 +11,7 @@ from jupyter_mlsc import session
 from jupyter_mlsc.errors import UsageError
 from jupyter_mlsc.kernel.asking import passphrase_asker
 from jupyter_mlsc.kernel.cells import CellFollower
-from jupyter_mlsc.kernel.completion import COMPLETED, complete_paths
+from jupyter_mlsc.kernel.completion import ASSIGNED, COMPLETED, complete_paths
 from jupyter_mlsc.kernel.guard import Guard
 from jupyter_mlsc.kernel.magics import MlscMagics
 
@@ -33,6 +33,7 @@ def load_extension(shell: InteractiveShell) -> None:
     shell.register_magics(MlscMagics(shell, begun))
     for name in COMPLETED:
         shell.set_hook("complete_command", complete_paths, str_key=name)
+    shell.set_hook("complete_command", complete_paths, re_key=ASSIGNED)
     try:
         begun.tell_notes()
     except UsageError:

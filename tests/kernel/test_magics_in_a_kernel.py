@@ -165,6 +165,10 @@ def test_tab_completes_paths(kernel: LiveKernel, ada_with_data: Person) -> None:
     assert r"%mlsc_load data/it\'s.csv" in kernel.complete("%mlsc_load data/it")
     assert "%mlsc_load data/a+b.csv" in kernel.complete("%mlsc_load data/a+")
     assert "%mlsc_save frame models/" in kernel.complete("%mlsc_save frame mod")
+    assert "train = %mlsc_load data/train.csv" in kernel.complete("train = %mlsc_load data/tr")
+    assert r"a, b =%mlsc_load data/two\ words.csv" in kernel.complete("a, b =%mlsc_load data/two")
+    assert "x = 1\ny = %mlsc_verify data/" in kernel.complete("x = 1\ny = %mlsc_verify da")
+    assert not any("train.csv" in each for each in kernel.complete("train = 7 %mlsc_load data/tr"))
     assert kernel.complete("%mlsc_load data/nothing-begins-like-this") == []
     for verb in ("sign", "verify", "lineage"):
         assert f"%mlsc_{verb} data/train.csv" in kernel.complete(f"%mlsc_{verb} data/tr")
