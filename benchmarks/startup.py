@@ -20,12 +20,13 @@ from benchmarks.scratch import Scratch, scratch
 
 EXTENSION = """
 import json, time
-from IPython.core.interactiveshell import InteractiveShell
-shell = InteractiveShell.instance()
+import ipykernel.kernelapp
+from ipykernel.zmqshell import ZMQInteractiveShell
+shell = ZMQInteractiveShell.instance()
 shell.run_cell("pass", silent=True)
-start = time.perf_counter()
+wall, cpu = time.perf_counter(), time.process_time()
 shell.run_line_magic("load_ext", "jupyter_mlsc")
-print(json.dumps((time.perf_counter() - start) * 1000))
+print(json.dumps([(time.perf_counter() - wall) * 1000, (time.process_time() - cpu) * 1000]))
 """
 
 FIRST_LOAD = """
@@ -44,6 +45,8 @@ print(json.dumps([1000 * value for value in (plain, first, min(others), min(agai
 """
 
 SHOWN = 12
+OURS = ("jupyter_mlsc", "msgspec", "wrapt", "_hashlib", "sqlite3", "tomllib")
+"""What a kernel has not imported before."""
 
 
 def cpu_milliseconds(argv: Sequence[str], place: Scratch) -> float:
@@ -85,16 +88,17 @@ def measure(place: Scratch, turns: int) -> list[Row]:
         "help": lambda: cpu_milliseconds([sys.executable, "-m", "jupyter_mlsc.cli", "--help"], place),
         "script": lambda: cpu_milliseconds([str(Path(sys.executable).with_name("mlsc")), "--help"], place),
         "import": lambda: cpu_milliseconds([sys.executable, "-c", "import jupyter_mlsc"], place),
-        "extension": lambda: float(place.python("-c", EXTENSION)),
     }
     taken = {name: min(values) for name, values in in_turn(commands, 2 * turns).items()}
+    extension = [min(column) for column in zip(*(place.python("-c", EXTENSION) for _ in range(turns)), strict=True)]
     loads = [place.python("-c", FIRST_LOAD) for _ in range(turns)]
     plain, first, other, again = (min(column) for column in zip(*loads, strict=True))
     return [
         Row("command line", "python -m jupyter_mlsc.cli --help, CPU, beside python -c pass", taken["help"], "ms", taken["bare"], 4.0),
         Row("command line", "mlsc --help, CPU, beside python -c pass", taken["script"], "ms", taken["bare"], 4.0),
         Row("import", "import jupyter_mlsc, CPU, beside python -c pass", taken["import"], "ms", taken["bare"]),
-        Row("notebook", "%load_ext jupyter_mlsc in an accepted project, wall over IPython", taken["extension"], "ms", limit=60.0),
+        Row("notebook", "%load_ext jupyter_mlsc in an accepted project, in a started kernel", extension[0], "ms", limit=60.0),
+        Row("notebook", "the same, CPU", extension[1], "ms"),
         Row("csv of 50 rows", "first load of a process, beside pandas.read_csv", first, "ms", plain),
         Row("csv of 50 rows", "first load of another file, beside pandas.read_csv", other, "ms", plain),
         Row("csv of 50 rows", "the same file unchanged, beside pandas.read_csv", again, "ms", plain, 1.02, 2.0),
@@ -112,7 +116,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(table(measure(place, options.turns * (3 if options.full else 1))))
         for what, code in (("mlsc --help", "from jupyter_mlsc import cli; cli.run(['--help'])"), ("%load_ext jupyter_mlsc", EXTENSION)):
             print(f"\nModules that take longest in `{what}`, in ms:\n\n| module | own | with what it imports |\n| --- | ---: | ---: |")
-            own = [row for row in dearest_modules(code, place) if what == "mlsc --help" or not row[2].startswith(("IPython", "prompt_toolkit", "traitlets"))]
+            own = [
+                row
+                for row in dearest_modules(code, place)
+                if what == "mlsc --help" or row[2].startswith(("jupyter_mlsc", "msgspec", "wrapt", "_hashlib", "sqlite3", "tomllib"))
+            ]
             print("\n".join(f"| {name} | {alone:.1f} | {whole:.1f} |" for alone, whole, name in own[:SHOWN]))
     return 0
 
