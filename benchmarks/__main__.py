@@ -26,12 +26,15 @@ from benchmarks.report import rows_of_tables
 RESULTS = Path(__file__).resolve().parent / "results"
 
 BENCHMARKS: dict[str, tuple[list[str], list[str]]] = {
-    "digests": ([], ["--size", "4GiB", "--shards", "12x256MiB", "--files", "20000"]),
+    "digests": (
+        ["--size", "256MiB", "--shards", "4x64MiB", "--files", "2000", "--runs", "3"],
+        ["--size", "4GiB", "--shards", "12x256MiB", "--files", "20000"],
+    ),
     "startup": ([], ["--full"]),
     "loads": ([], ["--full", "--turns", "5"]),
-    "guard": ([], ["--turns", "15"]),
+    "guard": ([], []),
     "many": ([], ["--full"]),
-    "ledger": ([], ["--full"]),
+    "ledger": (["--quick"], []),
 }
 """Each benchmark with its arguments in quick sizes and in those of the budgets."""
 
