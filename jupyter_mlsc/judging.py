@@ -189,7 +189,7 @@ def kind_of(policy: Policy, name: str, families: frozenset[str]) -> str:
     return policy.kind_for(name) or ("model" if families & _MODEL_FAMILIES else "dataset")
 
 
-_MODEL_FAMILIES = frozenset({"pickle", "joblib", "torch", "safetensors", "huggingface"})
+_MODEL_FAMILIES = frozenset({"pickle", "joblib", "torch", "safetensors", "huggingface", "skops", "keras", "onnx", "xgboost", "lightgbm"})
 
 
 def whole_digest(measured: Measurement) -> Digest:

@@ -8,7 +8,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from jupyter_mlsc.errors import FormatError
-from jupyter_mlsc.formats import arrays, columnar, database, huggingface, json_files, pickles, spreadsheet, tabular, tensors, text
+from jupyter_mlsc.formats import (
+    arrays,
+    boosting,
+    columnar,
+    database,
+    hdf5,
+    huggingface,
+    images,
+    json_files,
+    keras_files,
+    onnx_files,
+    pickles,
+    skops_files,
+    spreadsheet,
+    tabular,
+    tensors,
+    text,
+)
 from jupyter_mlsc.formats.format import HEAD_SIZE, Format, Identified, Opened, Source, Target
 
 __all__ = ["FORMATS", "Format", "Identified", "Source", "Target", "for_saving", "identify", "named_format"]
@@ -22,18 +39,31 @@ FORMATS: tuple[Format, ...] = (
     *pickles.FORMATS,
     *tensors.FORMATS,
     *database.FORMATS,
+    *skops_files.FORMATS,
+    *keras_files.FORMATS,
+    *onnx_files.FORMATS,
+    *boosting.FORMATS,
+    *hdf5.FORMATS,
     *huggingface.FORMATS,
+    *images.FORMATS,
     *text.FORMATS,
 )
 
-# Whose bytes tell by themselves what they are, in the order in which they are asked. Text, and compressed tables, are known by their names only.
+# Whose bytes tell by themselves what they are, in the order in which they are asked. Text (lightgbm's models too) and compressed tables are known by
+# their names only.
 _BY_BYTES: tuple[Format, ...] = (
     *database.FORMATS,
     *columnar.FORMATS,
     *spreadsheet.FORMATS,
     *reversed(arrays.FORMATS),
     *reversed(tensors.FORMATS),
+    *skops_files.FORMATS,
+    *keras_files.FORMATS,
+    *hdf5.FORMATS,
+    *(format_ for format_ in boosting.FORMATS if format_.name == "xgboost"),
+    *onnx_files.FORMATS,
     *huggingface.FORMATS,
+    *images.FORMATS,
 )
 _BY_SUFFIX: dict[str, Format] = {suffix: format_ for format_ in FORMATS for suffix in format_.suffixes}
 
@@ -86,13 +116,16 @@ def _kin(format_: Format) -> frozenset[str]:
     return frozenset({{"joblib": "pickle", "feather": "arrow"}.get(name, name)})
 
 
-def for_saving(name: str, *, folder: bool = False) -> Format:
-    """The format to save under a name. Raises FormatError, which lists the suffixes, where the name does not say."""
+def for_saving(name: str, value: object = None, *, folder: bool = False) -> Format:
+    """The format to save a value under a name. Raises FormatError, which lists the suffixes, where the name does not say.
+
+    A name without a suffix is a folder: of images where the value is a dict of them, else a model folder.
+    """
     format_ = named_format(name)
     if format_ is not None and not folder:
         return format_
     if folder or not Path(name).suffix:
-        return huggingface.FORMATS[0]
+        return images.FORMATS[0] if images.is_images(value) else huggingface.FORMATS[0]
     raise FormatError(
         f"{name}: no format is known by this suffix", next_step="use one of: " + ", ".join(sorted(suffix for suffix in _BY_SUFFIX if suffix.count(".") == 1))
     )

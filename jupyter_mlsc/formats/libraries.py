@@ -37,6 +37,15 @@ _EXTRA_OF = {
     "scipy": "models",
     "torch": "torch",
     "transformers": "transformers",
+    "skops": "skops",
+    "keras": "keras",
+    "onnx": "onnx",
+    "google": "onnx",
+    "xgboost": "boosting",
+    "lightgbm": "boosting",
+    "h5py": "hdf5",
+    "tables": "hdf5",
+    "PIL": "images",
 }
 
 

@@ -30,7 +30,7 @@ def save(project: ProjectState, value: object, path: Path, run: Run, *, format_n
     name = target.asked
     if name.startswith("../") and not project.policy.governs(name):
         raise UsageError(f"{path} is outside the project", next_step="save inside the project, or add a rule for that folder to mlsc.toml")
-    chosen = by_name(format_name) if format_name is not None else formats.for_saving(name)
+    chosen = by_name(format_name) if format_name is not None else formats.for_saving(name, value)
     with staged(target.path, folder=chosen.folder) as replacement:
         _write(chosen, value, replacement.staged, target.path)
         measured = measure(replacement.staged)
