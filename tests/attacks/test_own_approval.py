@@ -61,8 +61,10 @@ def test_own_output_makes_no_model_verified(ada: Person) -> None:
     ada.write("download.csv")
     run = ada.new_run()
     ada.save(ada.load("download.csv", run), "data/train.csv", run)
-    frame = ada.load("data/train.csv", run)
-    ada.save(frame, "models/m.parquet", run)
+    loaded = ada.project.load(ada.root / "data/train.csv", run)
+    assert [r.code for r in loaded.verdict.reasons] == ["own-output"]
+    assert (loaded.verdict.allowed, loaded.verdict.verified, loaded.verdict.person_signed) == (True, False, False)
+    ada.save(loaded.value, "models/m.parquet", run)
     assert codes(ada.verify("models/m.parquet")) == ["inputs-unverified"]
     with pytest.raises(BlockedArtifactError):
         ada.load("models/m.parquet")

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from jupyter_mlsc.attestation import Statement, Subject, seal
+from jupyter_mlsc.digests import measure
 from jupyter_mlsc.errors import ArtifactError, BlockedArtifactError
-from tests.attacks.forgery import assert_fine, assert_refused, codes, plant, vouch, vouching_key, without_own_records
+from tests.attacks.forgery import assert_fine, assert_refused, codes, plant, stranger, vouch, vouching_key, without_own_records
 from tests.conftest import CSV, Person
 
 OTHER = CSV.replace(",1\n", ",0\n")
@@ -68,6 +69,21 @@ def test_a_link_in_the_place_of_a_file_or_out_of_the_tree_is_refused(tree: Perso
     file.symlink_to(tree.root / "mlsc.toml")
     with pytest.raises(ArtifactError, match=r"b\.csv"):
         tree.verify("data/parts")
+
+
+@pytest.mark.parametrize(("inside", "status"), [(None, 3), (".mlsc/x.csv", 3), ("x.csv", 1)])
+def test_a_folder_in_the_place_of_a_signed_file_is_refused(signed_dataset: Person, inside: str | None, status: int) -> None:
+    (signed_dataset.root / "data/train.csv").unlink()
+    (signed_dataset.root / "data/train.csv").mkdir()
+    if inside is not None:
+        signed_dataset.write(f"data/train.csv/{inside}", "x\n")
+    assert signed_dataset.mlsc("verify", "data/train.csv").returncode == status
+    assert signed_dataset.mlsc("verify").returncode == status
+
+
+def test_a_folder_where_a_stranger_speaks_of_a_file_is_no_artifact_by_that(signed_dataset: Person) -> None:
+    plant(signed_dataset, vouch(signed_dataset, "data", stranger(), measured=measure(signed_dataset.root / "data/train.csv")))
+    assert signed_dataset.mlsc("verify", "data").returncode == 0
 
 
 def test_files_of_a_signed_tree_are_judged_by_their_lines(tree: Person) -> None:
