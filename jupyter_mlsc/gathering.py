@@ -140,6 +140,10 @@ class Gatherer:
         newest = max((t for t in times if t < now + CLOCK_SKEW), default=now)
         return max(now, newest + timedelta(microseconds=1)) if times else now
 
+    def is_named(self, name: str) -> bool:
+        """True when a statement by a known key is about exactly ``name``, as a file or as a tree: whatever stands there now is held to it."""
+        return any(c.name == name and c.within is None and c.keys for c in self.gather(name, self.root / name, None).claims)
+
     def is_tree(self, name: str) -> bool:
         """True when a statement is about ``name`` as a directory tree."""
         return any(c.name == name and c.digest.algorithm == "dirhash" for c in self.gather(name, self.root / name, None).claims)

@@ -66,8 +66,9 @@ def _expand(project: ProjectState, path: Path) -> Iterator[Target]:
 
 
 def _is_tree(project: ProjectState, target: Target) -> bool:
-    """A folder is an artifact of its own where a statement says so, or where it is laid out as a model."""
-    return any(project.gatherer.is_tree(name) for name in target.names) or identify_path(target.asked, target.path).format is not None
+    """A folder is an artifact of its own where a statement says so, where it stands in a signed file's place, or where it is laid out as a model."""
+    gatherer = project.gatherer
+    return any(gatherer.is_tree(name) or gatherer.is_named(name) for name in target.names) or identify_path(target.asked, target.path).format is not None
 
 
 def _below(project: ProjectState, folder: Path) -> Iterator[Target]:
