@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import os
+import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sklearn.linear_model import LogisticRegression
 
 from jupyter_mlsc.attestation import Envelope
+from jupyter_mlsc.verbs import loading
 from tests.attacks.forgery import (
     assert_fine,
     assert_refused,
@@ -64,15 +67,17 @@ def test_a_changed_bit_of_a_model_is_refused(signed_dataset: Person) -> None:
     assert_refused(signed_dataset, "models/m.joblib", "digest-mismatch", run=run)
 
 
-def test_restored_times_do_not_fool_the_digest_cache(signed_dataset: Person) -> None:
+def test_restored_times_do_not_fool_the_digest_cache(signed_dataset: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Ten seconds later, so that the file is old enough for the cache to keep what it knows of it.
+    monkeypatch.setattr(loading, "time", SimpleNamespace(time_ns=lambda: time.time_ns() + 10 * 10**9))
     path = signed_dataset.root / "data/train.csv"
     os.utime(path, ns=(10**18, 10**18))
     signed_dataset.load("data/train.csv")
     status = path.stat()
+    assert signed_dataset.project.digest_cache.get(status, time.time_ns() + 10 * 10**9) is not None
     before = changed_byte(path)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert path.stat().st_mtime_ns == status.st_mtime_ns
-    assert path.stat().st_size == status.st_size
+    assert (path.stat().st_ino, path.stat().st_mtime_ns, path.stat().st_size) == (status.st_ino, status.st_mtime_ns, status.st_size)
     assert_refused(signed_dataset, "data/train.csv", "digest-mismatch")
     path.write_bytes(before)
     assert_fine(signed_dataset, "data/train.csv")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlsc.errors import BlockedArtifactError, LedgerTamperedError
+from jupyter_mlsc.ledger.audit import audit
 from tests.attacks.forgery import assert_fine, codes
 from tests.conftest import Person
 
@@ -78,8 +79,12 @@ EDITS = {
 def test_an_edited_ledger_is_found(busy: Person, edit: str) -> None:
     with database(busy) as connection:
         connection.execute(EDITS[edit])
-    code, _, faults = log_verify(busy)
-    assert code == 1, faults
+    try:
+        books = busy.project.books
+        assert books.ledger is not None
+        assert not audit(books.ledger, books.memory).ok
+    except LedgerTamperedError:
+        pass  # it does not even open: the command ends with 1 all the same
 
 
 def test_the_entry_that_was_edited_is_named(busy: Person) -> None:
