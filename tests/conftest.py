@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,8 +117,8 @@ def ada(person: Callable[..., Person]) -> Person:
 
 
 @pytest.fixture
-def signed_dataset(ada: Person) -> Iterator[Person]:
+def signed_dataset(ada: Person) -> Person:
     """Ada's project with ``data/train.csv``, which she signed."""
     ada.write("data/train.csv")
     ada.sign("data/train.csv")
-    yield ada
+    return ada

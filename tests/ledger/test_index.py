@@ -47,9 +47,7 @@ ANSWERS = [[3], [6], [3], [0, 1, 2, 4, 5, 6]]
         ("DELETE FROM subject_index", "DELETE FROM kind_index", "UPDATE follower SET position = 0"),
     ],
 )
-def test_a_dropped_or_stale_index_is_made_anew_when_asked(
-    ledger: Ledger, memory: CheckpointMemory, intruder: Intruder, statements: tuple[str, ...]
-) -> None:
+def test_a_dropped_or_stale_index_is_made_anew_when_asked(ledger: Ledger, memory: CheckpointMemory, intruder: Intruder, statements: tuple[str, ...]) -> None:
     genuine = state(intruder)
     for statement in statements:
         intruder.run(statement)

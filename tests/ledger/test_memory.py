@@ -193,9 +193,7 @@ def test_a_damaged_memory_is_an_error_that_names_it(memory: CheckpointMemory) ->
         memory.recall("x")
 
 
-def test_a_memory_that_cannot_be_written_does_not_undo_an_append(
-    place: str, key: Ed25519PrivateKey, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_memory_that_cannot_be_written_does_not_undo_an_append(place: str, key: Ed25519PrivateKey, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     memory = CheckpointMemory(tmp_path / "home" / "checkpoints.db")
     ledger = Ledger.create(place, key, memory)
     memory.close()

@@ -138,9 +138,7 @@ def test_a_stale_index_that_cannot_be_written_is_not_needed(
     ledger.close()
 
 
-def test_a_folder_that_cannot_be_written_gets_no_ledger(
-    read_only: tuple[Path, Callable[[], None]], key: Ed25519PrivateKey, memory: CheckpointMemory
-) -> None:
+def test_a_folder_that_cannot_be_written_gets_no_ledger(read_only: tuple[Path, Callable[[], None]], key: Ed25519PrivateKey, memory: CheckpointMemory) -> None:
     folder, close = read_only
     close()
     for place in (folder / "ledger.db", folder / "deeper" / "ledger.db"):
