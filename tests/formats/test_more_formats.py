@@ -544,7 +544,7 @@ def _itself(file: Any) -> None:
         (lambda file: file.create_dataset("a", (11,), "u1", external=[("/etc/passwd", 0, 11)]), "/etc/passwd"),
         (_virtual, "virtual"),
         (_itself, "leads back"),
-        (lambda file: file.create_dataset("a", (1 << 40,), "f8", chunks=(1 << 10,)), "asks for"),
+        (lambda file: file.create_dataset("a", (1 << 40,), "f8", chunks=(1 << 10,)), "of which it holds"),
     ],
     ids=["external-link", "external-storage", "virtual", "loop", "bomb"],
 )
@@ -648,3 +648,24 @@ def test_what_is_no_picture_is_refused(tmp_path: Path) -> None:
         _folder(tmp_path, {"a.png": np.ones((2, 2, 7))})
     with pytest.raises(FormatError):
         by_name("images").save({"a.txt": np.ones(1)}, tmp_path)
+
+
+def test_a_project_saves_and_loads_them_all(ada: Any) -> None:
+    ada.init()
+    (ada.root / "models").mkdir()
+    (ada.root / "data/derived").mkdir(parents=True)
+    run = ada.new_run()
+    scaler = StandardScaler().fit(POINTS)
+    for name, value in {
+        "models/a.skops": scaler,
+        "models/a.keras": _keras_model(),
+        "models/a.onnx": _onnx_model(),
+        "models/a.ubj": _xgboost_model(),
+        "models/a.lgb": _lightgbm_model(),
+        "data/derived/tree.h5": TREE,
+        "data/derived/frame.h5": FRAME,
+        "data/derived/photos": PICTURES,
+    }.items():
+        ada.save(value, name, run)
+        assert ada.load(name, run) is not None
+    np.testing.assert_array_equal(ada.load("data/derived/photos", run)["cats/001.png"], PICTURES["cats/001.png"])
