@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ _followers: dict[int, CellFollower] = {}
 
 def load_extension(shell: InteractiveShell) -> None:
     """Begin a run in this kernel. Safe to call twice: ``%reload_ext`` begins a new run."""
-    unload_extension(shell)
+    _stop(shell)
     begun = session.begin(os.environ, Path.cwd(), channel="notebook", take_passphrase=True, ask=passphrase_asker(shell))
     follower = CellFollower(shell, begun)
     shell.events.register("pre_run_cell", follower.before_cell)
@@ -41,11 +42,23 @@ def load_extension(shell: InteractiveShell) -> None:
     follower.watch(Guard(begun))
 
 
+STAYS = (
+    "mlsc: unloaded; files are no longer checked or recorded. What stays until the kernel is restarted: Python's audit hooks, which cannot be taken "
+    "back and do nothing now; hooks that wait for imports, likewise; and the %mlsc magics, which go on working."
+)
+
+
 def unload_extension(shell: InteractiveShell) -> None:
-    """Stop following cells. The magics stay registered with IPython, which has no way to take them back; they go on working."""
+    """Take the guard away, stop following cells, and say what stays: IPython has no way to take magics back, nor Python audit hooks."""
+    if _stop(shell):
+        print(STAYS, file=sys.stderr)
+
+
+def _stop(shell: InteractiveShell) -> bool:
     follower = _followers.pop(id(shell), None)
     if follower is not None:
         follower.stop_watching()
         follower.end_run()
         shell.events.unregister("pre_run_cell", follower.before_cell)
         shell.events.unregister("post_run_cell", follower.after_cell)
+    return follower is not None

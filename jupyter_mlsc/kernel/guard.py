@@ -53,6 +53,7 @@ class Guard:
         self._judged: dict[str, tuple[Stamp | None, list[Verdict]]] = {}
         self._judged_here: set[str] = set()
         self._writing: set[str] = set()
+        self._unrecorded: set[str] = set()
         self._elsewhere: set[str] = set()
         self._blocked: list[MlscError] = []
         self._unmarked = UnmarkedUnpickling(str(self._project.root), self._project.policy.unpickle_allow, self._refused)
@@ -207,17 +208,15 @@ class Guard:
         self._paths.new_cell()
         self._judged_here.clear()
         with self._quiet():
-            self._writing = held_open(self._writing)
+            self._writing = held_open(self._writing) | self._unrecorded
+            self._unrecorded = set()
         self._tell_refusals([])  # those of threads, since the last cell ended
         self._started_others = False
 
     def cell_ends(self, error: BaseException | None) -> None:
         """A cell has run: record what was written, look again at what was read, and tell what was blocked if the cell did not."""
         with self._quiet():
-            try:
-                self._record_writes()
-            except MlscError as err:
-                self._fault(err)
+            self._record_writes()
         self._session.run.coverage = self.coverage.counts()
         self._tell_refusals(_chain(error))
 
@@ -242,14 +241,24 @@ class Guard:
         changed = [path for path in self._sweep.changed() if not path.endswith(SIDECARS)]
         for path, folder in self._as_artifacts(changed):
             observed = any(self._was_written(each) for each in ([path] if not folder else [path, *(c for c in changed if c.startswith(path + "/"))]))
-            if path in self._judged and not observed:
+            judged = self._judged.get(path)
+            if judged is not None and not observed:
+                if judged[0] == self._sweep.stamp(path):
+                    continue  # it came before this run read it, and was judged as it is
                 self.coverage.count("changed-in-use")
                 self._tell(f"{path} changed after this run read it, and nothing in this kernel was seen to write it [tampered-in-use]")
                 self._judged.pop(path)
                 continue
             if not observed:
                 self.coverage.count("unobserved-writes")
-            observe_write(self._project, Path(path), self._session.run, observed=observed)
+            try:
+                observe_write(self._project, Path(path), self._session.run, observed=observed)
+            except MlscError as err:
+                self.coverage.count("guard-errors")
+                self._tell(f"mlsc could not record that {path} was written; it is tried again after the next cell: {err}")
+                self._sweep.forget(path)
+                if observed:
+                    self._unrecorded.add(path)
             self._judged.pop(path, None)
 
     def _settle_writes(self, path: str) -> None:

@@ -45,6 +45,11 @@ class Sweep:
         for each, stamp in (*self._below(path), *([(path, found)] if (found := self.stamp(path)) is not None else [])):
             self._seen[each] = stamp
 
+    def forget(self, path: str) -> None:
+        """Have a file, or all files below a folder, found as changed again."""
+        for each in [seen for seen in self._seen if seen == path or seen.startswith(path + "/")]:
+            del self._seen[each]
+
     def differs(self, path: str) -> bool:
         """Whether a file, or any file below a folder, is new or changed since the last call of `changed`."""
         if os.path.isdir(path):
