@@ -39,7 +39,9 @@ class Target:
 
 
 def target_of(root: Path, path: Path, policy: Policy) -> Target:
-    """Name a path. Raises ArtifactError for a name that is not UTF-8."""
+    """Name a path. Raises ArtifactError for a name that is not UTF-8, or that no file can have."""
+    if "\0" in os.fspath(path):
+        raise ArtifactError(f"{path} is no path: it has a NUL character", next_step="check the path")
     lexical = Path(os.path.abspath(path))
     real = Path(os.path.realpath(lexical))
     asked = _name(Path(os.path.realpath(lexical.parent)) / lexical.name, root, policy)

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from jupyter_mlsc.errors import BlockedArtifactError
+from jupyter_mlsc.errors import ArtifactError, BlockedArtifactError, UsageError
 from jupyter_mlsc.recording import Run
 from tests.conftest import CSV, Person
 
@@ -72,3 +72,28 @@ def test_verify_without_paths_judges_all_that_is_governed(signed_dataset: Person
     signed_dataset.write("README.txt", "hello\n")
     verdicts = signed_dataset.project.verify([])
     assert {v.path: v.allowed for v in verdicts} == {"data/other.csv": False, "data/train.csv": True}
+
+
+def test_verify_without_paths_leaves_out_only_the_projects_own_folders(signed_dataset: Person) -> None:
+    for folder in (".git", ".mlsc"):
+        signed_dataset.write(f"data/{folder}/x.csv")
+    signed_dataset.write(".git/x.csv")
+    found = {verdict.path: str(verdict.decision) for verdict in signed_dataset.project.verify([])}
+    assert found == {"data/train.csv": "allow", "data/.git/x.csv": "block", "data/.mlsc/x.csv": "block"}
+
+
+@pytest.mark.parametrize("path", ["mlsc.toml", ".mlsc/ledger.db", ".mlsc/claims/x.jsonl", ".git/config", "data/../mlsc.toml", "alias"])
+def test_nothing_is_saved_over_the_policy_or_the_record(signed_dataset: Person, path: str) -> None:
+    (signed_dataset.root / "alias").symlink_to("mlsc.toml")
+    before = {file: file.read_bytes() for file in (signed_dataset.root / "mlsc.toml", signed_dataset.root / ".mlsc/ledger.db")}
+    project = signed_dataset.project
+    with pytest.raises(UsageError, match="no artifact of this project"):
+        project.save("x", signed_dataset.root / path, signed_dataset.new_run(), format_name="text")
+    assert {file: file.read_bytes() for file in before} == before
+
+
+def test_a_path_that_no_file_can_have_is_said_to_be_none(signed_dataset: Person) -> None:
+    with pytest.raises(ArtifactError, match="NUL"):
+        signed_dataset.load("data/a\0b.csv")
+    with pytest.raises(ArtifactError, match="NUL"):
+        signed_dataset.save("x", "data/a\0b.txt")

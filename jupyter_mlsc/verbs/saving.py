@@ -15,8 +15,10 @@ from jupyter_mlsc.accounts import record_write, tell_output
 from jupyter_mlsc.digests import measure
 from jupyter_mlsc.errors import UsageError
 from jupyter_mlsc.format_choice import by_name
+from jupyter_mlsc.judging import NEVER_ARTIFACTS
 from jupyter_mlsc.results import Saved
 from jupyter_mlsc.transfer import flush_to_disk, staged, wrap_os_error
+from jupyter_mlsc.trust import POLICY_FILE
 
 if TYPE_CHECKING:
     from jupyter_mlsc.project_state import ProjectState
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
 def save(project: ProjectState, value: object, path: Path, run: Run, *, format_name: str | None) -> Saved:
     """Save a value with its provenance. Raises FormatError, ArtifactError, LedgerError; then what was there before is still there."""
     # Writing through a link changes what it leads to, as every library's own writer does.
-    target = project.target(Path(os.path.realpath(path)))
+    target = project.target(Path(os.path.realpath(project.target(path).path)))
     name = target.asked
+    if name == POLICY_FILE or name.split("/")[0] in NEVER_ARTIFACTS:
+        raise UsageError(f"{path} is no artifact of this project: it holds the policy, the ledger or git's own files", next_step="choose another path")
     if name.startswith("../") and not project.policy.governs(name):
         raise UsageError(f"{path} is outside the project", next_step="save inside the project, or add a rule for that folder to mlsc.toml")
     chosen = by_name(format_name) if format_name is not None else formats.for_saving(name, value)

@@ -80,9 +80,9 @@ def _below(project: ProjectState, folder: Path) -> Iterator[Target]:
     for entry in found:
         path = Path(entry.path)
         if entry.is_dir(follow_symlinks=False):
-            if entry.name in NEVER_ARTIFACTS:
-                continue
             target = project.target(path)
+            if target.asked in NEVER_ARTIFACTS:  # the project's own; deeper down such a name hides nothing
+                continue
             if _is_tree(project, target) and any(project.policy.governs(n) for n in target.names):
                 yield target
             else:
