@@ -122,3 +122,11 @@ def signed_dataset(ada: Person) -> Person:
     ada.write("data/train.csv")
     ada.sign("data/train.csv")
     return ada
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Name byte strings and long texts by their length: keys that are made when tests are collected differ from one worker to the next."""
+    del config
+    if isinstance(val, bytes) or (isinstance(val, str) and len(val) > 60):
+        return f"{argname}-{len(val)}"
+    return None
