@@ -8,6 +8,7 @@ import click
 
 from jupyter_mlsc.cli.options import Options, globals_too
 from jupyter_mlsc.cli.output import result
+from jupyter_mlsc.verdict import Mode
 
 
 @click.command("verify")
@@ -19,7 +20,8 @@ def command(options: Options, paths: tuple[str, ...], full: bool, sarif: bool) -
     """Hash PATHS afresh and judge them by the policy; without PATHS, all that the policy governs.
 
     A folder that was signed as a tree is judged as a tree, any other by the governed files in it. A notebook is judged by what its last run
-    read and wrote, and its cells are compared with the code that ran. Exit code 1 when a verdict is `block`.
+    read and wrote, and its cells are compared with the code that ran. Exit code 1 when a verdict is
+    `block`, and in `enforce` when no run of a notebook is known.
     """
     from jupyter_mlsc.display import story_document, story_lines, verdict_document, verdict_text
 
@@ -30,7 +32,8 @@ def command(options: Options, paths: tuple[str, ...], full: bool, sarif: bool) -
     judged = [*(Path(p) for p in paths if not p.endswith(".ipynb") or project.is_governed(Path(p))), *told]
     verdicts = project.verify(judged, full=full, progress=options.progress) if judged or not paths else []
     options.notes(project)
-    ok = all(v.allowed for v in verdicts)
+    # Of a notebook that no run is known of, nothing can be vouched for.
+    ok = all(v.allowed for v in verdicts) and (project.policy.mode is not Mode.ENFORCE or all(story.run for story in stories))
     if sarif:
         from importlib.metadata import version
 

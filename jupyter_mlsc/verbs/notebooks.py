@@ -1,4 +1,7 @@
-"""The story of a notebook, from the ledger alone: its last run, what that read and wrote, and its cells as saved against the code that ran."""
+"""The story of a notebook, from the record alone: its last run, what that read and wrote, and its cells as saved against the code that ran.
+
+The record is the ledger and, in a fresh clone that has none, the provenance in the claim files, which names the notebook and the inputs too.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlsc import predicates
 from jupyter_mlsc.attestation import Envelope, Statement, open_envelope
+from jupyter_mlsc.claim_files import FoundEnvelope
 from jupyter_mlsc.errors import AttestationError, FormatError
 from jupyter_mlsc.story import Execution, NotebookStory, SavedCell, cell_stories, gone_executions
 from jupyter_mlsc.transfer import OpenedFile
@@ -74,7 +78,7 @@ def _last_run(project: ProjectState, name: str, codes: set[str]) -> _Recorded | 
 
 
 def _runs(project: ProjectState) -> dict[str, _Recorded]:
-    """All runs of the ledger in the order in which they last said something."""
+    """All runs on record in the order in which they last said something."""
     runs: dict[str, _Recorded] = {}
     for kind, name, statement in _statements(project):
         facts, body = _facts(statement)
@@ -87,6 +91,7 @@ def _runs(project: ProjectState) -> dict[str, _Recorded]:
             run.reads[name] = None
         elif kind == "write":
             run.writes[name] = None
+            run.reads.update(dict.fromkeys(each for each, digest, _ in body.inputs if digest is not None))
         elif isinstance(body, predicates.RunBody) and body.phase == "end":
             run.ended, run.coverage = True, dict(body.coverage)
             run.executions = [Execution(cell.code, cell.cell_id, cell.execution_count) for cell in body.cells]
@@ -96,18 +101,37 @@ def _runs(project: ProjectState) -> dict[str, _Recorded]:
 
 
 def _statements(project: ProjectState) -> Iterator[tuple[str, str, Statement]]:
-    ledger = project.books.ledger
-    if ledger is None:
-        return
-    for entry in ledger.entries():
-        if entry.kind not in ("read", "write", "run"):
-            continue
+    """Kind, name and statement of what runs said, if a key that policy names signed it. What does not verify tells no story: verdicts report it."""
+    seen: set[str] = set()
+    for kind, envelope in (*_logged(project, seen), *_filed(project, seen)):
         try:
-            opened = open_envelope(Envelope.from_json(ledger.envelope(entry.envelope)), project.identities)
-            if opened.verified:
-                yield entry.kind, entry.subjects[0][0], opened.statement
+            opened = open_envelope(envelope, project.identities)
         except AttestationError:
-            continue  # `mlsc log verify` names it; it tells no story
+            continue
+        if opened.verified:
+            yield kind, opened.statement.subjects[0].name, opened.statement
+
+
+def _logged(project: ProjectState, seen: set[str]) -> Iterator[tuple[str, Envelope]]:
+    ledger = project.books.ledger
+    for entry in () if ledger is None else ledger.entries():
+        if ledger is not None and entry.kind in ("read", "write", "run"):
+            envelope = Envelope.from_json(ledger.envelope(entry.envelope))
+            seen.add(envelope.digest)
+            yield entry.kind, envelope
+
+
+def _filed(project: ProjectState, seen: set[str]) -> Iterator[tuple[str, Envelope]]:
+    """Provenance of the claim files that the ledger does not have, oldest first."""
+    found = []
+    for item in project.books.claims.read():
+        if isinstance(item, FoundEnvelope) and item.statement.predicate_type == predicates.PROVENANCE and item.envelope.digest not in seen:
+            try:
+                found.append((predicates.from_predicate(item.statement.predicate, predicates.ProvenanceBody).finished_on, item.envelope))
+            except AttestationError:
+                continue  # malformed: it tells no story
+    for _, envelope in sorted(found, key=lambda pair: pair[0]):
+        yield "write", envelope
 
 
 def _facts(statement: Statement) -> tuple[predicates.RunFacts | None, Any]:
