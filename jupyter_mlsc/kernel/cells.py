@@ -30,11 +30,15 @@ class CellFollower:
         self._shell = shell
         self._session = session
         self._guard: Guard | None = None
+        self._running: Any = None
         # Jupyter Server names the notebook here when it starts a kernel; read now, since a cell could change it.
         self._notebook = os.environ.get("JPY_SESSION_NAME")
 
     def before_cell(self, info: Any) -> None:
-        """A cell begins: ``info`` is IPython's ExecutionInfo."""
+        """A cell begins: ``info`` is IPython's ExecutionInfo. What a cell runs in turn, as ``%%capture`` does, belongs to that cell."""
+        if self._is_within(info):
+            return
+        self._running = info
         source = info.raw_cell or ""
         self._session.place(
             Place(
@@ -48,6 +52,10 @@ class CellFollower:
         if self._guard is not None:
             self._guard.cell_begins()
 
+    def _is_within(self, info: Any) -> bool:
+        """Whether a cell that is running runs this: a front end's own cells are numbered."""
+        return self._running is not None and info is not self._running and not info.store_history
+
     def _count(self, info: Any) -> int:
         """The number that this cell shows in the notebook. Since IPython 9.8 the shell counts on before it tells of the cell."""
         counted = 1 if COUNTS_BEFORE and info.store_history else 0
@@ -55,6 +63,9 @@ class CellFollower:
 
     def after_cell(self, result: Any) -> None:
         """A cell has run: ``result`` is IPython's ExecutionResult."""
+        if self._is_within(result.info):
+            return
+        self._running = None
         if self._guard is not None:
             self._guard.cell_ends(result.error_in_exec or result.error_before_exec)
 
