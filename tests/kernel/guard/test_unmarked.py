@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing.connection import Client, Listener
+from multiprocessing.connection import Client, Listener, Pipe
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from types import ModuleType
@@ -149,7 +149,9 @@ def test_a_listed_library_is_not_taken_from_the_project(judge: UnmarkedUnpicklin
         (tmp_path / "pytz.py").write_text(code)
     importlib.invalidate_caches()
     named = "sklearn_of_mine.deep" if package else "pytz"
-    for folder in (tmp_path, tmp_path.parent):
+    elsewhere = tmp_path.with_name(f"{tmp_path.name}-elsewhere")
+    elsewhere.mkdir()
+    for folder in (tmp_path, elsewhere):
         monkeypatch.chdir(folder)
         with pytest.raises(DeniedGlobalError, match="instead of an installed library"):
             pickle.loads(f"c{named}\n_UTC\n)R.".encode())
@@ -226,6 +228,15 @@ def test_a_message_from_this_machine_is_exempt(judge: UnmarkedUnpickling) -> Non
             assert ours.recv() == str(Path.cwd())
             theirs.close()
         sender.shutdown()
+
+
+def test_what_a_message_makes_unpickles_for_itself_is_no_message(judge: UnmarkedUnpickling, module: Callable[[str, str], ModuleType]) -> None:
+    made = module("pickle_of_mine.py", "import pickle\nclass Own:\n    def __setstate__(self, state): self.made = pickle.loads(state)\n")
+    ours, theirs = Pipe()
+    theirs.send_bytes(b"cpickle_of_mine\nOwn\n)\x81" + pickle.dumps(HOSTILE, 3)[2:-1] + b"b.")
+    assert made.Own
+    with pytest.raises(DeniedGlobalError):
+        ours.recv()
 
 
 def test_a_message_from_another_machine_is_not(judge: UnmarkedUnpickling, monkeypatch: pytest.MonkeyPatch) -> None:
