@@ -68,6 +68,7 @@ def run(name: str, *, full: bool) -> None:
         "python": platform.python_version(),
         "cores": len(os.sched_getaffinity(0)),
         "rows": rows_of_tables(both.text),
+        "output": both.text.splitlines(),
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}{'-full' if full else ''}.json").write_text(json.dumps(document, indent=2) + "\n")
