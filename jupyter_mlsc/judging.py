@@ -18,7 +18,7 @@ from jupyter_mlsc import predicates
 from jupyter_mlsc.artifacts import Digest, Measurement
 from jupyter_mlsc.errors import ArtifactError
 from jupyter_mlsc.policy import Claim, Evidence, Policy
-from jupyter_mlsc.recording import TIER, Run
+from jupyter_mlsc.recording import Run
 from jupyter_mlsc.verdict import STRICTNESS, Reason, Verdict, reason
 
 if TYPE_CHECKING:
@@ -44,12 +44,12 @@ def target_of(root: Path, path: Path, policy: Policy) -> Target:
         raise ArtifactError(f"{path} is no path: it has a NUL character", next_step="check the path")
     lexical = Path(os.path.abspath(path))
     real = Path(os.path.realpath(lexical))
-    asked = _name(Path(os.path.realpath(lexical.parent)) / lexical.name, root, policy)
-    names = tuple(dict.fromkeys((asked, _name(lexical, root, policy), _name(real, root, policy))))
+    asked = name_in_project(Path(os.path.realpath(lexical.parent)) / lexical.name, root, policy)
+    names = tuple(dict.fromkeys((asked, name_in_project(lexical, root, policy), name_in_project(real, root, policy))))
     return Target(lexical, asked, names)
 
 
-def _name(path: Path, root: Path, policy: Policy) -> str:
+def name_in_project(path: Path, root: Path, policy: Policy) -> str:
     """The name relative to the project; outside it, whichever of the relative and the absolute form a rule governs."""
     try:
         str(path).encode("utf-8")
@@ -157,7 +157,7 @@ class Judge:
             families=families,
             faults=(*faults, *gathered.faults, *self.faults(), *_mismatched_pairs(name, measured, claims)),
             own_output=run is not None and run.wrote(name, digest),
-            tier=TIER if run is not None else None,
+            tier=run.tier if run is not None else None,
         )
 
 

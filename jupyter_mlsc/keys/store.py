@@ -43,6 +43,8 @@ MAX_INDEX_BYTES = 4 * 1024 * 1024
 
 _NAME = re.compile(r"[^\W_][\w.@+-]{0,63}\Z")
 _NOBODY = PassphraseSource()
+_RUN_KEYS = {"guarded": "run", "supervised": "run-supervised"}
+"""Names of the run keys by tier: no supervised tree can open either of them."""
 
 
 class KeyEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -170,15 +172,15 @@ class KeyStore:
             raise KeyUnavailableError(f"the key {entry.name} ({entry.id[:16]}) is retired", next_step="sign with the key that replaced it: mlsc keys list")
         return open_signer(entry, Place(self.home.keys, passphrase, self.allowed_backends))
 
-    def run_signer(self) -> Signer:
-        """The signer of guarded runs (ECDSA P-256), made at first need; it never asks. It vouches for nothing."""
-        return self.signer(self._unattended("run", "ecdsa-p256"))
+    def run_signer(self, tier: str = "guarded") -> Signer:
+        """The signer of guarded or of supervised runs (ECDSA P-256), made at first need; it never asks. It vouches for nothing."""
+        return self.signer(self._unattended("run", "ecdsa-p256", _RUN_KEYS[tier]))
 
     def log_key(self) -> Ed25519PrivateKey:
         """The Ed25519 key that signs checkpoints of this user's ledgers, made at first need; it never asks."""
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-        entry = self._unattended("log", "ed25519")
+        entry = self._unattended("log", "ed25519", "log")
         key = _read_file(_uri_parts(entry)[1], entry, Place(self.home.keys, _NOBODY, self.allowed_backends))
         _require_same(public_of(key), entry)
         if not isinstance(key, Ed25519PrivateKey):
@@ -189,9 +191,9 @@ class KeyStore:
     def _index(self) -> Path:
         return self.home.keys / INDEX_NAME
 
-    def _unattended(self, role: Role, algorithm: KeyAlgorithm) -> KeyEntry:
+    def _unattended(self, role: Role, algorithm: KeyAlgorithm, name: str) -> KeyEntry:
         def existing() -> KeyEntry | None:
-            return next((entry for entry in self.list() if entry.role == role and not entry.retired), None)
+            return next((entry for entry in self.list() if (entry.role, entry.name) == (role, name) and not entry.retired), None)
 
         entry = existing()
         if entry is not None:
@@ -202,7 +204,7 @@ class KeyStore:
             entry = existing()
             if entry is None:
                 key = generate(algorithm)
-                entry = self._register(role, role, public_of(key), self._keep(role, role, key, _NOBODY, "file"), None)
+                entry = self._register(role, name, public_of(key), self._keep(role, name, key, _NOBODY, "file"), None)
         return entry
 
     def _add(self, role: Role, name: str, key: PrivateKey, passphrase: PassphraseSource, storage: Storage, retires: KeyEntry | None = None) -> KeyEntry:

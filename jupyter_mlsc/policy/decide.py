@@ -25,7 +25,7 @@ from jupyter_mlsc.policy import reasons as say
 from jupyter_mlsc.policy.counting import COUNTED, Tally, binds_name, count, provenance
 from jupyter_mlsc.policy.evidence import Claim, Evidence
 from jupyter_mlsc.policy.globs import Place
-from jupyter_mlsc.policy.rules import POLICY_ADMIN, PolicyLayer, Rule
+from jupyter_mlsc.policy.rules import POLICY_ADMIN, PolicyLayer, Rule, Supervise
 from jupyter_mlsc.predicates import rfc3339
 from jupyter_mlsc.verdict import STRICTNESS, Decision, Mode, Reason, SignerSeen, Verdict, decision_for, reason
 
@@ -62,6 +62,27 @@ class Policy(msgspec.Struct, frozen=True):
     def mode(self) -> Mode:
         """The strictest mode of the layers; ``warn`` where there is none."""
         return _strictest_mode(_floor(layer, layer.mode) for layer in self.layers) if self.layers else Mode.WARN
+
+    @property
+    def supervise(self) -> Supervise:
+        """What a supervised command may do besides, by the accepted layers that say anything of it: the strictest of each."""
+        default = Supervise()
+        said = [layer.supervise for layer in self.layers if layer.accepted and layer.supervise != default]
+        if not said:
+            return default
+
+        def common(lists: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+            first, *others = lists
+            return tuple(name for name in first if all(name in other for other in others))
+
+        return Supervise(
+            network="deny" if any(s.network == "deny" for s in said) else "allow",
+            environment="writable" if all(s.environment == "writable" for s in said) else "read-only",
+            write=common(s.write for s in said),
+            exec=common(s.exec for s in said),
+            sockets=common(s.sockets for s in said),
+            pin="copy" if any(s.pin == "copy" for s in said) else "auto",
+        )
 
     @property
     def unpickle_allow(self) -> frozenset[str]:
