@@ -131,7 +131,7 @@ class Judge:
         evidence = self._evidence(name, path, measured, digest, families, faults, more, run, gathered)
         verdict = self.policy.decide(evidence, self.now())
         if verdict.governed:
-            made_in = _tier(measured, gathered.claims)
+            made_in = _tier(measured, gathered.claims, self.policy)
             verdict = replace(verdict, tier=verdict.tier or made_in)
         return replace(verdict, digest=digest), measured
 
@@ -167,9 +167,9 @@ def _carried(measured: Measurement, claims: tuple[Claim, ...]) -> Digest | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _tier(measured: Measurement, claims: tuple[Claim, ...]) -> str | None:
+def _tier(measured: Measurement, claims: tuple[Claim, ...], policy: Policy) -> str | None:
     """The tier of the run that made these bytes, where a statement says so."""
-    return next((c.tier for c in claims if c.predicate_type == predicates.PROVENANCE and c.keys and c.is_about(measured)), None)
+    return next((policy.tier_shown(c.tier, c.keys) for c in claims if c.predicate_type == predicates.PROVENANCE and c.keys and c.is_about(measured)), None)
 
 
 def _mismatched_pairs(name: str, measured: Measurement, claims: tuple[Claim, ...]) -> tuple[Reason, ...]:

@@ -23,6 +23,9 @@ _SOCKETS = frozenset({"SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "DOCKER_HOST"
 """Variables that name somebody outside who could be asked to do something."""
 
 
+_FOR_A_GUARD = ("MLSC_HOME", "MLSC_POLICY")
+
+
 class Spec(msgspec.Struct, frozen=True):
     """What a supervisor is to run. ``start`` is the folder whose project rules, ``policy`` a policy that is trusted by being named.
 
@@ -53,7 +56,7 @@ def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
 
 def for_command(environ: Mapping[str, str]) -> dict[str, str]:
     """An environment for a supervised command: as `without_secrets`, and nothing of this package's own."""
-    return {**{n: v for n, v in without_secrets(environ).items() if not n.startswith("MLSC_")}, "MLSC_SUPERVISED": "1"}
+    return {name: value for name, value in without_secrets(environ).items() if not name.startswith("MLSC_")}
 
 
 def _is_secret(name: str) -> bool:
@@ -62,10 +65,11 @@ def _is_secret(name: str) -> bool:
 
 def main() -> None:
     """Supervise what the first argument describes, and exit with its status; 125 when supervision failed."""
-    from jupyter_mlsc.errors import MlscError
+    from jupyter_mlsc.errors import MlscError, SupervisionError
     from jupyter_mlsc.project import Project
     from jupyter_mlsc.recording import SUPERVISED
-    from jupyter_mlsc.sandbox.supervisor import supervise
+    from jupyter_mlsc.sandbox.features import probe
+    from jupyter_mlsc.verdict import Mode
 
     def tell(text: str) -> None:
         sys.stderr.write(f"mlsc: {text}\n")
@@ -75,11 +79,31 @@ def main() -> None:
         spec = msgspec.json.decode(sys.argv[1], type=Spec)
         named = None if spec.policy is None else Path(spec.policy)
         project = Project.find(Path(spec.start), os.environ, policy_file=named, tier=SUPERVISED)
-        status = supervise(project, spec, tell)
+        machine = probe()
+        if machine.complete:
+            from jupyter_mlsc.sandbox.supervisor import supervise
+
+            status = supervise(project, spec, tell)
+        else:
+            why = f"this machine cannot supervise: {'; '.join(machine.missing)}"
+            if project.policy.mode is Mode.ENFORCE:
+                raise SupervisionError(f"{why}; the mode is enforce, so nothing was run", next_step=machine.remedy)
+            tell(f"{why}; the mode is {project.policy.mode}, so the command runs guarded, and its statements say so\n  next: {machine.remedy}")
+            status = _run_guarded(spec)
     except MlscError as err:
         tell(str(err))
         status = SUPERVISION_FAILED
     sys.exit(status)
+
+
+def _run_guarded(spec: Spec) -> int:
+    """Run the command in this process's place, with what a guard inside needs to keep its record. Returns only where it cannot be run."""
+    kept = {name: os.environ[name] for name in _FOR_A_GUARD if name in os.environ}
+    try:
+        os.execvpe(spec.argv[0], list(spec.argv), {**for_command(os.environ), **kept})  # noqa: S606  # the command that a person named
+    except OSError as err:
+        sys.stderr.write(f"mlsc: {spec.argv[0]} could not be executed: {err.strerror}\n")
+        return SUPERVISION_FAILED
 
 
 SUPERVISION_FAILED = 125

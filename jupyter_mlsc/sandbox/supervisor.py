@@ -11,10 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from jupyter_mlsc.errors import MlscError, SupervisionError, UsageError
+from jupyter_mlsc.errors import MlscError, UsageError
 from jupyter_mlsc.project import Project
 from jupyter_mlsc.recording import SUPERVISED, Run
-from jupyter_mlsc.sandbox import caller, features, linux
+from jupyter_mlsc.sandbox import caller, linux
 from jupyter_mlsc.sandbox.boot import Spec, for_command
 from jupyter_mlsc.sandbox.filter import program
 from jupyter_mlsc.sandbox.gate import Gate
@@ -35,15 +35,12 @@ _GRACE = 2.0
 def supervise(project: Project, spec: Spec, tell: Callable[[str], None]) -> int:
     """Run a command tree supervised, and return its exit status (128 and the number for a signal).
 
-    Raises SupervisionError where this machine cannot, UsageError for a program that is not there.
+    Only for a machine that can (`features.probe`). Raises SupervisionError where the kernel refuses all the same, UsageError for a program that is not there.
     """
-    found = features.probe()
-    if not found.complete:
-        raise SupervisionError(f"this machine cannot supervise: {'; '.join(found.missing)}", next_step=found.remedy)
     executable = shutil.which(spec.argv[0], path=os.environ.get("PATH"))
     if executable is None:
         raise UsageError(f"{spec.argv[0]} was not found", next_step="check the command's name and PATH")
-    environ = for_command(os.environ)
+    environ = {**for_command(os.environ), "MLSC_SUPERVISED": "1"}
     policy = project.policy
     seen = survey(
         project.root, policy, policy.supervise, mlsc_home=project.home.path, environ=environ, command=spec.argv, executable=os.path.abspath(executable)

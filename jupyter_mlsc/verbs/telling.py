@@ -71,7 +71,8 @@ def _productions(project: ProjectState) -> Iterator[Production]:
         facts = body.facts
         signer = project.identity_of(opened.verified[0]) if opened.verified else None
         cell = facts.cell_id or (str(facts.execution_count) if facts.execution_count is not None else None)
-        origin = Origin(facts.run, facts.notebook, cell, facts.tier, body.finished_on, signer)
+        tier = project.policy.tier_shown(facts.tier, opened.verified) if opened.verified else facts.tier
+        origin = Origin(facts.run, facts.notebook, cell, tier or facts.tier, body.finished_on, signer)
         edges = tuple(InputEdge(name, d, note.cell, note.verdict) for name, d, note in body.inputs if d is not None)
         yield Production(body.artifact.name, digest, origin, edges, body.precise)
 
@@ -108,6 +109,8 @@ def log_document(project: ProjectState, entry: Entry) -> dict[str, Any]:
         statement = opened.statement if opened.verified else read_unverified(envelope)
         document["signer"] = (project.identity_of(opened.verified[0]) or opened.verified[0]) if opened.verified else None
         document.update(_where(entry, statement))
+        if "tier" in document and opened.verified:
+            document["tier"] = project.policy.tier_shown(document["tier"], opened.verified)
     except AttestationError as err:
         document["problem"] = err.message
     return document
