@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+from functools import cache
 
 from jupyter_mlsc.sandbox import linux
 
@@ -81,6 +82,17 @@ def status_field(pid: int, name: str) -> str:
 def umask(pid: int) -> int:
     """The caller's umask. Raises OSError."""
     return int(status_field(pid, "Umask"), 8)
+
+
+def mode_to_make(pid: int, mode: int) -> tuple[int, int | None]:
+    """The mode to make a file with for a caller, and the mode to set afterwards where this process's own umask takes bits that the caller's does not."""
+    wanted = mode & ~umask(pid)
+    return wanted, wanted if wanted & _own_umask() else None
+
+
+@cache
+def _own_umask() -> int:
+    return umask(os.getpid())
 
 
 def process_of(thread: int) -> int:

@@ -28,7 +28,6 @@ F_RDLCK, F_WRLCK, F_UNLCK = 0, 1, 2
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER = 1, 4, 38, 36
 PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 24, 47, 4
-CLONE_FS = 0x200
 
 libc.ioctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p]
 libc.syscall.restype = ctypes.c_long
@@ -58,11 +57,6 @@ def openat2(folder: int, path: bytes, flags: int, resolve: int, mode: int = 0) -
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
     return int(descriptor)
-
-
-def own_umask() -> None:
-    """Give the calling thread a umask and a working directory of its own (unshare(2), CLONE_FS)."""
-    checked(libc.unshare(CLONE_FS), "unshare")
 
 
 def renameat2(source_folder: int, source: bytes, target_folder: int, target: bytes, flags: int) -> None:

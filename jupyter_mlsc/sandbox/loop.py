@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from jupyter_mlsc.sandbox import linux
 from jupyter_mlsc.sandbox.listener import Listener, Notification
 
 WORKERS = 16
@@ -38,7 +37,7 @@ class Loop:
     def __init__(self, listener: Listener, tell: Callable[[str], None]) -> None:
         self._listener, self._tell = listener, tell
         self._handlers: dict[int, Callable[[Notification], None]] = {}
-        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="mlsc-answer", initializer=linux.own_umask)
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="mlsc-answer")
         self._wake, self._woken = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._lock = threading.Lock()
         self._waiting = 0
@@ -58,8 +57,6 @@ class Loop:
 
     def run(self) -> None:
         """Answer until the tree is gone."""
-        linux.own_umask()
-        os.umask(0)
         poll = select.poll()
         poll.register(self._listener.descriptor, select.POLLIN)
         poll.register(self._wake, select.POLLIN)

@@ -194,7 +194,7 @@ class Names:
         elif does == "link":
             self._link(question, found)
         elif does in ("mkdir", "mknod"):
-            mode = given[0] & _PERMISSIONS & ~caller.umask(question.pid)
+            mode, afterwards = caller.mode_to_make(question.pid, given[0] & _PERMISSIONS)
             if does == "mkdir":
                 os.mkdir(first.name, mode, dir_fd=first.folder)
             else:
@@ -203,6 +203,8 @@ class Names:
                     raise error(errno.EPERM)
                 os.mknod(first.name, kind | mode, dir_fd=first.folder)
                 self._gate.wrote(first.names, question.pid)
+            if afterwards is not None:
+                _set_mode(first, afterwards)
         elif does == "symlink":
             os.symlink(given[0], first.name, dir_fd=first.folder)
         elif does == "unlink":
@@ -269,6 +271,15 @@ class Names:
         if any(self._places.of(name) is Region.GOVERNED for name in target.names):
             self._gate.linked(os.fstat(source.descriptor))
         self._gate.wrote(target.names, question.pid)
+
+
+def _set_mode(made: Resolved, mode: int) -> None:
+    """Set the mode of what was just made, and of nothing that was put in its place as a link; a set-group-ID bit that it inherited stays."""
+    descriptor = os.open(made.name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=made.folder)
+    try:
+        os.chmod(f"/proc/self/fd/{descriptor}", mode | (os.fstat(descriptor).st_mode & stat.S_ISGID))
+    finally:
+        os.close(descriptor)
 
 
 def _kept(found: Resolved) -> Resolved:

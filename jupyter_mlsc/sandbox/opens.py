@@ -167,7 +167,7 @@ class Opens:
 
     def _make(self, question: Notification, request: Request, found: Resolved) -> None:
         assert found.folder is not None  # there is no descriptor
-        mode = request.mode & ~caller.umask(question.pid)
+        mode, afterwards = caller.mode_to_make(question.pid, request.mode)
         if not self._listener.is_waiting(question):
             return
         try:
@@ -176,6 +176,8 @@ class Opens:
             if request.flags & os.O_EXCL:
                 raise
             raise _AgainError from err
+        if afterwards is not None:
+            os.fchmod(made, afterwards)
         self._gate.wrote(found.names, question.pid)
         self._give(question, request, made)
 
@@ -208,12 +210,13 @@ class Opens:
             return
         if wants(flags)[1] and not self._listener.is_waiting(question):
             return
-        self._give(question, request, reopen(found.descriptor or 0, flags, self._mode(question, request)))
+        mode, afterwards = caller.mode_to_make(question.pid, request.mode) if is_temporary(flags) else (0, None)
+        opened = reopen(found.descriptor or 0, flags, mode)
+        if afterwards is not None:
+            os.fchmod(opened, afterwards)
+        self._give(question, request, opened)
         if wants(flags)[1]:
             self._gate.wrote(found.names, question.pid)
-
-    def _mode(self, question: Notification, request: Request) -> int:
-        return request.mode & ~caller.umask(question.pid) if is_temporary(request.flags) else 0
 
     def _waiting_open(self, question: Notification, request: Request, descriptor: int) -> Callable[[], None]:
         """An open of a FIFO, which waits for the other end."""
