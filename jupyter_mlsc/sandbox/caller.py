@@ -100,6 +100,20 @@ def process_of(thread: int) -> int:
     return int(status_field(thread, "Tgid"))
 
 
+def has_signal_waiting(thread: int) -> bool:
+    """Whether a thread has a signal to handle, which it cannot while it waits for an answer. False when it is gone."""
+    masks: dict[bytes, int] = {}
+    try:
+        with open(f"/proc/{thread}/status", "rb") as file:
+            for line in file:
+                if line.startswith((b"SigPnd", b"ShdPnd", b"SigBlk")):
+                    name, _, value = line.partition(b":")
+                    masks[name] = int(value, 16)
+    except OSError:
+        return False
+    return bool((masks.get(b"SigPnd", 0) | masks.get(b"ShdPnd", 0)) & ~masks.get(b"SigBlk", 0))
+
+
 def parent_of(pid: int) -> int:
     """The parent of a process; 0 when the process is gone or is nobody's child here."""
     try:

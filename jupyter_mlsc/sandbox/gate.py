@@ -29,8 +29,7 @@ from jupyter_mlsc.verdict import Decision, Mode, Verdict, printable, summary
 
 SIDECARS = (b"-wal", b"-journal", b"-shm", b".wal")
 """SQLite and DuckDB keep these beside a database; they share its rule and are no artifacts of their own."""
-_QUICK = 1 << 20
-"""Files up to this many bytes, known already, are answered at once."""
+_NOT_REOPENED = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +56,25 @@ class Gate:
 
     # reads
 
-    def answers_at_once(self, found: Resolved) -> bool:
-        """Whether a read needs no hashing and no policy: the same file, in the same state, was allowed since anything was said about anything."""
+    def read_known(self, found: Resolved, flags: int) -> int | None:
+        """A descriptor, where nothing has to be hashed or asked: the same file in the same state was allowed, nothing was said of anything since, and a
+        read lease says that nobody can be writing to it. Else None. Raises OSError.
+        """
         known = self._known.get(found.names)
-        return (
-            known is not None
-            and found.status is not None
-            and known.identity == FileIdentity.of(found.status)
-            and known.state == self._state()
-            and found.path not in self._written
-        )
+        if known is None or found.status is None or wants(flags)[1] or found.path in self._written:
+            return None
+        if known.identity != FileIdentity.of(found.status) or known.state != self._state():
+            return None
+        descriptor = os.open(b"/proc/self/fd/%d" % (found.descriptor or 0), flags & ~_NOT_REOPENED | os.O_CLOEXEC | os.O_NOCTTY)
+        if not pinned.lease(descriptor):
+            os.close(descriptor)
+            return None
+        unchanged = FileIdentity.of(os.fstat(descriptor)) == known.identity
+        pinned.release(descriptor)
+        if unchanged:
+            return descriptor
+        os.close(descriptor)
+        return None
 
     def read(self, found: Resolved, flags: int, pid: int) -> int:
         """A descriptor of exactly the bytes that were judged; the caller closes it. Raises OSError EACCES for what is blocked."""
@@ -111,7 +119,7 @@ class Gate:
                 status = os.fstat(descriptor)
                 with self._lock:
                     self._live[status.st_dev, status.st_ino] = found.path
-                return os.open(b"/proc/self/fd/%d" % descriptor, flags & ~(os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW) | os.O_CLOEXEC | os.O_NOCTTY)
+                return os.open(b"/proc/self/fd/%d" % descriptor, flags & ~_NOT_REOPENED | os.O_CLOEXEC | os.O_NOCTTY)
             return os.dup(descriptor)
         finally:
             os.close(descriptor)
@@ -150,7 +158,7 @@ class Gate:
 
     @staticmethod
     def _opened(found: Resolved, flags: int) -> int:
-        return os.open(b"/proc/self/fd/%d" % (found.descriptor or 0), flags & ~(os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW) | os.O_CLOEXEC | os.O_NOCTTY)
+        return os.open(b"/proc/self/fd/%d" % (found.descriptor or 0), flags & ~_NOT_REOPENED | os.O_CLOEXEC | os.O_NOCTTY)
 
     # writes
 

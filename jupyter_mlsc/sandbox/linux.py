@@ -59,6 +59,11 @@ def openat2(folder: int, path: bytes, flags: int, resolve: int, mode: int = 0) -
     return int(descriptor)
 
 
+def open_once(path: bytes, flags: int) -> int:
+    """open(2) that a signal to this thread ends with EINTR, where Python's own would begin again."""
+    return checked(libc.open(path, flags, 0), "open")
+
+
 def renameat2(source_folder: int, source: bytes, target_folder: int, target: bytes, flags: int) -> None:
     """renameat2(2)."""
     if libc.renameat2(source_folder, source, target_folder, target, flags) < 0:

@@ -8,15 +8,12 @@ from __future__ import annotations
 import errno
 import os
 import select
-import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from jupyter_mlsc.sandbox.listener import Listener, Notification
+from jupyter_mlsc.sandbox.slow import SlowAnswers
 
-WORKERS = 16
-"""Slow answers at a time: hashing, the ledger, FIFOs. Each caller waits for its own."""
 _HUNG_UP = select.POLLHUP | select.POLLERR
 
 
@@ -37,19 +34,13 @@ class Loop:
     def __init__(self, listener: Listener, tell: Callable[[str], None]) -> None:
         self._listener, self._tell = listener, tell
         self._handlers: dict[int, Callable[[Notification], None]] = {}
-        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="mlsc-answer")
+        self.slow = SlowAnswers(listener, self._guarded)
         self._wake, self._woken = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self._lock = threading.Lock()
-        self._waiting = 0
 
     def add(self, handler: Handler) -> None:
         """Let a handler answer its calls."""
         for number in handler.numbers:
             self._handlers[number] = handler.answer
-
-    def submit(self, question: Notification, work: Callable[[], None]) -> None:
-        """Do something slow for a caller, who waits."""
-        self._pool.submit(self._guarded, question, work)
 
     def stop(self) -> None:
         """End the loop from another thread."""
@@ -73,8 +64,7 @@ class Loop:
                     return
 
     def close(self) -> None:
-        """Give back what the loop holds; workers that still wait are left behind, and end with the process."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Give back what the loop holds."""
         os.close(self._wake)
         os.close(self._woken)
 

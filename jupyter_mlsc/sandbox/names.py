@@ -10,7 +10,6 @@ import errno
 import os
 import stat
 import struct
-from collections.abc import Callable
 from typing import Any
 
 from jupyter_mlsc.sandbox import caller, linux
@@ -19,6 +18,7 @@ from jupyter_mlsc.sandbox.gate import Gate
 from jupyter_mlsc.sandbox.listener import Listener, Notification
 from jupyter_mlsc.sandbox.places import Places, Region
 from jupyter_mlsc.sandbox.resolve import Resolved, Resolver, error
+from jupyter_mlsc.sandbox.slow import SlowAnswers
 from jupyter_mlsc.sandbox.syscalls import NAME_CALLS, Calls, PathCall
 
 _RENAME_NOREPLACE, _RENAME_EXCHANGE, _RENAME_WHITEOUT = 1, 2, 4
@@ -30,11 +30,9 @@ _PERMISSIONS = 0o7777
 class Names:
     """The handler of every call that makes, moves, links, removes, cuts or re-labels a name."""
 
-    def __init__(
-        self, calls: Calls, listener: Listener, resolver: Resolver, places: Places, gate: Gate, submit: Callable[[Notification, Callable[[], None]], None]
-    ) -> None:
+    def __init__(self, calls: Calls, listener: Listener, resolver: Resolver, places: Places, gate: Gate, slow: SlowAnswers) -> None:
         self._calls = {number: NAME_CALLS[name] for name, number in calls.names.items()}
-        self._listener, self._resolver, self._places, self._gate, self._submit = listener, resolver, places, gate, submit
+        self._listener, self._resolver, self._places, self._gate, self._slow = listener, resolver, places, gate, slow
         self._memory = caller.Memory()
 
     @property
@@ -127,7 +125,7 @@ class Names:
                 for each in held:
                     each.close()
 
-        self._submit(question, work)
+        self._slow.compute(question, work)
 
     def _at(self, place: Resolved) -> Resolved:
         """What lies at a name in a resolved folder."""

@@ -13,12 +13,13 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jupyter_mlsc.sandbox import caller
+from jupyter_mlsc.sandbox import caller, linux
 from jupyter_mlsc.sandbox.decide import Answer, OpenQuestion, Way, decide_device, decide_open, decide_process, is_temporary, wants
 from jupyter_mlsc.sandbox.gate import Gate
 from jupyter_mlsc.sandbox.listener import Listener, Notification
 from jupyter_mlsc.sandbox.places import Places, Region
 from jupyter_mlsc.sandbox.resolve import Resolved, Resolver, error
+from jupyter_mlsc.sandbox.slow import SlowAnswers
 from jupyter_mlsc.sandbox.syscalls import OPEN_CALLS, Calls, OpenCall
 from jupyter_mlsc.sandbox.terminals import is_own_terminal
 
@@ -40,7 +41,7 @@ class Request:
 
 
 class Opens:
-    """The handler of open, openat, creat and openat2. ``submit`` hands slow work to a worker; ``fast`` are beginnings of paths in system folders."""
+    """The handler of open, openat, creat and openat2. ``slow`` takes what would hold up others; ``fast`` are beginnings of paths in system folders."""
 
     def __init__(
         self,
@@ -52,12 +53,12 @@ class Opens:
         *,
         fast: tuple[bytes, ...],
         in_tree: Callable[[int], bool],
-        submit: Callable[[Notification, Callable[[], None]], None],
+        slow: SlowAnswers,
     ) -> None:
         self._calls = {number: OPEN_CALLS[name] for name, number in calls.opens.items()}
         self._listener, self._resolver, self._places, self._gate = listener, resolver, places, gate
         self._fast = fast
-        self._in_tree, self._submit = in_tree, submit
+        self._in_tree, self._slow = in_tree, slow
         self._memory = caller.Memory()
 
     @property
@@ -186,15 +187,16 @@ class Opens:
 
         def work() -> None:
             try:
-                given = self._gate.read(held, request.flags, question.pid)
-                self._give(question, request, given)
+                self._give(question, request, self._gate.read(held, request.flags, question.pid))
             finally:
                 held.close()
 
-        if self._gate.answers_at_once(held):
-            work()
-        else:
-            self._submit(question, work)
+        at_once = self._gate.read_known(held, request.flags)
+        if at_once is None:
+            self._slow.compute(question, work)
+            return
+        held.close()
+        self._give(question, request, at_once)
 
     def _hand_over(self, question: Notification, request: Request, found: Resolved) -> None:
         assert found.status is not None  # there is a descriptor
@@ -206,7 +208,7 @@ class Opens:
                 self._listener.fail(question, errno.EACCES)
                 return
         if stat.S_ISFIFO(mode) and not flags & os.O_NONBLOCK and flags & os.O_ACCMODE != os.O_RDWR:
-            self._submit(question, self._waiting_open(question, request, os.dup(found.descriptor or 0)))
+            self._slow.wait(question, self._waiting_open(question, request, os.dup(found.descriptor or 0)))
             return
         if wants(flags)[1] and not self._listener.is_waiting(question):
             return
@@ -223,7 +225,7 @@ class Opens:
 
         def work() -> None:
             try:
-                self._give(question, request, reopen(descriptor, request.flags, 0))
+                self._give(question, request, linux.open_once(b"/proc/self/fd/%d" % descriptor, request.flags & ~_NOT_REOPENED | os.O_CLOEXEC | os.O_NOCTTY))
             finally:
                 os.close(descriptor)
 

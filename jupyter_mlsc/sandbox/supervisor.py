@@ -69,9 +69,9 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None]) -> int:
         return caller.is_below(pid, us)
 
     resolver = Resolver(in_tree)
-    loop.add(Opens(tables, listener, resolver, seen.places, gate, fast=seen.fast, in_tree=in_tree, submit=loop.submit))
+    loop.add(Opens(tables, listener, resolver, seen.places, gate, fast=seen.fast, in_tree=in_tree, slow=loop.slow))
     loop.add(Sockets(tables, listener))
-    loop.add(Names(tables, listener, resolver, seen.places, gate, loop.submit))
+    loop.add(Names(tables, listener, resolver, seen.places, gate, loop.slow))
     with _signals(launched.pid):
         status = _serve(loop, launched, gate)
     gate.settle()
