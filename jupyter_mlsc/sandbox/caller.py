@@ -16,6 +16,9 @@ from jupyter_mlsc.sandbox import linux
 PATH_MAX = 4096
 _FIRST = 512
 _PAGE = 4096
+_PIDFD_GETFD = 438
+_PIDFD_THREAD = os.O_EXCL
+_SIGNALS = frozenset({b"SigPnd", b"ShdPnd", b"SigBlk", b"SigIgn"})
 
 
 class _Piece(ctypes.Structure):
@@ -65,6 +68,37 @@ class Memory:
             got = self._fill(pid, at, min(length - len(found), _PAGE - at % _PAGE))
             found += bytes(self._view[:got])
         return found
+
+
+def write(pid: int, address: int, data: bytes) -> None:
+    """Put bytes into the caller's memory, where it may write itself. Raises OSError EFAULT."""
+    here, there = _Piece(ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p), len(data)), _Piece(address, len(data))
+    if linux.libc.process_vm_writev(pid, ctypes.byref(here), 1, ctypes.byref(there), 1, 0) != len(data):
+        raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
+
+
+def descriptor_of(thread: int, number: int) -> int:
+    """A descriptor of this process for the very open file that a thread holds under a number; the caller closes it. Raises OSError EBADF."""
+    try:
+        process = os.pidfd_open(thread, _PIDFD_THREAD)
+    except OSError as err:
+        if err.errno != errno.EINVAL:
+            raise
+        process = os.pidfd_open(process_of(thread))  # before Linux 6.9
+    try:
+        return linux.checked(linux.libc.syscall(_PIDFD_GETFD, process, number, 0), "pidfd_getfd")
+    finally:
+        os.close(process)
+
+
+def is_interrupted(thread: int) -> bool:
+    """Whether a signal waits for a thread that the thread neither blocks nor ignores."""
+    try:
+        with open(f"/proc/{thread}/status", "rb") as file:
+            masks = {name: int(mask, 16) for name, _, mask in (line.partition(b":") for line in file) if name in _SIGNALS}
+    except OSError:
+        return False  # it is gone
+    return bool((masks[b"SigPnd"] | masks[b"ShdPnd"]) & ~masks[b"SigBlk"] & ~masks[b"SigIgn"])
 
 
 def status_field(pid: int, name: str) -> str:
@@ -121,17 +155,6 @@ def parent_of(pid: int) -> int:
             return int(file.read().rpartition(b")")[2].split()[1])
     except (OSError, IndexError, ValueError):
         return 0
-
-
-def is_below(pid: int, ancestor: int) -> bool:
-    """Whether a process descends from another. Orphans of a supervised tree do too: the supervisor adopts them (PR_SET_CHILD_SUBREAPER)."""
-    seen = 0
-    while pid > 1 and seen < 4096:
-        pid = parent_of(pid)
-        if pid == ancestor:
-            return True
-        seen += 1
-    return False
 
 
 def executable_of(pid: int) -> str:

@@ -42,6 +42,7 @@ MEANINGS: dict[str, str] = {
     "holds-protected": "something that is protected lies below it",
     "in-use": "somebody reads these very bytes now: write a new file and rename it into place",
     "socket": "whoever listens there is outside the supervised tree, and the policy's [supervise] sockets does not name it",
+    "governed-socket": "a rule governs this name, and a socket holds nothing that anybody could vouch for",
     "network": 'the policy says network = "deny"',
 }
 
@@ -189,3 +190,18 @@ def decide_connect(*, inside: bool, listed: bool) -> Answer:
 def decide_network(*, allowed: bool) -> Answer:
     """Answer a connect to an Internet address."""
     return DO if allowed else refuse("network")
+
+
+def decide_bind(regions: tuple[Region, ...], *, straight: bool) -> Answer:
+    """Answer a bind of a Unix socket to a path; ``straight`` as in `NameQuestion`."""
+    for region in regions:
+        if region in NOT_WRITTEN:
+            return refuse(_WHY.get(region, "not-writable"))
+        if region is Region.GOVERNED:
+            return refuse("governed-socket")
+    return CONTINUE if straight and regions == (Region.FREE,) else DO
+
+
+def decide_whose(*, own: bool) -> Answer:
+    """Answer a call that changes processes; ``own`` is whether all of them belong to the tree."""
+    return CONTINUE if own else refuse("outside-process", errno.EPERM)

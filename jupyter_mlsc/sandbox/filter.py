@@ -12,7 +12,7 @@ import socket
 import struct
 
 from jupyter_mlsc.sandbox import linux
-from jupyter_mlsc.sandbox.syscalls import REVIEWED, X32_BIT, Calls
+from jupyter_mlsc.sandbox.syscalls import OF_A_PROCESS, REVIEWED, X32_BIT, Calls
 
 _LOAD, _JEQ, _JGE, _JGT, _JSET, _AND, _RET = 0x20, 0x15, 0x35, 0x25, 0x45, 0x54, 0x06
 ASK, ALLOW, ERROR = 0x7FC0_0000, 0x7FFF_0000, 0x0005_0000
@@ -57,10 +57,18 @@ def program(calls: Calls, *, network: bool) -> list[Row]:
     # A second listener, or a nested domain that hides a caller from this one's supervisor, is not needed inside.
     rows += _when(calls.inspected["seccomp"], [(_LOAD, 0, 0, argument(1)), (_JSET, 0, 1, _NEW_LISTENER), (_RET, 0, 0, ERROR | errno.EBUSY)])
     rows += _socket_rows(calls.inspected["socket"], network=network)
+    # A datagram socket of a pair can send to any path: the supervisor makes the pair, of a type that cannot.
+    rows += _when(calls.inspected["socketpair"], _on_unix_datagram(ASK))
+    if not network:
+        # What connects without a connect(2), when it is asked to (tcp(7), TCP_FASTOPEN).
+        for name, flags in (("sendto", 3), ("sendmsg", 2), ("sendmmsg", 3)):
+            opened = [(_LOAD, 0, 0, argument(flags)), (_JSET, 0, 1, socket.MSG_FASTOPEN), (_RET, 0, 0, ERROR | errno.EOPNOTSUPP)]
+            rows += _when(calls.inspected[name], opened)
     for number in calls.processes.values():
         rows += _when(number, [(_LOAD, 0, 0, argument(0)), (_JEQ, 1, 0, 0), (_RET, 0, 0, ASK)])
-    for number in calls.whose.values():
-        rows += _when(number, [(_LOAD, 0, 0, argument(1)), (_JEQ, 1, 0, 0), (_RET, 0, 0, ASK)])
+    for name, number in calls.whose.items():
+        itself: list[Row] = [(_LOAD, 0, 0, argument(1)), (_JEQ, 0, 2, 0), (_LOAD, 0, 0, argument(0)), (_JEQ, 1, 0, OF_A_PROCESS[name])]
+        rows += _when(number, [*itself, (_RET, 0, 0, ASK)])
     rows.append((_RET, 0, 0, ALLOW))
     return rows
 
@@ -70,29 +78,36 @@ def _when(number: int, rows: list[Row]) -> list[Row]:
     return [(_JEQ, 0, len(rows) + 1, number), *rows, (_RET, 0, 0, ALLOW)]
 
 
-def _socket_rows(number: int, *, network: bool) -> list[Row]:
-    unix_datagram: list[Row] = [
+def _on_unix_datagram(result: int) -> list[Row]:
+    return [
         (_LOAD, 0, 0, argument(0)),
         (_JEQ, 0, 5, socket.AF_UNIX),
         (_LOAD, 0, 0, argument(1)),
         (_AND, 0, 0, _SOCK_TYPE),
         (_JEQ, 1, 0, socket.SOCK_DGRAM),
         (_JEQ, 0, 1, socket.SOCK_RAW),  # unix(7): the kernel makes a datagram socket of it
-        (_RET, 0, 0, ERROR | errno.EACCES),
+        (_RET, 0, 0, result),
     ]
+
+
+def _socket_rows(number: int, *, network: bool) -> list[Row]:
+    unix_datagram = _on_unix_datagram(ERROR | errno.EACCES)
     if network:
         return _when(number, unix_datagram)
-    # Local, netlink (names of interfaces) and streams of the Internet, whose connect is asked about; nothing else.
+    # Local, netlink (names of interfaces) and TCP, whose connect is asked about; nothing else: other protocols have other calls that connect.
     closed: list[Row] = [
         *unix_datagram,
         (_LOAD, 0, 0, argument(0)),
-        (_JEQ, 6, 0, socket.AF_UNIX),
-        (_JEQ, 5, 0, socket.AF_NETLINK),
+        (_JEQ, 9, 0, socket.AF_UNIX),
+        (_JEQ, 8, 0, socket.AF_NETLINK),
         (_JEQ, 1, 0, socket.AF_INET),
-        (_JEQ, 0, 4, socket.AF_INET6),
+        (_JEQ, 0, 7, socket.AF_INET6),
         (_LOAD, 0, 0, argument(1)),
         (_AND, 0, 0, _SOCK_TYPE),
-        (_JEQ, 0, 1, socket.SOCK_STREAM),
+        (_JEQ, 0, 4, socket.SOCK_STREAM),
+        (_LOAD, 0, 0, argument(2)),
+        (_JEQ, 1, 0, 0),
+        (_JEQ, 0, 1, socket.IPPROTO_TCP),
         (_RET, 0, 0, ALLOW),
         (_RET, 0, 0, ERROR | errno.EACCES),
     ]

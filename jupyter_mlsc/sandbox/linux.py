@@ -27,6 +27,7 @@ F_SETLEASE, F_GETLEASE = 1024, 1025
 F_RDLCK, F_WRLCK, F_UNLCK = 0, 1, 2
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER = 1, 4, 38, 36
+_CLONE_FS = 0x200
 PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 24, 47, 4
 
 libc.ioctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p]
@@ -81,6 +82,21 @@ def linkat(source_folder: int, source: bytes, target_folder: int, target: bytes,
 def utimensat(path: bytes, times: bytes | None) -> None:
     """utimensat(2) on a path, following links; ``times`` are two ``struct timespec``, None for now."""
     checked(libc.utimensat(AT_FDCWD, path, times, 0), "utimensat")
+
+
+def own_folder() -> None:
+    """Give the calling thread a working directory of its own (unshare(2), CLONE_FS). Raises PermissionError where a profile forbids it."""
+    checked(libc.unshare(_CLONE_FS), "unshare")
+
+
+def connect(descriptor: int, address: bytes) -> None:
+    """connect(2). A signal ends it with InterruptedError, and it is not tried again here, as Python's own does."""
+    checked(libc.connect(descriptor, address, len(address)), "connect")
+
+
+def bind(descriptor: int, address: bytes) -> None:
+    """bind(2)."""
+    checked(libc.bind(descriptor, address, len(address)), "bind")
 
 
 def drop_capabilities() -> None:

@@ -20,7 +20,7 @@ _FLAG_CONTINUE = 1
 _SYNC_WAKE_UP = 1
 _ADDFD_SETFD, _ADDFD_SEND = 1, 2
 _RESPONSE, _ADDING = struct.Struct("<QqiI"), struct.Struct("<QIIII")
-_GONE = frozenset({errno.ENOENT, errno.EINPROGRESS, errno.ESRCH, errno.EINTR})
+_GONE = frozenset({errno.ENOENT, errno.EINPROGRESS, errno.ESRCH})
 _ioctl = linux.libc.ioctl
 
 
@@ -82,18 +82,26 @@ class Listener:
         """Put a copy of an open file into the caller under a number of its own, in the place of what is there. The call is not answered yet."""
         self._add(_ADDING.pack(question.id, _ADDFD_SETFD, descriptor, number, os.O_CLOEXEC if close_on_exec else 0))
 
+    def place(self, question: Notification, descriptor: int, *, close_on_exec: bool) -> int:
+        """Put a copy of an open file into the caller and return its number there, -1 when the caller is gone. The call is not answered yet. Raises OSError."""
+        return self._add(_ADDING.pack(question.id, 0, descriptor, 0, os.O_CLOEXEC if close_on_exec else 0))
+
     def is_waiting(self, question: Notification) -> bool:
         """Whether the caller still waits: only then is what was read from its memory its own."""
         return bool(_ioctl(self.descriptor, _ID_VALID, ctypes.addressof(ctypes.c_uint64(question.id))) == 0)
 
     def _send(self, response: bytes) -> None:
-        if _ioctl(self.descriptor, _SEND, response) < 0:
-            number = ctypes.get_errno()
-            if number not in _GONE:
-                raise OSError(number, os.strerror(number))
+        self._carry_out(_SEND, response)
 
-    def _add(self, adding: bytes) -> None:
-        if _ioctl(self.descriptor, _ADDFD, adding) < 0:
+    def _add(self, adding: bytes) -> int:
+        return self._carry_out(_ADDFD, adding)
+
+    def _carry_out(self, request: int, argument: bytes) -> int:
+        while (result := _ioctl(self.descriptor, request, argument)) < 0:
             number = ctypes.get_errno()
-            if number not in _GONE:
-                raise OSError(number, os.strerror(number))
+            if number == errno.EINTR:
+                continue  # a signal came before anything was done: the caller still waits for its answer
+            if number in _GONE:
+                return -1
+            raise OSError(number, os.strerror(number))
+        return int(result)

@@ -14,19 +14,23 @@ from collections.abc import Callable, Iterator
 from jupyter_mlsc.errors import MlscError, UsageError
 from jupyter_mlsc.project import Project
 from jupyter_mlsc.recording import SUPERVISED, Run
-from jupyter_mlsc.sandbox import caller, linux
+from jupyter_mlsc.sandbox import linux
 from jupyter_mlsc.sandbox.boot import Spec, for_command
 from jupyter_mlsc.sandbox.filter import program
 from jupyter_mlsc.sandbox.gate import Gate
 from jupyter_mlsc.sandbox.launch import Launched, launch
+from jupyter_mlsc.sandbox.listed import ListedSockets
 from jupyter_mlsc.sandbox.listener import Listener
 from jupyter_mlsc.sandbox.loop import Loop
 from jupyter_mlsc.sandbox.names import Names
 from jupyter_mlsc.sandbox.opens import Opens
+from jupyter_mlsc.sandbox.processes import Processes
 from jupyter_mlsc.sandbox.resolve import Resolver
 from jupyter_mlsc.sandbox.sockets import Sockets
 from jupyter_mlsc.sandbox.survey import survey
 from jupyter_mlsc.sandbox.syscalls import calls
+from jupyter_mlsc.sandbox.tree import Tree
+from jupyter_mlsc.sandbox.waiting import POKE, Waiting
 
 _GRACE = 2.0
 """Seconds that what is left of a tree gets to end by itself."""
@@ -63,14 +67,13 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None]) -> int:
     gate = Gate(project, run, seen.places, seen.linked, tell)
     listener = Listener(launched.listener)
     loop = Loop(listener, tell)
-    us = os.getpid()
-
-    def in_tree(pid: int) -> bool:
-        return caller.is_below(pid, us)
-
-    resolver = Resolver(in_tree)
-    loop.add(Opens(tables, listener, resolver, seen.places, gate, fast=seen.fast, in_tree=in_tree, slow=loop.slow))
-    loop.add(Sockets(tables, listener))
+    tree = Tree(os.getpid())
+    resolver = Resolver(tree.contains)
+    listed = ListedSockets(policy.supervise.sockets, root=os.path.realpath(project.root), home=os.path.realpath(environ.get("HOME") or os.path.expanduser("~")))
+    loop.add(Opens(tables, listener, resolver, seen.places, gate, fast=seen.fast, in_tree=tree.contains, slow=loop.slow))
+    waiting = Waiting(listener, tell)
+    loop.add(Sockets(tables, listener, resolver, seen.places, gate, waiting, tree, listed, network=policy.supervise.network == "allow"))
+    loop.add(Processes(tables, listener, tree))
     loop.add(Names(tables, listener, resolver, seen.places, gate, loop.slow))
     with _signals(launched.pid):
         status = _serve(loop, launched, gate)
@@ -150,12 +153,16 @@ def _reap(command: int, gate: Gate) -> None:
 def _signals(pid: int) -> Iterator[None]:
     """An interrupt goes to the whole group, and the tree is served on; what asks this process to end asks the command."""
 
+    def nothing(number: int, frame: object) -> None:
+        del number, frame  # it came to end a system call of one thread, and has
+
     def forward(number: int, frame: object) -> None:
         del frame
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
 
     taken: dict[signal.Signals, Callable[[int, object], None] | signal.Handlers] = {
+        POKE: nothing,
         **dict.fromkeys((signal.SIGINT, signal.SIGQUIT, signal.SIGIO), signal.SIG_IGN),
         **dict.fromkeys((signal.SIGTERM, signal.SIGHUP), forward),
     }

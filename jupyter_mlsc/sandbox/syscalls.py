@@ -81,6 +81,10 @@ setpriority 141 140
 ioprio_set 251 30
 """
 
+OF_A_PROCESS = {"setpriority": 0, "ioprio_set": 1}
+"""What their first argument is when they name one process (PRIO_PROCESS, IOPRIO_WHO_PROCESS); whatever else it is, 0 names more than the caller."""
+OF_A_GROUP = {"setpriority": 1, "ioprio_set": 2}
+
 _REFUSED = """
 io_uring_setup 425 425 ENOSYS
 io_uring_enter 426 426 ENOSYS
@@ -115,6 +119,10 @@ _INSPECTED = """
 clone 56 220
 unshare 272 97
 socket 41 198
+socketpair 53 199
+sendto 44 206
+sendmsg 46 211
+sendmmsg 307 269
 ioctl 16 29
 seccomp 317 277
 landlock_create_ruleset 444 444
