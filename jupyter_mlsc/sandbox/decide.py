@@ -192,14 +192,14 @@ def decide_network(*, allowed: bool) -> Answer:
     return DO if allowed else refuse("network")
 
 
-def decide_bind(regions: tuple[Region, ...], *, straight: bool) -> Answer:
-    """Answer a bind of a Unix socket to a path; ``straight`` as in `NameQuestion`."""
+def decide_bind(regions: tuple[Region, ...]) -> Answer:
+    """Answer a bind of a Unix socket to a path; the regions are those of each link on the way and of the final name."""
     for region in regions:
         if region in NOT_WRITTEN:
             return refuse(_WHY.get(region, "not-writable"))
         if region is Region.GOVERNED:
             return refuse("governed-socket")
-    return CONTINUE if straight and regions == (Region.FREE,) else DO
+    return CONTINUE if all(region is Region.FREE for region in regions) else DO
 
 
 def decide_whose(*, own: bool) -> Answer:

@@ -159,14 +159,15 @@ class Sockets:
             found = self._parent(question, path)
             try:
                 regions = tuple(self._places.of(name) for name in found.names)
-                answer = decide_bind(regions, straight=len(found.names) == 1)
+                answer = decide_bind(regions)
                 if answer.way is Way.CONTINUE:
                     self._listener.proceed(question)
                 elif answer.way is Way.REFUSE:
                     self._gate.refused(found.path, answer.why, question.pid)
                     self._listener.fail(question, answer.errno)
                 elif self._listener.is_waiting(question):
-                    self._bind_here(question, ours, address, found)
+                    # Only a free folder changes without a question: a way through one is not gone twice.
+                    self._bind_here(question, ours, address if Region.FREE not in regions else _by_descriptor(found), found)
                     self._listener.succeed(question)
             finally:
                 found.close()
@@ -194,11 +195,21 @@ class Sockets:
         there = os.open(found.name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=found.folder)
         try:
             if made is None or made.file != peers.file_of(there):
-                raise error(errno.EACCES)  # a folder on the way was exchanged: what stands elsewhere is an empty name that nobody listens behind
+                self._undo(question, path, made)
+                raise error(errno.EACCES)
             if afterwards is not None:
                 os.chmod(f"/proc/self/fd/{there}", afterwards)
         finally:
             os.close(there)
+
+    def _undo(self, question: Notification, path: bytes, made: peers.Bound | None) -> None:
+        """A folder on the way was exchanged by somebody outside: take away what was made where it then led."""
+        strayed = self._resolver.resolve(question.pid, None, path, follow=False)
+        try:
+            if made is not None and strayed.descriptor is not None and made.file == peers.file_of(strayed.descriptor):
+                os.unlink(strayed.path)
+        finally:
+            strayed.close()
 
     # socketpair
 
@@ -254,6 +265,11 @@ def _shown(address: bytes) -> bytes:
     return b"an address"
 
 
+def _by_descriptor(found: Resolved) -> bytes:
+    """An address that leads to the very place that was resolved."""
+    return struct.pack("<H", socket.AF_UNIX) + b"/proc/self/fd/%d/%s\0" % (found.folder or 0, found.name)
+
+
 def _bind_from(thread: int, ours: socket.socket, address: bytes, found: Resolved) -> None:
     """Bind to a path that is relative to the caller's folder. Raises OSError."""
     folder = os.open(b"/proc/%d/cwd" % thread, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -263,8 +279,7 @@ def _bind_from(thread: int, ours: socket.socket, address: bytes, found: Resolved
             linux.own_folder()
         except PermissionError:
             # A container's profile may forbid it; then the socket is in its place, and its name says how it came there.
-            place = b"/proc/self/fd/%d/%s" % (found.folder or 0, found.name)
-            linux.bind(ours.fileno(), struct.pack("<H", socket.AF_UNIX) + place)
+            linux.bind(ours.fileno(), _by_descriptor(found))
             return
         os.fchdir(folder)
         linux.bind(ours.fileno(), address)
