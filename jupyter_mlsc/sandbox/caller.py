@@ -18,7 +18,6 @@ _FIRST = 512
 _PAGE = 4096
 _PIDFD_GETFD = 438
 _PIDFD_THREAD = os.O_EXCL
-_SIGNALS = frozenset({b"SigPnd", b"ShdPnd", b"SigBlk", b"SigIgn"})
 
 
 class _Piece(ctypes.Structure):
@@ -89,16 +88,6 @@ def descriptor_of(thread: int, number: int) -> int:
         return linux.checked(linux.libc.syscall(_PIDFD_GETFD, process, number, 0), "pidfd_getfd")
     finally:
         os.close(process)
-
-
-def is_interrupted(thread: int) -> bool:
-    """Whether a signal waits for a thread that the thread neither blocks nor ignores."""
-    try:
-        with open(f"/proc/{thread}/status", "rb") as file:
-            masks = {name: int(mask, 16) for name, _, mask in (line.partition(b":") for line in file) if name in _SIGNALS}
-    except OSError:
-        return False  # it is gone
-    return bool((masks[b"SigPnd"] | masks[b"ShdPnd"]) & ~masks[b"SigBlk"] & ~masks[b"SigIgn"])
 
 
 def status_field(pid: int, name: str) -> str:

@@ -52,12 +52,12 @@ class SlowAnswers:
         self._note(question)
         self._queue.put((question, work))
 
-    def wait(self, question: Notification, work: Work) -> None:
-        """Do something that waits for somebody else, at once. The caller gets EAGAIN where too many wait already."""
+    def wait(self, question: Notification, work: Work) -> bool:
+        """Do something that waits for somebody else, at once. Where too many wait already the caller gets EAGAIN, and the work is not begun: False."""
         with self._lock:
             if self._waiting >= MOST_WAITING:
                 self._listener.fail(question, errno.EAGAIN)
-                return
+                return False
             self._waiting += 1
         self._note(question)
 
@@ -74,6 +74,7 @@ class SlowAnswers:
                     self._waiting -= 1
 
         threading.Thread(target=alone, name="mlsc-waits", daemon=True).start()
+        return True
 
     def _note(self, question: Notification) -> None:
         with self._lock:

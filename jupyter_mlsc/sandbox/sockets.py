@@ -21,9 +21,9 @@ from jupyter_mlsc.sandbox.listed import ListedSockets
 from jupyter_mlsc.sandbox.listener import Listener, Notification
 from jupyter_mlsc.sandbox.places import Places, Region
 from jupyter_mlsc.sandbox.resolve import Resolved, Resolver, error
+from jupyter_mlsc.sandbox.slow import SlowAnswers
 from jupyter_mlsc.sandbox.syscalls import Calls
 from jupyter_mlsc.sandbox.tree import Tree
-from jupyter_mlsc.sandbox.waiting import Waiting
 
 _LONGEST = 128
 """Bytes of a ``struct sockaddr_storage``."""
@@ -44,7 +44,7 @@ class Sockets:
         resolver: Resolver,
         places: Places,
         gate: Gate,
-        waiting: Waiting,
+        slow: SlowAnswers,
         tree: Tree,
         listed: ListedSockets,
         *,
@@ -56,7 +56,7 @@ class Sockets:
             calls.inspected["socketpair"]: self._pair,
         }
         self._listener, self._resolver, self._places, self._gate = listener, resolver, places, gate
-        self._waiting, self._tree, self._listed, self._network = waiting, tree, listed, network
+        self._slow, self._tree, self._listed, self._network = slow, tree, listed, network
         self._memory = caller.Memory()
 
     @property
@@ -94,13 +94,18 @@ class Sockets:
             done()
             # A caller that may not be looked at is refused: there is no wall between it and whoever it wants to talk to.
             raise error(errno.EACCES if isinstance(err, PermissionError) else err.errno or errno.EACCES) from err
-        if not self._listener.is_waiting(question):
-            done()
-            return
         found = held[0] if held else None
-        self._waiting.start(question, lambda: self._connected(question, ours, address, found), done)
 
-    def _connected(self, question: Notification, ours: socket.socket, address: bytes, found: Resolved | None) -> int:
+        def work() -> None:
+            try:
+                self._carry_out(question, ours, address, found)
+            finally:
+                done()
+
+        if not self._listener.is_waiting(question) or not self._slow.wait(question, work):
+            done()
+
+    def _carry_out(self, question: Notification, ours: socket.socket, address: bytes, found: Resolved | None) -> None:
         answer, shown = self._decide(ours, address, found)
         if answer.way is Way.REFUSE:
             if not shown.startswith(_QUIET):
@@ -109,7 +114,7 @@ class Sockets:
         if found is not None:
             address = struct.pack("<H", socket.AF_UNIX) + b"/proc/self/fd/%d\0" % (found.descriptor or 0)
         linux.connect(ours.fileno(), address)
-        return 0
+        self._listener.succeed(question)
 
     def _decide(self, ours: socket.socket, address: bytes, found: Resolved | None) -> tuple[Answer, bytes]:
         """An answer, and how to call whoever is at the other end. Raises ConnectionRefusedError where nobody is."""

@@ -30,7 +30,6 @@ from jupyter_mlsc.sandbox.sockets import Sockets
 from jupyter_mlsc.sandbox.survey import survey
 from jupyter_mlsc.sandbox.syscalls import calls
 from jupyter_mlsc.sandbox.tree import Tree
-from jupyter_mlsc.sandbox.waiting import POKE, Waiting
 
 _GRACE = 2.0
 """Seconds that what is left of a tree gets to end by itself."""
@@ -71,8 +70,7 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None]) -> int:
     resolver = Resolver(tree.contains)
     listed = ListedSockets(policy.supervise.sockets, root=os.path.realpath(project.root), home=os.path.realpath(environ.get("HOME") or os.path.expanduser("~")))
     loop.add(Opens(tables, listener, resolver, seen.places, gate, fast=seen.fast, in_tree=tree.contains, slow=loop.slow))
-    waiting = Waiting(listener, tell)
-    loop.add(Sockets(tables, listener, resolver, seen.places, gate, waiting, tree, listed, network=policy.supervise.network == "allow"))
+    loop.add(Sockets(tables, listener, resolver, seen.places, gate, loop.slow, tree, listed, network=policy.supervise.network == "allow"))
     loop.add(Processes(tables, listener, tree))
     loop.add(Names(tables, listener, resolver, seen.places, gate, loop.slow))
     with _signals(launched.pid):
@@ -153,16 +151,12 @@ def _reap(command: int, gate: Gate) -> None:
 def _signals(pid: int) -> Iterator[None]:
     """An interrupt goes to the whole group, and the tree is served on; what asks this process to end asks the command."""
 
-    def nothing(number: int, frame: object) -> None:
-        del number, frame  # it came to end a system call of one thread, and has
-
     def forward(number: int, frame: object) -> None:
         del frame
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
 
     taken: dict[signal.Signals, Callable[[int, object], None] | signal.Handlers] = {
-        POKE: nothing,
         **dict.fromkeys((signal.SIGINT, signal.SIGQUIT, signal.SIGIO), signal.SIG_IGN),
         **dict.fromkeys((signal.SIGTERM, signal.SIGHUP), forward),
     }
