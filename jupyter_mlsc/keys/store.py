@@ -120,6 +120,12 @@ class KeyStore:
             return found[0]
         if found:
             raise KeyUnavailableError(f"there are several {role} keys: {', '.join(entry.name for entry in found)}", next_step="say which one, by name or id")
+        other = next((entry for entry in self.list() if entry.name == name_or_id and entry.role != role), None)
+        if other is not None:
+            takers = "export takes" if other.role == "log" else "export and rotate take"
+            raise KeyUnavailableError(
+                f"{name_or_id} is no {role} key but a {other.role} key", next_step=f"see them all: mlsc keys list; mlsc keys {takers} --role {other.role}"
+            )
         what = f"no {role} key named {name_or_id!r}" if name_or_id is not None else f"no {role} key"
         step = f"mlsc keys new {name_or_id}" if name_or_id is not None and role == "vouching" else "mlsc init"
         raise KeyUnavailableError(f"there is {what} in {self.home.keys}", next_step=f"make one with: {step}; see them all: mlsc keys list")
