@@ -175,6 +175,20 @@ def test_a_project_that_cannot_be_written_can_be_read_and_verified(signed_datase
     assert python(ada, LOAD, "data/train.csv").returncode == 0
 
 
+def test_a_save_that_cannot_be_recorded_leaves_the_old_version(ada: Person) -> None:
+    assert python(ada, SAVE, "models/m.npy", "3").returncode == 0
+    kept = (ada.root / "models" / "m.npy").read_bytes()
+    with read_only(ada.root / ".mlsc"):
+        for name in ("models/m.npy", "models/new.npy"):
+            refused = python(ada, SAVE, name, "5")
+            assert refused.returncode == 3, refused.stdout
+            assert "next: " in refused.stdout
+    assert (ada.root / "models" / "m.npy").read_bytes() == kept
+    assert [path.name for path in (ada.root / "models").iterdir()] == ["m.npy"]
+    assert ada.mlsc("log", "verify").returncode == 0
+    assert ada.mlsc("verify", "models/m.npy").returncode == 0
+
+
 def test_a_folder_for_user_state_that_cannot_be_written(person: Callable[..., Person]) -> None:
     ada = person("ada")
     with read_only(ada.home):
