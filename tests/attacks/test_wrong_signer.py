@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from jupyter_mlsc import predicates
-from jupyter_mlsc.attestation import add_signature
+from jupyter_mlsc.attestation import add_signature, seal
+from jupyter_mlsc.digests import measure
+from jupyter_mlsc.export.oms import oms_statement
 from jupyter_mlsc.keys import PublicKey, Signer
 from tests.attacks.forgery import (
     accept,
@@ -40,6 +42,17 @@ def test_a_stranger_who_signs_changes_nothing_anywhere(signed_dataset: Person) -
     changed_byte(signed_dataset.root / "data/train.csv")
     plant(signed_dataset, vouch(signed_dataset, "data/train.csv", mallory))
     assert_refused(signed_dataset, "data/train.csv", "digest-mismatch")
+
+
+def test_nothing_is_exported_that_only_a_stranger_signed(ada: Person) -> None:
+    """In `warn` the verdict lets the artifact through; a bundle by somebody unknown is nothing to hand on all the same."""
+    accept(ada, change=lambda text: text.replace('mode = "enforce"', 'mode = "warn"'))
+    path = ada.write("data/train.csv")
+    plant(ada, seal(oms_statement(measure(path), path.name), [stranger()]))
+    done = ada.mlsc("export", "data/train.csv", "--format", "oms")
+    assert done.returncode == 2
+    assert "nobody whom the policy names has signed data/train.csv" in done.stderr
+    assert not path.with_name("train.csv.sig").exists()
 
 
 def test_a_stranger_cannot_supersede_what_a_person_signed(signed_dataset: Person) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -187,6 +188,24 @@ def test_a_save_that_cannot_be_recorded_leaves_the_old_version(ada: Person) -> N
     assert [path.name for path in (ada.root / "models").iterdir()] == ["m.npy"]
     assert ada.mlsc("log", "verify").returncode == 0
     assert ada.mlsc("verify", "models/m.npy").returncode == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a limit on files does not fill the disk of a ledger")
+def test_a_load_that_could_not_be_recorded_is_recorded_the_next_time(person: Callable[..., Person]) -> None:
+    ada = person("ada")
+    with small_disk(ada.root / ".mlsc", 1 << 20):
+        ada.init("warn")
+        ada.write("data/train.csv")
+        ada.sign("data/train.csv")
+        run = ada.new_run()
+        fill(ada.root / ".mlsc" / "filler")
+        with pytest.warns(UserWarning, match="this load was not recorded: "):
+            ada.load("data/train.csv", run)
+        (ada.root / ".mlsc" / "filler").unlink()
+        for _ in range(2):
+            ada.load("data/train.csv", run)
+        entries = json.loads(mlsc(ada, "log", "show", "--json").stdout)
+    assert [entry["kind"] for entry in entries] == ["signature", "oms-signature", "run", "read"]
 
 
 def test_a_folder_for_user_state_that_cannot_be_written(person: Callable[..., Person]) -> None:
