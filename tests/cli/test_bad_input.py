@@ -298,6 +298,21 @@ def test_what_is_missing(signed_dataset: Person) -> None:
     assert mlsc(ada, "log", "show", "--json").stdout == before
 
 
+def test_an_export_does_not_spoil_a_signed_folder(ada: Person) -> None:
+    ada.write("data/train.csv")
+    ada.write("data/images/one.txt", "1")
+    ada.sign("data/train.csv", "data/images")
+    assert mlsc(ada, "export", "data/images", "--format", "oms").returncode == 0
+    assert mlsc(ada, "verify", "data/images").returncode == 0
+    (ada.root / "data" / "images" / "model.sig").unlink()
+    ada.sign("data")
+    for path, place in (("data/train.csv", "data/train.csv.sig"), ("data/images", "data/images/model.sig")):
+        assert f"{place} would be one file more in data" in refused(ada, "export", path, "--format", "oms", code=2)
+        assert mlsc(ada, "export", path, "--format", "oms", "-o", "out.sig").returncode == 0
+    assert mlsc(ada, "export", "data", "--format", "oms").returncode == 0
+    assert mlsc(ada, "verify").returncode == 0
+
+
 def test_a_private_key_that_is_none(ada: Person, tmp_path: Path) -> None:
     for content in (b"", b"not a key\n", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", os.urandom(3000)):
         file = tmp_path / "key.pem"
