@@ -207,6 +207,19 @@ def test_a_run_that_dates_its_word_ahead_does_not_spoil_a_persons_signature(ada:
     assert_fine(ada, "models/m.csv")
 
 
+def test_a_clock_that_ran_ahead_does_not_outdate_what_is_signed_or_saved_after_it(ada: Person) -> None:
+    """Within what clocks may differ by, the last word is the last one that was said, not the one with the latest time."""
+    for path in ("data/train.csv", "models/m.json"):
+        ada.write(path, CSV if path.startswith("data") else "[1]")
+    plant(ada, vouch(ada, "data/train.csv", vouching_key(ada), signed_at=now(minutes=3)))
+    plant(ada, provenance(ada, "models/m.json", run_key(ada), at=now(minutes=3)))
+    ada.write("data/train.csv", CSV + "50,0\n")
+    ada.sign("data/train.csv")
+    ada.save([2], "models/m.json")
+    assert_fine(ada, "data/train.csv")
+    assert_fine(ada, "models/m.json")
+
+
 def test_a_statement_of_another_kind_is_refused(ada: Person) -> None:
     ada.write("data/train.csv")
     plant(ada, vouch(ada, "data/train.csv", vouching_key(ada), kind="model"))
