@@ -120,6 +120,12 @@ class KeyStore:
             return found[0]
         if found:
             raise KeyUnavailableError(f"there are several {role} keys: {', '.join(entry.name for entry in found)}", next_step="say which one, by name or id")
+        other = next((entry for entry in self.list() if entry.name == name_or_id and entry.role != role), None)
+        if other is not None:
+            takers = "export takes" if other.role == "log" else "export and rotate take"
+            raise KeyUnavailableError(
+                f"{name_or_id} is no {role} key but a {other.role} key", next_step=f"see them all: mlsc keys list; mlsc keys {takers} --role {other.role}"
+            )
         what = f"no {role} key named {name_or_id!r}" if name_or_id is not None else f"no {role} key"
         step = f"mlsc keys new {name_or_id}" if name_or_id is not None and role == "vouching" else "mlsc init"
         raise KeyUnavailableError(f"there is {what} in {self.home.keys}", next_step=f"make one with: {step}; see them all: mlsc keys list")
@@ -298,8 +304,14 @@ def _require_same(public: PublicKey, entry: KeyEntry) -> None:
     if public.key_id != entry.id:
         raise KeyUnavailableError(
             f"at {entry.uri} lies another key than {entry.name} ({entry.id[:16]})",
-            next_step="restore the key from a backup, or make a new one: mlsc keys rotate",
+            next_step=_remedy(entry),
         )
+
+
+def _remedy(entry: KeyEntry) -> str:
+    if entry.role == "log":
+        return "restore it from a backup"
+    return f"restore it from a backup, or make a new one: mlsc keys rotate {entry.name}{' --role run' if entry.role == 'run' else ''}"
 
 
 def _uri_parts(entry: KeyEntry) -> tuple[str, str]:
@@ -313,7 +325,7 @@ def _read_file(rest: str, entry: KeyEntry, place: Place) -> PrivateKey:
     pem = files.read(path, pkcs8.MAX_PEM_BYTES)
     if pkcs8.is_encrypted(pem) != (entry.role == "vouching"):
         state = "is not encrypted, as a vouching key must be" if entry.role == "vouching" else f"is encrypted, but a {entry.role} key signs unattended"
-        raise KeyUnavailableError(f"{what} {state}", next_step="restore it from a backup, or make a new one: mlsc keys rotate")
+        raise KeyUnavailableError(f"{what} {state}", next_step=_remedy(entry))
     return pkcs8.private_key(pem, lambda: place.passphrase.unlock(f"the key {entry.name}"), what)
 
 
