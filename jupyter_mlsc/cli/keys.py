@@ -81,10 +81,14 @@ def export(options: Options, name: str | None, role: Any) -> int:
 @globals_too
 def rotate(options: Options, name: str, role: Any) -> int:
     """Make a new key under NAME and retire the old one, which stays for reading. The policy must name the new one before it counts."""
+    from jupyter_mlsc.keys.store import RUN_KEYS
+
     fresh, old = _store().rotate(name, passphrases(), role=role)
     options.say(f"retired {old.id[:16]}…")
     options.say(f"key {fresh.name} {fresh.id}")
-    options.say(f'for mlsc.toml: key = ["{old.public}", "{fresh.public}"]')
+    # Of a run identity's keys the last is the one for supervised runs.
+    both = (fresh, old) if role == "run" and name != RUN_KEYS["supervised"] else (old, fresh)
+    options.say(f'for mlsc.toml: key = ["{both[0].public}", "{both[1].public}"]')
     signing = f", or, as a policy-admin: mlsc sign mlsc.toml --key {old.id[:16]}" if role == "vouching" else ""
     options.advise(
         "next: write that in the place of the old key under [identities] in mlsc.toml: what the old one signed counts as long as it stands there;\n"

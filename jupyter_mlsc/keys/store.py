@@ -43,7 +43,7 @@ MAX_INDEX_BYTES = 4 * 1024 * 1024
 
 _NAME = re.compile(r"[^\W_][\w.@+-]{0,63}\Z")
 _NOBODY = PassphraseSource()
-_RUN_KEYS = {"guarded": "run", "supervised": "run-supervised"}
+RUN_KEYS = {"guarded": "run", "supervised": "run-supervised"}
 """Names of the run keys by tier: no supervised tree can open either of them."""
 
 
@@ -180,7 +180,7 @@ class KeyStore:
 
     def run_signer(self, tier: str = "guarded") -> Signer:
         """The signer of guarded or of supervised runs (ECDSA P-256), made at first need; it never asks. It vouches for nothing."""
-        return self.signer(self._unattended("run", "ecdsa-p256", _RUN_KEYS[tier]))
+        return self.signer(self._unattended("run", "ecdsa-p256", RUN_KEYS[tier]))
 
     def log_key(self) -> Ed25519PrivateKey:
         """The Ed25519 key that signs checkpoints of this user's ledgers, made at first need; it never asks."""

@@ -107,12 +107,15 @@ class Policy(msgspec.Struct, frozen=True):
         return next((layer.owners[key_id].name for layer in self.layers if layer.accepted and key_id in layer.owners), None)
 
     def tier_shown(self, said: str | None, key_ids: Iterable[str]) -> str | None:
-        """The tier that a run's statement may claim with these keys: a run identity's first key is for guarded runs, whose own process can read it."""
+        """The tier that a run's statement may claim with these keys.
+
+        A run identity's last key is for supervised runs, the others for guarded ones, whose own process can read them.
+        """
         if said != "supervised":
             return said
         owners = (layer.owners.get(key) for layer in self.layers if layer.accepted for key in key_ids)
-        guarded = {identity.keys[0].id for identity in owners if identity is not None and identity.is_run}
-        return said if any(key not in guarded for key in key_ids) else "guarded"
+        supervised = {identity.keys[-1].id for identity in owners if identity is not None and identity.is_run and len(identity.keys) > 1}
+        return said if any(key in supervised for key in key_ids) else "guarded"
 
     def is_admin(self, key_id: str) -> bool:
         """True when the key is a person's who may sign changes of the project's policy."""

@@ -20,7 +20,7 @@ id = "{project_id}"    # random; statements are bound to it, so keep it
 
 [identities]    # a name for each key that may be trusted; mlsc keys list shows yours
 {person} = {{ key = "{person_key}" }}
-# Notebooks and scripts: they say what they made, and vouch for nothing. The first key is for guarded runs, the second for supervised ones.
+# Notebooks and scripts: they say what they made, and vouch for nothing. The last key is for supervised runs, the others for guarded ones.
 {runs} = {{ key = ["{run_key}", "{supervised_key}"], runs-of = "{name}" }}
 
 [roles]
