@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from jupyter_mlsc.coverage import Coverage
 from jupyter_mlsc.errors import BlockedArtifactError, GuardError, MlscError
 from jupyter_mlsc.formats.unpickling import DeniedUnpicklingError, judge_elsewhere, unpickling
-from jupyter_mlsc.kernel.adapters.tables import ROWS
+from jupyter_mlsc.kernel.adapters.tables import WATCHED
 from jupyter_mlsc.kernel.adapters.wrapping import Wrapping
 from jupyter_mlsc.kernel.governed import GovernedPaths, absolute
 from jupyter_mlsc.kernel.held_open import held_open
@@ -30,7 +30,7 @@ from jupyter_mlsc.verdict import Decision, Mode, Verdict, summary
 if TYPE_CHECKING:
     from jupyter_mlsc.session import Session
 
-_WRAPPING = Wrapping(ROWS)
+_WRAPPING = Wrapping(WATCHED)
 
 _TAMPERING = {"ctypes.dlopen": "ctypes", "ctypes.dlsym": "ctypes", "gc.get_objects": "ctypes", "sys.settrace": "tracing", "sys.setprofile": "tracing"}
 """Events of means by which code can reach around the guard; noted when a cell uses them, since in this process they cannot be refused."""
@@ -57,7 +57,6 @@ class Guard:
         self._elsewhere: set[str] = set()
         self._blocked: list[MlscError] = []
         self._unmarked = UnmarkedUnpickling(str(self._project.root), self._project.policy.unpickle_allow, self._refused)
-        self._started_others = False
         self._told: set[str] = set()
         with self._quiet():
             self._sweep = Sweep(self._paths.folders, self._governs)
@@ -134,7 +133,6 @@ class Guard:
             if _asked_by_the_notebook(sys._getframe(2)):
                 self.coverage.count(_TAMPERING[event])
         else:
-            self._started_others = True
             self._paths.unsettle()
             self.coverage.count("subprocesses")
 
@@ -211,7 +209,6 @@ class Guard:
             self._writing = held_open(self._writing) | self._unrecorded
             self._unrecorded = set()
         self._tell_refusals([])  # those of threads, since the last cell ended
-        self._started_others = False
 
     def cell_ends(self, error: BaseException | None) -> None:
         """A cell has run: record what was written, look again at what was read, and tell what was blocked if the cell did not."""
