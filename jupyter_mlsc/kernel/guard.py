@@ -202,20 +202,34 @@ class Guard:
     # cells
 
     def cell_begins(self) -> None:
-        """A cell is about to run."""
+        """A cell is about to run. The run is still at the place of the cell before, to which belongs what was written since it ended."""
+        self._settle_since_last_cell()
         self._paths.new_cell()
         self._judged_here.clear()
-        with self._quiet():
-            self._writing = held_open(self._writing) | self._unrecorded
-            self._unrecorded = set()
         self._tell_refusals([])  # those of threads, since the last cell ended
 
     def cell_ends(self, error: BaseException | None) -> None:
         """A cell has run: record what was written, look again at what was read, and tell what was blocked if the cell did not."""
         with self._quiet():
             self._record_writes()
+            self._writing = held_open(self._writing) | self._unrecorded
+            self._unrecorded = set()
         self._session.run.coverage = self.coverage.counts()
         self._tell_refusals(_chain(error))
+
+    def run_ends(self) -> None:
+        """No cell follows: what was written since the last one ended is recorded, and what was refused is told."""
+        self._settle_since_last_cell()
+        self._session.run.coverage = self.coverage.counts()
+        self._tell_refusals([])
+
+    def _settle_since_last_cell(self) -> None:
+        """Threads, tasks and the buttons of widgets write while no cell runs. The sweep costs, so it is made only where one of them was seen to."""
+        with self._quiet():
+            if any(self._sweep.differs(path) for path in self._writing):
+                self._record_writes()
+                self._writing = held_open(self._writing) | self._unrecorded
+                self._unrecorded = set()
 
     def _judge(self, path: str) -> list[Verdict]:
         from jupyter_mlsc.verbs.observing import observe_read

@@ -82,6 +82,11 @@ class LiveKernel:
         output.status, output.execution_count = reply["content"]["status"], reply["content"].get("execution_count")
         return output
 
+    def tell_widget(self, model: str, content: dict[str, Any]) -> None:
+        """What a front end sends when somebody uses a widget: it runs between cells."""
+        message = self._client.session.msg("comm_msg", {"comm_id": model, "data": {"method": "custom", "content": content}})
+        self._client.shell_channel.send(message)
+
     def complete(self, code: str) -> list[str]:
         """What Tab offers at the end of the code, as whole lines."""
         answer = self._client.complete(code, reply=True, timeout=LONG)["content"]

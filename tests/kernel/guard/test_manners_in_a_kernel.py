@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +45,13 @@ def shown(kernel: LiveKernel, code: str, cell: str | None = None) -> str:
 def recorded(person: Person) -> list[dict[str, object]]:
     found: list[dict[str, object]] = json.loads(person.mlsc("log", "show", "--json").stdout)
     return found
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
 
 
 def test_values_and_types_are_the_librarys_own(kernel: LiveKernel) -> None:
@@ -149,6 +157,42 @@ def test_threads_that_read_while_other_cells_run(kernel: LiveKernel) -> None:
     assert done.stdout.count("(2, 2)") == 4
     assert done.stdout.count("BlockedArtifactError") == 4
     assert done.stderr.count("data/stranger.csv: blocked") == 1
+
+
+BETWEEN_CELLS = {
+    "thread": "def later():\n    time.sleep(0.5)\n    save()\nthreading.Thread(target=later).start()",
+    "task": "async def later():\n    await asyncio.sleep(0.5)\n    save()\ntask = asyncio.create_task(later())",
+    "button": "import ipywidgets\nbutton = ipywidgets.Button(description='save')\nbutton.on_click(lambda _: save())\nprint(button.model_id)",
+}
+
+
+@pytest.mark.parametrize("way", BETWEEN_CELLS)
+def test_what_is_written_while_no_cell_runs_is_the_runs_own(kernel: LiveKernel, ada: Person, way: str) -> None:
+    """By threads, tasks and the buttons of widgets: it belongs to the cell before, and the notebook reads it back."""
+    path = f"data/derived/between-{way}.csv"
+    shown(kernel, f"import time\nos.makedirs('data/derived', exist_ok=True)\ndef save():\n    pd.DataFrame({{'a': [1]}}).to_csv({path!r}, index=False)")
+    told = shown(kernel, BETWEEN_CELLS[way], cell=f"starts-{way}")
+    if way == "button":
+        kernel.tell_widget(told, {"event": "click"})
+    wait_until(lambda: (ada.root / path).exists() and (ada.root / path).read_text() == "a\n1\n")
+    assert shown(kernel, f"pd.read_csv({path!r})['a'].tolist()", cell=f"reads-{way}") == "[1]"
+    found = [(e["op"], e["cell_id"], e["verdict"]) for e in recorded(ada) if e.get("path") == path]
+    assert found == [("write", f"starts-{way}", "allow"), ("read", f"reads-{way}", "allow")]
+
+
+def test_widgets(kernel: LiveKernel) -> None:
+    """What a widget reads is judged as a cell's reads are; a block is told with the next cell, where no front end shows the error."""
+    begin = (
+        "import ipywidgets\nseen = []\npick = ipywidgets.Dropdown(options=['data/train.csv', 'data/stranger.csv'])\n"
+        "out = ipywidgets.interactive_output(lambda path: seen.append(len(pd.read_csv(path))), {'path': pick})\nseen"
+    )
+    assert shown(kernel, begin) == "[2]"
+    assert shown(kernel, "pick.value = 'data/train.csv'\npick.value, type(pick).__name__") == "('data/train.csv', 'Dropdown')"
+    shown(kernel, "button = ipywidgets.Button()\nbutton.on_click(lambda _: pd.read_csv('data/stranger.csv'))")
+    kernel.tell_widget(shown(kernel, "print(button.model_id)"), {"event": "click"})
+    later = kernel.run("seen")
+    assert (later.error, later.text) == (None, "[2]")
+    assert later.stderr.count("data/stranger.csv: blocked") == 1
 
 
 def test_a_fork(kernel: LiveKernel, ada: Person) -> None:
