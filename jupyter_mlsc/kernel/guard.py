@@ -53,6 +53,7 @@ class Guard:
         self._judged: dict[str, tuple[Stamp | None, list[Verdict]]] = {}
         self._judged_here: set[str] = set()
         self._writing: set[str] = set()
+        self._tainted: set[str] = set()
         self._unrecorded: set[str] = set()
         self._elsewhere: set[str] = set()
         self._blocked: list[MlscError] = []
@@ -98,6 +99,7 @@ class Guard:
         if reads:
             self.reading(found)
         if writes:
+            self._note_what_stays(found, _keeps(mode, flags), reads)
             self._writing.add(found)
 
     def connected(self, database: object) -> None:
@@ -119,6 +121,7 @@ class Guard:
             return
         written = any(each == origin or each.startswith(origin + os.sep) for each in (*self._writing, *self._elsewhere))
         if written or self._is_allowed(origin):
+            (self._tainted.add if self._is_tainted(origin) else self._tainted.discard)(found)
             self._writing.add(found)
 
     def linked(self) -> None:
@@ -212,8 +215,7 @@ class Guard:
         """A cell has run: record what was written, look again at what was read, and tell what was blocked if the cell did not."""
         with self._quiet():
             self._record_writes()
-            self._writing = held_open(self._writing) | self._unrecorded
-            self._unrecorded = set()
+            self._forget_writes()
         self._session.run.coverage = self.coverage.counts()
         self._tell_refusals(_chain(error))
 
@@ -228,8 +230,13 @@ class Guard:
         with self._quiet():
             if any(self._sweep.differs(path) for path in self._writing):
                 self._record_writes()
-                self._writing = held_open(self._writing) | self._unrecorded
-                self._unrecorded = set()
+                self._forget_writes()
+
+    def _forget_writes(self) -> None:
+        """All that was written is on record: what is not held open any more is no longer this run's to change."""
+        self._writing = held_open(self._writing) | self._unrecorded
+        self._tainted &= self._writing
+        self._unrecorded = set()
 
     def _judge(self, path: str) -> list[Verdict]:
         from jupyter_mlsc.verbs.observing import observe_read
@@ -263,7 +270,7 @@ class Guard:
             if not observed:
                 self.coverage.count("unobserved-writes")
             try:
-                observe_write(self._project, Path(path), self._session.run, observed=observed)
+                observe_write(self._project, Path(path), self._session.run, observed=observed and not self._is_tainted(path))
             except MlscError as err:
                 self.coverage.count("guard-errors")
                 self._tell(f"mlsc could not record that {path} was written; it is tried again after the next cell: {err}")
@@ -279,11 +286,21 @@ class Guard:
         for written in sorted(each for each in self._writing if each == path or path.startswith(each + "/") or each.startswith(path + "/")):
             if self._sweep.differs(written):
                 try:
-                    observe_write(self._project, Path(written), self._session.run, observed=True)
+                    observe_write(self._project, Path(written), self._session.run, observed=not self._is_tainted(written))
                 except MlscError as err:
                     self._fault(err)
                 self._sweep.accept(written)
                 self._judged.pop(written, None)
+
+    def _note_what_stays(self, path: str, keeps: bool, was_judged: bool) -> None:
+        """What is in a file that is appended to becomes a part of what is written. That moves no bytes and is not stopped, but taints the file."""
+        if not keeps or not os.path.exists(path):
+            self._tainted.discard(path)
+        elif not was_judged and path not in self._writing and not self._is_allowed(path):
+            self._tainted.add(path)
+
+    def _is_tainted(self, path: str) -> bool:
+        return any(each == path or each.startswith(path + "/") for each in self._tainted)
 
     def _note_elsewhere(self, path: object) -> None:
         """A file that no rule governs is written: it may be moved to where one does."""
@@ -341,6 +358,11 @@ def _intent(mode: str | None, flags: int) -> tuple[bool, bool]:
         return "r" in mode or mode.startswith("a+") or ("a" in mode and "+" in mode), any(c in mode for c in "wax+")
     access = flags & os.O_ACCMODE
     return access != os.O_WRONLY and not flags & os.O_TRUNC, access != os.O_RDONLY or bool(flags & (os.O_TRUNC | os.O_CREAT))
+
+
+def _keeps(mode: str | None, flags: int) -> bool:
+    """Whether what is in the file stays there beside what is written."""
+    return "w" not in mode if mode is not None else not flags & os.O_TRUNC
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:
