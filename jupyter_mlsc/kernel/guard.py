@@ -242,7 +242,7 @@ class Guard:
         from jupyter_mlsc.verbs.observing import observe_read
 
         try:
-            verdicts = observe_read(self._project, Path(path), self._session.run)
+            verdicts = observe_read(self._project, Path(path), self._session.run, self._not_recorded)
         except BlockedArtifactError as err:
             verdicts = [err.verdict]
         except MlscError as err:
@@ -329,6 +329,11 @@ class Guard:
         if self._project.policy.mode is Mode.ENFORCE:
             raise GuardError(f"the guard could not check this file, so it is not opened: {err.message}", next_step=err.next_step) from err
         self._tell(f"mlsc could not check a file, and let it through because the mode is {self._project.policy.mode}: {err}")
+
+    def _not_recorded(self, err: MlscError) -> None:
+        """A read that goes on could not be put on record. Told by us: the notebook may silence Python's warnings, or turn them into errors."""
+        self.coverage.count("guard-errors")
+        self._tell(f"mlsc could not record a read, and let it through because the mode is {self._project.policy.mode}: {err}")
 
     def _refused(self, error: MlscError) -> None:
         self._blocked.append(error)

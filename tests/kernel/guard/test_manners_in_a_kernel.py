@@ -260,6 +260,27 @@ def test_a_ledger_that_cannot_be_used(bob: Callable[[str], Person], start: Calla
         assert (done.stderr + again.stderr).count("could not check a file") <= 1
 
 
+@pytest.mark.parametrize("filters", ["ignore", "error"])
+def test_a_read_that_cannot_be_recorded_is_told_once_whatever_the_notebook_does_with_warnings(
+    bob: Callable[[str], Person], start: Callable[..., LiveKernel], filters: str
+) -> None:
+    person = bob("warn")
+    kernel = start(person)
+    assert kernel.run(f"{LOAD}\nimport warnings\nwarnings.simplefilter({filters!r})").error is None
+    (person.root / ".mlsc").rename(person.root / "gone")
+    done = kernel.run("open('data/a.csv').readline()")
+    again = kernel.run("open('data/b.csv').readline()")
+    assert (done.text, again.text) == (repr("x\n"), repr("x\n")), done.traceback + again.traceback
+    assert (done.stderr + again.stderr).count("mlsc could not record a read, and let it through because the mode is warn: ") == 1
+    assert "2 errors inside the guard" in kernel.run("%mlsc_status").text
+
+
+def test_a_working_directory_that_is_gone(kernel: LiveKernel, ada: Person) -> None:
+    code = f"import tempfile, shutil, duckdb\ngone = tempfile.mkdtemp()\nos.chdir(gone)\nshutil.rmtree(gone)\nback = {str(ada.root)!r}\n"
+    code += "try:\n    found = duckdb.connect(':memory:').sql('select 7').fetchall()\nfinally:\n    os.chdir(back)\nfound"
+    assert shown(kernel, code) == "[(7,)]"
+
+
 @pytest.mark.slow
 def test_a_ledger_that_somebody_else_has_locked(bob: Callable[[str], Person], start: Callable[..., LiveKernel]) -> None:
     person = bob("warn")
