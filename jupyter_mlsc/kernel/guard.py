@@ -220,9 +220,10 @@ class Guard:
         self._tell_refusals(_chain(error))
 
     def run_ends(self) -> None:
-        """No cell follows: what was written since the last one ended is recorded, and what was refused is told."""
+        """No cell follows: what was written since the last one ended is recorded, and what was refused is told. Begins no run where none is."""
         self._settle_since_last_cell()
-        self._session.run.coverage = self.coverage.counts()
+        if counts := self.coverage.counts():
+            self._session.run.coverage = counts
         self._tell_refusals([])
 
     def _settle_since_last_cell(self) -> None:

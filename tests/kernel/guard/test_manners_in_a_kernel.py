@@ -6,6 +6,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -109,14 +110,39 @@ def test_autoreload(kernel: LiveKernel, ada: Person) -> None:
     assert kernel.run("pd.read_csv('data/stranger.csv')").error == "BlockedArtifactError"
 
 
-def test_a_debugger(kernel: LiveKernel) -> None:
+def test_a_trace_function(kernel: LiveKernel) -> None:
     code = "seen = []\ndef tracer(frame, event, arg):\n    seen.append(event)\n    return tracer\nsys.settrace(tracer)\ntext = open('data/train.csv').read()\n"
     assert shown(kernel, code + "sys.settrace(None)\ntext[:4], len(seen) < 5000") == "('x,y\\n', True)"
     blocked = "sys.settrace(tracer)\ntry:\n    open('data/stranger.csv')\nexcept PermissionError as err:\n"
     blocked += "    print(type(err).__name__)\nfinally:\n    sys.settrace(None)"
     done = kernel.run(blocked)
     assert (done.error, done.stdout.strip()) == (None, "BlockedArtifactError")
-    assert shown(kernel, "import debugpy\ndebugpy.__name__") == "'debugpy'"
+
+
+def test_a_debugger(ada: Person, start: Callable[..., LiveKernel]) -> None:
+    """JupyterLab's, which is debugpy in the kernel: it stops where it is told to, sees the values, and reads are judged as ever."""
+    kernel = start(ada)
+    assert kernel.run(LOAD).error is None
+    kernel.debug("initialize", clientID="test", adapterID="", pathFormat="path", linesStartAt1=True, columnsStartAt1=True)
+    kernel.debug("attach")
+    code = "text = open('data/train.csv').readline()\nlength = len(text)\ntry:\n    open('data/stranger.csv')\nexcept OSError as err:\n    name = type(err).__name__"
+    source = kernel.debug("dumpCell", code=code)["sourcePath"]
+    (set_at,) = kernel.debug("setBreakpoints", source={"path": source}, breakpoints=[{"line": 2}], sourceModified=False)["breakpoints"]
+    assert set_at["verified"]
+    kernel.debug("configurationDone")
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(kernel.run, code, cell="debugged")
+        wait_until(lambda: bool(kernel.debug("debugInfo")["stoppedThreads"]))
+        stopped = [(thread, kernel.debug("stackTrace", threadId=thread)["stackFrames"]) for thread in kernel.debug("debugInfo")["stoppedThreads"]]
+        ((thread, top),) = [(thread, frames[0]) for thread, frames in stopped if frames and frames[0]["source"]["path"] == source]
+        asked = kernel.debug("evaluate", expression="text", frameId=top["id"])
+        kernel.debug("continue", threadId=thread)
+        done = running.result(timeout=60)
+    assert (top["line"], asked["result"]) == (2, repr("x,y\n"))
+    assert done.error is None, done.traceback
+    kernel.debug("disconnect", restart=False, terminateDebuggee=False)
+    assert kernel.run("length, name").text == "(4, 'BlockedArtifactError')"
+    assert ("data/train.csv", "debugged") in [(e.get("path"), e.get("cell_id")) for e in recorded(ada) if e["kind"] == "read"]
 
 
 def test_pytest_inside_a_cell(kernel: LiveKernel, ada: Person) -> None:
