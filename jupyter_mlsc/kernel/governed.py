@@ -79,7 +79,10 @@ class GovernedPaths:
 
 
 def absolute(path: object) -> str | None:
-    """A path as a program gives it, made absolute without following links; None for what leads nowhere, and for a descriptor: its file was judged when it was opened."""
+    """A path as a program gives it, made absolute without following links.
+
+    None for what leads nowhere, and for a descriptor, whose file was judged when it was opened.
+    """
     if type(path) is str:
         text = path
     elif isinstance(path, int):

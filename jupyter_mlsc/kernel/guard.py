@@ -255,9 +255,11 @@ class Guard:
         return verdicts
 
     def _record_writes(self) -> None:
+        changed = [path for path in self._sweep.changed() if not path.endswith(SIDECARS)]
+        if not changed:
+            return
         from jupyter_mlsc.verbs.observing import observe_write
 
-        changed = [path for path in self._sweep.changed() if not path.endswith(SIDECARS)]
         for path, folder in self._as_artifacts(changed):
             observed = any(self._was_written(each) for each in ([path] if not folder else [path, *(c for c in changed if c.startswith(path + "/"))]))
             judged = self._judged.get(path)

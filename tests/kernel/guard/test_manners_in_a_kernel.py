@@ -125,7 +125,8 @@ def test_a_debugger(ada: Person, start: Callable[..., LiveKernel]) -> None:
     assert kernel.run(LOAD).error is None
     kernel.debug("initialize", clientID="test", adapterID="", pathFormat="path", linesStartAt1=True, columnsStartAt1=True)
     kernel.debug("attach")
-    code = "text = open('data/train.csv').readline()\nlength = len(text)\ntry:\n    open('data/stranger.csv')\nexcept OSError as err:\n    name = type(err).__name__"
+    code = "text = open('data/train.csv').readline()\nlength = len(text)\n"
+    code += "try:\n    open('data/stranger.csv')\nexcept OSError as err:\n    name = type(err).__name__"
     source = kernel.debug("dumpCell", code=code)["sourcePath"]
     (set_at,) = kernel.debug("setBreakpoints", source={"path": source}, breakpoints=[{"line": 2}], sourceModified=False)["breakpoints"]
     assert set_at["verified"]
