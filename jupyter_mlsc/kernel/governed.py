@@ -96,9 +96,11 @@ def absolute(path: object) -> str | None:
         text = unquote(urlsplit(text).path)
     if not text.startswith("/"):
         try:
-            text = os.path.join(os.getcwd(), text)
+            text = f"{os.getcwd()}/{text}"  # os.path.join asks again what is known here, and this is done for every open
         except FileNotFoundError:
             return None  # the working directory is removed: no relative path leads anywhere
+    if text.startswith("//"):
+        text = "/" + text.lstrip("/")
     if "/." in text or "//" in text or text.endswith("/"):
         text = os.path.normpath(text)
     return text

@@ -163,6 +163,13 @@ def test_a_connection_that_fails_writes_nothing(cells: WatchedCells) -> None:
         'import duckdb; duckdb.sql("select * from (values (1)) v(a) join \'" + p + "\' using (a)").fetchall()',
         "import fsspec; fsspec.open('file://' + os.path.abspath(p)).open()",
         "os.symlink(os.path.abspath(p), 'aside.parquet'); open('aside.parquet')",
+        "open('/' + os.path.abspath(p))",
+        "import polars as pl; pl.read_parquet('//' + os.path.abspath(p))",
+        "os.chdir('/'); open(os.path.relpath(os.path.join(root, p)))",
+        "os.symlink(os.path.abspath('data/raw'), 'aside.parquet'); import duckdb; duckdb.sql(\"from 'aside.parquet/stranger.parquet'\").fetchall()",
+        "import zipfile; zipfile.ZipFile(p)",
+        "import pandas as pd; pd.read_csv('zip://member.csv::' + p)",
+        "open(p, 'a+')",
         "open(os.fsencode(p), 'r+b')",
         "open(os.open(p, os.O_RDONLY))",
         "import mmap; mmap.mmap(os.open(p, os.O_RDWR), 0)",
@@ -177,7 +184,7 @@ def test_a_path_is_found_however_it_is_written(cells: WatchedCells, code: str) -
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             pd.DataFrame({"a": [1, 2]}).to_parquet(path)
     try:
-        error = ours(cells.run("import os\n" + code, p=path))
+        error = ours(cells.run("import os\n" + code, p=path, root=str(cells.person.root)))
     finally:
         os.chdir(cells.person.root)
         Path("aside.parquet").unlink(missing_ok=True)
