@@ -314,6 +314,7 @@ class Guard:
     def _as_artifacts(self, changed: list[str]) -> list[tuple[str, bool]]:
         """Changed files as artifacts: many files that were written by one call into a folder are one tree."""
         folders = sorted(path for path in self._writing if os.path.isdir(path) and any(c.startswith(path + "/") for c in changed))
+        folders = [path for path in folders if not any(path.startswith(other + "/") for other in folders)]  # datasets writes each part as a folder of its own
         alone = [path for path in changed if not any(path.startswith(folder + "/") for folder in folders)]
         return [*((folder, True) for folder in folders), *((path, False) for path in alone)]
 
