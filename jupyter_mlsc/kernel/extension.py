@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import concurrent.futures.thread  # noqa: F401  # what is recorded when the kernel ends needs it, and it cannot be imported any more then
 import os
 import sys
 from pathlib import Path
