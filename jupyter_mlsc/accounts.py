@@ -21,7 +21,7 @@ from jupyter_mlsc.errors import BlockedArtifactError, LedgerError
 from jupyter_mlsc.gathering import claims_of
 from jupyter_mlsc.judging import Target, kind_of, whole_digest
 from jupyter_mlsc.project_state import ProjectState
-from jupyter_mlsc.recording import Read, Run, phase_statement
+from jupyter_mlsc.recording import Actor, Read, Run, phase_statement
 from jupyter_mlsc.verdict import Mode, Verdict
 
 
@@ -41,14 +41,14 @@ def _warn_of(err: LedgerError) -> None:
     warnings.warn(f"this load was not recorded: {err}", stacklevel=3)
 
 
-def settle_read(project: ProjectState, verdict: Verdict, run: Run, unrecorded: Callable[[LedgerError], None] = _warn_of) -> None:
-    """Record the verdict, remember the input, and stop here if the verdict blocks.
+def settle_read(project: ProjectState, verdict: Verdict, run: Run, by: Actor | None = None, unrecorded: Callable[[LedgerError], None] = _warn_of) -> None:
+    """Record the verdict, remember the input, and stop here if the verdict blocks. ``by`` is the process that reads, where a supervisor saw it.
 
     Raises BlockedArtifactError, and in `enforce` LedgerError; in the other modes ``unrecorded`` is told what could not be written.
     """
     if verdict.digest is not None and run.first("read", verdict.path, verdict.digest, verdict.decision):
         try:
-            _record_read(project, verdict, run)
+            _record_read(project, verdict, run, by)
         except LedgerError as err:
             run.forget("read", verdict.path, verdict.digest, verdict.decision)
             if not verdict.allowed:
@@ -61,10 +61,10 @@ def settle_read(project: ProjectState, verdict: Verdict, run: Run, unrecorded: C
     run.note_read(verdict)
 
 
-def _record_read(project: ProjectState, verdict: Verdict, run: Run) -> None:
+def _record_read(project: ProjectState, verdict: Verdict, run: Run, by: Actor | None) -> None:
     assert verdict.digest is not None  # the caller looked
     now = project.clock()
-    told = predicates.LoadFacts(str(verdict.decision), verdict.verified, tuple(r.code for r in verdict.reasons), verdict.kind, run.facts())
+    told = predicates.LoadFacts(str(verdict.decision), verdict.verified, tuple(r.code for r in verdict.reasons), verdict.kind, run.facts(by))
     body = predicates.load_body(verdict.path, project.trust.digest, told, now)
     statement = Statement((Subject(verdict.path, verdict.digest.in_toto()),), predicates.VSA, predicates.to_predicate(body))
     envelope = seal(statement, [project.run_signer])
@@ -97,14 +97,16 @@ UNOBSERVED = "(written by something that was not observed)"
 """The input that stands for all that is not known of a file which appeared without this process having been seen to write it."""
 
 
-def tell_output(project: ProjectState, target: Target, measured: Measurement, families: frozenset[str], run: Run, *, observed: bool = True) -> Output:
+def tell_output(
+    project: ProjectState, target: Target, measured: Measurement, families: frozenset[str], run: Run, *, observed: bool = True, by: Actor | None = None
+) -> Output:
     """The run's statement about an output: SLSA provenance v1, sealed with the run key, with the policy's verdict on it.
 
     Unless ``observed``, an unverified input stands in it for the unknown writer.
     """
     name, digest, inputs = target.asked, whole_digest(measured), run.inputs
     state = git_state(project.root)
-    facts = run.facts(environment=installed().digest, git_commit=state.commit, git_dirty=state.dirty)
+    facts = run.facts(by, environment=installed().digest, git_commit=state.commit, git_dirty=state.dirty)
     output = predicates.OutputBody(
         name,
         kind_of(project.policy, name, families),

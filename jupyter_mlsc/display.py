@@ -34,7 +34,7 @@ def short(digest: object) -> str:
 
 def verdict_lines(verdict: Verdict) -> list[str]:
     """One line for what it is, then two for each reason."""
-    who = ", ".join(f"{s.identity or s.key[:SHOWN_DIGITS]} ({s.at[:10]})" for s in verdict.signers)
+    who = ", ".join(dict.fromkeys(f"{s.identity or s.key[:SHOWN_DIGITS]} ({s.at[:10]})" for s in verdict.signers))
     facts = [verdict.kind or "", short(verdict.digest) if verdict.digest else "", f"signed by {who}" if who else ""]
     lines = [f"{MARKS[verdict.decision]} {printable(verdict.path)}: {WORDS[verdict.decision]}" + "".join(f" · {f}" for f in facts if f)]
     for item in verdict.reasons:
@@ -51,7 +51,7 @@ def verdict_text(verdict: Verdict) -> str:
 def verdict_html(verdict: Verdict) -> str:
     """A verdict as one card of HTML without scripts or remote resources."""
     colour = _COLOURS[verdict.decision]
-    who = ", ".join(escape(f"{s.identity or s.key[:SHOWN_DIGITS]}, {s.at[:10]}") for s in verdict.signers)
+    who = ", ".join(dict.fromkeys(escape(f"{s.identity or s.key[:SHOWN_DIGITS]}, {s.at[:10]}") for s in verdict.signers))
     head = (
         f'<b style="color:{colour}">{MARKS[verdict.decision]} {WORDS[verdict.decision]}</b> <code>{escape(printable(verdict.path))}</code>'
         + (f" · {escape(verdict.kind)}" if verdict.kind else "")
@@ -191,6 +191,15 @@ def show_saved(saved: Saved) -> Shown:
     return Shown(saved, lambda: "\n".join(lines()), lambda: f"<pre>{escape(chr(10).join(lines()))}</pre>")
 
 
+def signing_advice(signed: Signed) -> list[str]:
+    """What a person who signed must know besides: that it is not enough, or that it counts for nothing."""
+    if signed.verdict is not None and any(r.fails for r in signed.verdict.reasons):
+        return ["    this is not enough for the policy:", *verdict_lines(signed.verdict)[1:]]
+    if not signed.named:
+        return [f"    no policy that you accepted names this key ({signed.key[:SHOWN_DIGITS]}), so this signature counts for nothing yet"]
+    return []
+
+
 def show_signed(signed: Sequence[Signed]) -> Shown:
     """Signatures for a notebook's output."""
 
@@ -198,8 +207,7 @@ def show_signed(signed: Sequence[Signed]) -> Shown:
         told: list[str] = []
         for s in signed:
             told.append(f"✓ signed {printable(s.path)} as a {s.kind} · {short(s.digest)} · by {printable(s.signer)}")
-            if s.verdict is not None and any(r.fails for r in s.verdict.reasons):
-                told += ["    this is not enough for the policy:", *verdict_lines(s.verdict)[1:]]
+            told += signing_advice(s)
         return told
 
     return Shown(list(signed), lambda: "\n".join(lines()), lambda: f"<pre>{escape(chr(10).join(lines()))}</pre>")

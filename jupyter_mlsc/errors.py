@@ -142,6 +142,10 @@ class LedgerError(MlscError):
     """The ledger cannot be read or written: missing, locked, unreadable, full disk, or from a newer version."""
 
 
+class SupervisionError(MlscError):
+    """A command could not be put under supervision, or its supervision ended before it did."""
+
+
 class LedgerTamperedError(LedgerError):
     """The ledger's contents contradict its own checkpoints, or a checkpoint that this user remembers."""
 
@@ -163,6 +167,7 @@ _TABLE: dict[type[MlscError], tuple[int, int]] = {
     AttestationError: (1, 422),
     LedgerError: (3, 503),
     LedgerTamperedError: (1, 409),
+    SupervisionError: (125, 501),
 }
 
 

@@ -18,7 +18,7 @@ from jupyter_mlsc import predicates
 from jupyter_mlsc.artifacts import Digest, Measurement
 from jupyter_mlsc.errors import ArtifactError
 from jupyter_mlsc.policy import Claim, Evidence, Policy
-from jupyter_mlsc.recording import TIER, Run
+from jupyter_mlsc.recording import Run
 from jupyter_mlsc.verdict import STRICTNESS, Reason, Verdict, reason
 
 if TYPE_CHECKING:
@@ -44,12 +44,12 @@ def target_of(root: Path, path: Path, policy: Policy) -> Target:
         raise ArtifactError(f"{path} is no path: it has a NUL character", next_step="check the path")
     lexical = Path(os.path.abspath(path))
     real = Path(os.path.realpath(lexical))
-    asked = _name(Path(os.path.realpath(lexical.parent)) / lexical.name, root, policy)
-    names = tuple(dict.fromkeys((asked, _name(lexical, root, policy), _name(real, root, policy))))
+    asked = name_in_project(Path(os.path.realpath(lexical.parent)) / lexical.name, root, policy)
+    names = tuple(dict.fromkeys((asked, name_in_project(lexical, root, policy), name_in_project(real, root, policy))))
     return Target(lexical, asked, names)
 
 
-def _name(path: Path, root: Path, policy: Policy) -> str:
+def name_in_project(path: Path, root: Path, policy: Policy) -> str:
     """The name relative to the project; outside it, whichever of the relative and the absolute form a rule governs."""
     try:
         str(path).encode("utf-8")
@@ -131,7 +131,7 @@ class Judge:
         evidence = self._evidence(name, path, measured, digest, families, faults, more, run, gathered)
         verdict = self.policy.decide(evidence, self.now())
         if verdict.governed:
-            made_in = _tier(measured, gathered.claims)
+            made_in = _tier(measured, gathered.claims, self.policy)
             verdict = replace(verdict, tier=verdict.tier or made_in)
         return replace(verdict, digest=digest), measured
 
@@ -157,7 +157,7 @@ class Judge:
             families=families,
             faults=(*faults, *gathered.faults, *self.faults(), *_mismatched_pairs(name, measured, claims)),
             own_output=run is not None and run.wrote(name, digest),
-            tier=TIER if run is not None else None,
+            tier=run.tier if run is not None else None,
         )
 
 
@@ -167,9 +167,9 @@ def _carried(measured: Measurement, claims: tuple[Claim, ...]) -> Digest | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _tier(measured: Measurement, claims: tuple[Claim, ...]) -> str | None:
+def _tier(measured: Measurement, claims: tuple[Claim, ...], policy: Policy) -> str | None:
     """The tier of the run that made these bytes, where a statement says so."""
-    return next((c.tier for c in claims if c.predicate_type == predicates.PROVENANCE and c.keys and c.is_about(measured)), None)
+    return next((policy.tier_shown(c.tier, c.keys) for c in claims if c.predicate_type == predicates.PROVENANCE and c.keys and c.is_about(measured)), None)
 
 
 def _mismatched_pairs(name: str, measured: Measurement, claims: tuple[Claim, ...]) -> tuple[Reason, ...]:

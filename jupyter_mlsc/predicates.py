@@ -90,6 +90,11 @@ class RunFacts(_Body, frozen=True):
     """``sha256:<hex>`` over the sorted ``name==version`` lines of the installed distributions."""
     git_commit: str | None = None
     git_dirty: bool | None = None
+    process: int | None = None
+    """The process that did it, as its supervisor saw it."""
+    executable: str | None = None
+    cell_from: str | None = None
+    """``kernel`` where the cell is the kernel's own word, in a supervised run; everything else is the supervisor's."""
 
 
 class InputBody(_Body, frozen=True):

@@ -103,3 +103,9 @@ class Project(ProjectState):
         from jupyter_mlsc.verbs.exporting import export_oms
 
         return export_oms(self, path, progress=progress)
+
+    def place_for_oms(self, path: Path) -> Path:
+        """Where other tools look for that bundle. Raises UsageError where it would change a signed folder."""
+        from jupyter_mlsc.verbs.exporting import place_for_oms
+
+        return place_for_oms(self, path)

@@ -17,6 +17,7 @@ from jupyter_mlsc.errors import PolicyUntrustedError, UsageError
 from jupyter_mlsc.home import Home
 from jupyter_mlsc.keys import KeyStore, PublicKey, Signer
 from jupyter_mlsc.policy import Policy
+from jupyter_mlsc.recording import GUARDED
 from jupyter_mlsc.trust import POLICY_FILE, Trust, load_trust
 from jupyter_mlsc.verdict import Reason, reason
 
@@ -36,14 +37,16 @@ class ProjectState:
     root: Path
     home: Home
     trust: Trust
+    tier: str = GUARDED
+    """How the runs that are recorded through this are observed; each tier has a key of its own."""
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
     @classmethod
-    def find(cls, near: Path, environ: Mapping[str, str], *, policy_file: Path | None = None) -> Self:
+    def find(cls, near: Path, environ: Mapping[str, str], *, policy_file: Path | None = None, tier: str = GUARDED) -> Self:
         """The nearest folder with ``mlsc.toml`` at or above ``near``. Raises UsageError where there is none, PolicyError for a bad policy."""
         root = find_root(near)
         home = Home.find(environ, project=root)
-        return cls(root, home, load_trust(root, home, environ, datetime.now(UTC), named=policy_file))
+        return cls(root, home, load_trust(root, home, environ, datetime.now(UTC), named=policy_file), tier)
 
     @property
     def project_id(self) -> str:
@@ -80,7 +83,7 @@ class ProjectState:
     @cached_property
     def run_signer(self) -> Signer:
         """The key that signs what runs record."""
-        return self.keys.run_signer()
+        return self.keys.run_signer(self.tier)
 
     @cached_property
     def books(self) -> Bookkeeper:

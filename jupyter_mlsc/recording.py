@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from jupyter_mlsc.environment import Environment
     from jupyter_mlsc.verdict import Verdict
 
-TIER = "guarded"
+GUARDED, SUPERVISED = "guarded", "supervised"
+"""How a run was observed: from its own process, or by another one that it cannot touch."""
 
 MOST_CELLS = 20_000
 """Executions that a run's last statement lists; a loop that drives a kernel for days must not grow it without end."""
@@ -43,6 +44,14 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Actor:
+    """The process of a supervised run that read or wrote something, as the supervisor saw it: its id and the program that it ran."""
+
+    process: int
+    executable: str
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
     """One artifact that the run read, as it was judged at that moment."""
 
@@ -59,6 +68,7 @@ class Run:
     """The memory of one execution of a notebook or script. Safe for several threads."""
 
     project: str
+    tier: str = GUARDED
     id: str = field(default_factory=lambda: secrets.token_hex(16))
     place: Place = field(default_factory=Place)
     started: bool = False
@@ -77,18 +87,22 @@ class Run:
         if place.execution_count is not None and place.code is not None and len(self.cells) < MOST_CELLS:
             self.cells.append(predicates.CellBody(place.code, place.cell_id, place.execution_count))
 
-    def facts(self, **more: object) -> predicates.RunFacts:
-        """Where the run is now, for a statement; ``more`` are further fields of RunFacts."""
+    def facts(self, by: Actor | None = None, **more: object) -> predicates.RunFacts:
+        """Where the run is now and which process acts, for a statement; ``more`` are further fields of RunFacts."""
         place = self.place
         base: Mapping[str, object] = {
             "run": self.id,
             "project": self.project,
-            "tier": TIER,
+            "tier": self.tier,
             "notebook": place.notebook,
             "cell_id": place.cell_id,
             "execution_count": place.execution_count,
             "code": place.code,
         }
+        if by is not None:
+            more |= {"process": by.process, "executable": by.executable}
+        if self.tier == SUPERVISED and place.cell is not None:
+            more["cell_from"] = "kernel"
         return predicates.RunFacts(**{**base, **more})  # type: ignore[arg-type]  # field names and types are RunFacts' own
 
     def first(self, operation: Literal["read", "write"], name: str, digest: Digest, decision: str) -> bool:

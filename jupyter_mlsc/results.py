@@ -31,7 +31,10 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """One signature: ``index`` is its ledger entry, None where another user keeps the ledger; ``verdict`` is the policy's on the result."""
+    """One signature: ``index`` is its ledger entry, None where another user keeps the ledger; ``verdict`` is the policy's on the result.
+
+    Where the policy does not name the key (``named``), the signature is written down and counts for nothing.
+    """
 
     path: str
     digest: Digest
@@ -40,6 +43,7 @@ class Signed:
     key: str
     index: int | None
     verdict: Verdict | None
+    named: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,10 +106,10 @@ class Session:
                 self.watcher.settled(Path(os.path.realpath(path)))
         return saved
 
-    def sign(self, paths: Sequence[PathLike], *, kind: str | None = None, note: str = "") -> list[Signed]:
-        """Stand for artifacts with the vouching key, through this session's channel."""
+    def sign(self, paths: Sequence[PathLike], *, kind: str | None = None, note: str = "", key: str | None = None) -> list[Signed]:
+        """Stand for artifacts with a vouching key, through this session's channel."""
         with self._unwatched():
-            return self.project.sign([Path(p) for p in paths], kind=kind, note=note, channel=self.channel, passphrases=self.passphrases)
+            return self.project.sign([Path(p) for p in paths], kind=kind, note=note, channel=self.channel, passphrases=self.passphrases, key=key)
 
     def verify_all(self, paths: Sequence[PathLike], *, full: bool = False) -> list[Verdict]:
         """Hash afresh and judge."""
@@ -207,9 +207,9 @@ def save(value: object, path: PathLike, *, format_name: str | None = None) -> Sa
     return current().save(value, path, format_name=format_name)
 
 
-def sign(*paths: PathLike, kind: str | None = None, note: str = "") -> list[Signed]:
-    """Stand for artifacts with your vouching key. Raises KeyUnavailableError while it is locked."""
-    return current().sign(paths, kind=kind, note=note)
+def sign(*paths: PathLike, kind: str | None = None, note: str = "", key: str | None = None) -> list[Signed]:
+    """Stand for artifacts with your vouching key, named by ``key`` where the policy names several. Raises KeyUnavailableError while it is locked."""
+    return current().sign(paths, kind=kind, note=note, key=key)
 
 
 def verify(path: PathLike, *, full: bool = False) -> Verdict:

@@ -125,6 +125,6 @@ def signed_dataset(ada: Person) -> Person:
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
-    """Name byte strings and long texts by their argument alone: keys that are made when tests are collected differ, in length too, from one worker to the next."""
+    """Name byte strings and long texts by their argument alone: keys that are made when tests are collected differ, in length too, between workers."""
     del config
     return argname if isinstance(val, bytes) or (isinstance(val, str) and len(val) > 60) else None

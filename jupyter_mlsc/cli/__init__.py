@@ -27,6 +27,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("verify", "Hash afresh and judge by the policy."),
     "status": ("status", "Show the project, its policy, ledger and keys."),
     "lineage": ("lineage", "Show what an artifact was made from."),
+    "exec": ("exec", "Run any command supervised: another process decides its file opens."),
     "export": ("export", "Write what is known for other people's tools."),
     "log": ("log", "Show, verify and prove the ledger."),
     "keys": ("keys", "List, make, import, export and rotate keys."),

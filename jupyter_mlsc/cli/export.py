@@ -24,8 +24,8 @@ def command(options: Options, path: str, format_name: str, output: str | None) -
     project.require_trusted()
     target = Path(path)
     options.notes(project)
+    place = output or str(project.place_for_oms(target))
     data = project.export_oms(target, progress=options.progress)
-    place = output or str(target / "model.sig" if target.is_dir() else target.with_name(target.name + ".sig"))
     if place == "-":
         result(data.decode())
         return 0

@@ -13,7 +13,7 @@ from jupyter_mlsc.cli.options import Options, globals_too, passphrases
 if TYPE_CHECKING:
     from jupyter_mlsc.keys import KeyEntry, KeyStore
 
-_PUT_INTO_POLICY = "put that line under [identities] in mlsc.toml, and the name under a role; then run: mlsc policy check"
+_PUT_INTO_POLICY = "put that line under [identities] in mlsc.toml, and the name under a role; then run: mlsc policy check, and mlsc policy trust"
 
 
 @click.group("keys")
@@ -77,13 +77,19 @@ def export(options: Options, name: str | None, role: Any) -> int:
 
 @command.command("rotate")
 @click.argument("name")
+@click.option("--role", type=click.Choice(["vouching", "run"]), default="vouching", show_default=True)
 @globals_too
-def rotate(options: Options, name: str) -> int:
+def rotate(options: Options, name: str, role: Any) -> int:
     """Make a new key under NAME and retire the old one, which stays for reading. The policy must name the new one before it counts."""
-    fresh, old = _store().rotate(name, passphrases())
+    fresh, old = _store().rotate(name, passphrases(), role=role)
     options.say(f"retired {old.id[:16]}…")
-    _say_made(options, fresh, document=False)
-    options.advise(f"next: {_PUT_INTO_POLICY}; leave the old key there as long as its signatures are to count")
+    options.say(f"key {fresh.name} {fresh.id}")
+    options.say(f'for mlsc.toml: key = ["{old.public}", "{fresh.public}"]')
+    signing = f", or, as a policy-admin: mlsc sign mlsc.toml --key {old.id[:16]}" if role == "vouching" else ""
+    options.advise(
+        "next: write that in the place of the old key under [identities] in mlsc.toml: what the old one signed counts as long as it stands there;\n"
+        f"  then run: mlsc policy check, and mlsc policy trust{signing}"
+    )
     options.document({"new": _document(fresh), "retired": _document(old)})
     return 0
 
@@ -97,11 +103,10 @@ def _store() -> KeyStore:
     return KeyStore(Home.find(os.environ, project=enclosing_project(Path())))
 
 
-def _say_made(options: Options, entry: KeyEntry, *, document: bool = True) -> None:
+def _say_made(options: Options, entry: KeyEntry) -> None:
     options.say(f"key {entry.name} {entry.id}")
     options.say(f'for mlsc.toml: {entry.name} = {{ key = "{entry.public}" }}')
-    if document:
-        options.document(_document(entry))
+    options.document(_document(entry))
 
 
 def _document(entry: KeyEntry) -> dict[str, Any]:

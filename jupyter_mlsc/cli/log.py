@@ -29,12 +29,17 @@ def show(options: Options, limit: int | None) -> int:
     project, ledger = _ledger(options)
     start = 0 if limit is None else max(0, ledger.size - limit)
     documents = [log_document(project, entry) for entry in ledger.entries(start=start)]
+    ended = {item["run"] for item in documents if item.get("phase") == "end"}
     for item in documents:
+        if item.get("phase") == "start":
+            item["complete"] = item["run"] in ended
+        phase = "" if "phase" not in item else " · ended" if item["phase"] == "end" else " · began" if item["complete"] else " · incomplete"
+        tier = " (supervised)" if item.get("tier") == "supervised" else ""
         where = f" · cell {printable(str(item['cell_id'] or item['execution_count']))}" if item.get("cell_id") or item.get("execution_count") else ""
         verdict = f" · {printable(item['verdict'])}" if item.get("verdict") else ""
         names = ", ".join(printable(s["name"]) for s in item["subjects"])
         signer = item["signer"] or "a key that the policy does not name"
-        options.say(f"{item['index']:>6}  {item['time'][:19]}Z  {printable(item['kind']):<13} {names}{verdict}{where} · {signer}")
+        options.say(f"{item['index']:>6}  {item['time'][:19]}Z  {printable(item['kind']):<13} {names}{phase}{verdict}{where} · {signer}{tier}")
     options.document(documents)
     return 0
 

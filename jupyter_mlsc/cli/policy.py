@@ -41,17 +41,38 @@ def check(options: Options) -> int:
 
 @command.command("explain")
 @click.argument("path", type=click.Path())
+@click.option("--supervised", is_flag=True, help="Say what `mlsc exec` would do when something opens PATH, whether a rule governs it or not.")
 @globals_too
-def explain(options: Options, path: str) -> int:
+def explain(options: Options, path: str, supervised: bool) -> int:
     """Say which rule decides about PATH, which statements there are, which of them count, and why."""
     from jupyter_mlsc.display import explanation_lines
 
+    if supervised:
+        return _explain_supervised(options, path)
     project = options.project(path)
     explanation = project.explain(Path(path))
     options.notes(project)
     options.say("\n".join(explanation_lines(explanation)))
     options.document(_explanation_document(explanation))
     return 0 if explanation.verdict.allowed else 1
+
+
+def _explain_supervised(options: Options, path: str) -> int:
+    from jupyter_mlsc.sandbox.explain import explain as explain_supervised
+
+    project = options.project()
+    told = explain_supervised(project, Path(path))
+    governed = project.is_governed(Path(path)) and Path(path).is_file()
+    verdict = project.explain(Path(path)).verdict if governed else None
+    options.notes(project)
+    if verdict is not None:
+        from jupyter_mlsc.display import verdict_text
+
+        options.say(verdict_text(verdict))
+    options.say("\n".join(told.lines()))
+    options.document(told.document() | ({} if verdict is None else {"verdict": str(verdict.decision)}))
+    refused = told.read.way == "refuse" or (verdict is not None and not verdict.allowed)
+    return 1 if refused else 0
 
 
 @command.command("trust")

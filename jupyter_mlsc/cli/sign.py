@@ -15,7 +15,7 @@ from jupyter_mlsc.cli.options import Options, globals_too, passphrases
     "--kind", type=click.Choice(["dataset", "model", "notebook", "environment", "config"]), help="What the artifact is; by default what the rule says."
 )
 @click.option("--note", default="", metavar="TEXT", help="A sentence for reviewers; it becomes part of the statement.")
-@click.option("--key", "key", metavar="NAME", help="Which vouching key to sign with; by default the newest.")
+@click.option("--key", "key", metavar="NAME", help="Which vouching key to sign with, where the policy names several.")
 @globals_too
 def command(options: Options, paths: tuple[str, ...], kind: str | None, note: str, key: str | None) -> int:
     """Sign PATHS: say with your key that these bytes, under these names, are what they should be.
@@ -23,7 +23,7 @@ def command(options: Options, paths: tuple[str, ...], kind: str | None, note: st
     A folder is signed as one tree, every file of it. The statement goes to the ledger and to .mlsc/claims, which travels with git.
     Signing mlsc.toml signs a change of the policy.
     """
-    from jupyter_mlsc.display import short, verdict_lines
+    from jupyter_mlsc.display import short, signing_advice
     from jupyter_mlsc.trust import POLICY_FILE
     from jupyter_mlsc.verdict import printable
 
@@ -34,8 +34,9 @@ def command(options: Options, paths: tuple[str, ...], kind: str | None, note: st
             f"signed {printable(each.path)} as a {each.kind} · {short(each.digest)} · by {each.signer}"
             + (f" · ledger entry {each.index}" if each.index is not None else "")
         )
-        if each.verdict is not None and any(r.fails for r in each.verdict.reasons):
-            options.advise("\n".join(["    this is not enough for the policy:", *verdict_lines(each.verdict)[1:]]))
+        advice = signing_advice(each)
+        if advice:
+            options.advise("\n".join(advice))
     # A change of the policy that was signed just now is no longer one that waits for acceptance.
     options.notes(project, besides="policy-changed" if signed[0].path == POLICY_FILE else None)
     options.document(

@@ -64,13 +64,14 @@ class MlscMagics(Magics):
     @argument("path", nargs="+", help="What to sign.")
     @argument("--kind", help="dataset, model, notebook, environment or config; by default what the rule says.")
     @argument("--note", default="", help="A sentence for reviewers.")
+    @argument("--key", metavar="NAME", help="Which vouching key to sign with, where the policy names several.")
     @line_magic
     def mlsc_sign(self, line: str) -> Any:
         """Stand for an artifact with your vouching key, which is asked for where it is locked."""
         from jupyter_mlsc.display import show_signed
 
         given = _parse(self.mlsc_sign, line)
-        return show_signed(self._session.sign(given.path, kind=given.kind, note=given.note))
+        return show_signed(self._session.sign(given.path, kind=given.kind, note=given.note, key=given.key))
 
     @magic_arguments()
     @argument("path", nargs="*", help="What to verify; without a path, all that the policy governs.")

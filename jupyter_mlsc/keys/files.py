@@ -77,7 +77,7 @@ def read(path: Path, limit: int) -> Secret:
     """The content of a private file of at most ``limit`` bytes. Raises KeyUnavailableError when it is missing, or not private."""
     content = read_if_any(path, limit)
     if content is None:
-        raise KeyUnavailableError(f"the key file {path} is missing", next_step="restore it from a backup, or make a new key: mlsc keys rotate")
+        raise KeyUnavailableError(f"the key file {path} is missing", next_step="restore it from a backup, or make a new key: mlsc keys rotate NAME")
     return content
 
 
@@ -113,7 +113,7 @@ def _check(path: Path, found: os.stat_result) -> None:
     if found.st_mode & 0o077:
         raise KeyUnavailableError(
             f"the key file {path} can be read or changed by other users (mode {stat.S_IMODE(found.st_mode):04o})",
-            next_step=f"if nobody else has had access, run: chmod 600 {path}; else make a new key: mlsc keys rotate",
+            next_step=f"if nobody else has had access, run: chmod 600 {path}; else make a new key: mlsc keys rotate NAME",
         )
 
 

@@ -103,7 +103,11 @@ def private_key(pem: Secret, passphrase: Callable[[], Secret], what: str) -> Pri
         return key
     if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in ("secp256r1", "secp384r1", "secp521r1"):
         return key
-    kind = f"an ECDSA key on {key.curve.name}" if isinstance(key, ec.EllipticCurvePrivateKey) else type(key).__name__.removesuffix("PrivateKey") + " key"
+    kind = (
+        f"an ECDSA key on {key.curve.name}"
+        if isinstance(key, ec.EllipticCurvePrivateKey)
+        else f"a key of another kind, {type(key).__name__.removesuffix('PrivateKey')}"
+    )
     raise UsageError(f"{what} is not accepted: it is {kind}", next_step="use ECDSA P-256 (mlsc keys new), P-384, P-521 or Ed25519")
 
 

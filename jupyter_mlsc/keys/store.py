@@ -43,6 +43,8 @@ MAX_INDEX_BYTES = 4 * 1024 * 1024
 
 _NAME = re.compile(r"[^\W_][\w.@+-]{0,63}\Z")
 _NOBODY = PassphraseSource()
+_RUN_KEYS = {"guarded": "run", "supervised": "run-supervised"}
+"""Names of the run keys by tier: no supervised tree can open either of them."""
 
 
 class KeyEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,6 +120,12 @@ class KeyStore:
             return found[0]
         if found:
             raise KeyUnavailableError(f"there are several {role} keys: {', '.join(entry.name for entry in found)}", next_step="say which one, by name or id")
+        other = next((entry for entry in self.list() if entry.name == name_or_id and entry.role != role), None)
+        if other is not None:
+            takers = "export takes" if other.role == "log" else "export and rotate take"
+            raise KeyUnavailableError(
+                f"{name_or_id} is no {role} key but a {other.role} key", next_step=f"see them all: mlsc keys list; mlsc keys {takers} --role {other.role}"
+            )
         what = f"no {role} key named {name_or_id!r}" if name_or_id is not None else f"no {role} key"
         step = f"mlsc keys new {name_or_id}" if name_or_id is not None and role == "vouching" else "mlsc init"
         raise KeyUnavailableError(f"there is {what} in {self.home.keys}", next_step=f"make one with: {step}; see them all: mlsc keys list")
@@ -170,15 +178,15 @@ class KeyStore:
             raise KeyUnavailableError(f"the key {entry.name} ({entry.id[:16]}) is retired", next_step="sign with the key that replaced it: mlsc keys list")
         return open_signer(entry, Place(self.home.keys, passphrase, self.allowed_backends))
 
-    def run_signer(self) -> Signer:
-        """The signer of guarded runs (ECDSA P-256), made at first need; it never asks. It vouches for nothing."""
-        return self.signer(self._unattended("run", "ecdsa-p256"))
+    def run_signer(self, tier: str = "guarded") -> Signer:
+        """The signer of guarded or of supervised runs (ECDSA P-256), made at first need; it never asks. It vouches for nothing."""
+        return self.signer(self._unattended("run", "ecdsa-p256", _RUN_KEYS[tier]))
 
     def log_key(self) -> Ed25519PrivateKey:
         """The Ed25519 key that signs checkpoints of this user's ledgers, made at first need; it never asks."""
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-        entry = self._unattended("log", "ed25519")
+        entry = self._unattended("log", "ed25519", "log")
         key = _read_file(_uri_parts(entry)[1], entry, Place(self.home.keys, _NOBODY, self.allowed_backends))
         _require_same(public_of(key), entry)
         if not isinstance(key, Ed25519PrivateKey):
@@ -189,9 +197,9 @@ class KeyStore:
     def _index(self) -> Path:
         return self.home.keys / INDEX_NAME
 
-    def _unattended(self, role: Role, algorithm: KeyAlgorithm) -> KeyEntry:
+    def _unattended(self, role: Role, algorithm: KeyAlgorithm, name: str) -> KeyEntry:
         def existing() -> KeyEntry | None:
-            return next((entry for entry in self.list() if entry.role == role and not entry.retired), None)
+            return next((entry for entry in self.list() if (entry.role, entry.name) == (role, name) and not entry.retired), None)
 
         entry = existing()
         if entry is not None:
@@ -202,7 +210,7 @@ class KeyStore:
             entry = existing()
             if entry is None:
                 key = generate(algorithm)
-                entry = self._register(role, role, public_of(key), self._keep(role, role, key, _NOBODY, "file"), None)
+                entry = self._register(role, name, public_of(key), self._keep(role, name, key, _NOBODY, "file"), None)
         return entry
 
     def _add(self, role: Role, name: str, key: PrivateKey, passphrase: PassphraseSource, storage: Storage, retires: KeyEntry | None = None) -> KeyEntry:
@@ -296,8 +304,14 @@ def _require_same(public: PublicKey, entry: KeyEntry) -> None:
     if public.key_id != entry.id:
         raise KeyUnavailableError(
             f"at {entry.uri} lies another key than {entry.name} ({entry.id[:16]})",
-            next_step="restore the key from a backup, or make a new one: mlsc keys rotate",
+            next_step=_remedy(entry),
         )
+
+
+def _remedy(entry: KeyEntry) -> str:
+    if entry.role == "log":
+        return "restore it from a backup"
+    return f"restore it from a backup, or make a new one: mlsc keys rotate {entry.name}{' --role run' if entry.role == 'run' else ''}"
 
 
 def _uri_parts(entry: KeyEntry) -> tuple[str, str]:
@@ -311,7 +325,7 @@ def _read_file(rest: str, entry: KeyEntry, place: Place) -> PrivateKey:
     pem = files.read(path, pkcs8.MAX_PEM_BYTES)
     if pkcs8.is_encrypted(pem) != (entry.role == "vouching"):
         state = "is not encrypted, as a vouching key must be" if entry.role == "vouching" else f"is encrypted, but a {entry.role} key signs unattended"
-        raise KeyUnavailableError(f"{what} {state}", next_step="restore it from a backup, or make a new one: mlsc keys rotate")
+        raise KeyUnavailableError(f"{what} {state}", next_step=_remedy(entry))
     return pkcs8.private_key(pem, lambda: place.passphrase.unlock(f"the key {entry.name}"), what)
 
 

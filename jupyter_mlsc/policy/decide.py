@@ -25,7 +25,7 @@ from jupyter_mlsc.policy import reasons as say
 from jupyter_mlsc.policy.counting import COUNTED, Tally, binds_name, count, provenance
 from jupyter_mlsc.policy.evidence import Claim, Evidence
 from jupyter_mlsc.policy.globs import Place
-from jupyter_mlsc.policy.rules import POLICY_ADMIN, PolicyLayer, Rule
+from jupyter_mlsc.policy.rules import POLICY_ADMIN, PolicyLayer, Rule, Supervise
 from jupyter_mlsc.predicates import rfc3339
 from jupyter_mlsc.verdict import STRICTNESS, Decision, Mode, Reason, SignerSeen, Verdict, decision_for, reason
 
@@ -64,6 +64,27 @@ class Policy(msgspec.Struct, frozen=True):
         return _strictest_mode(_floor(layer, layer.mode) for layer in self.layers) if self.layers else Mode.WARN
 
     @property
+    def supervise(self) -> Supervise:
+        """What a supervised command may do besides, by the accepted layers that say anything of it: the strictest of each."""
+        default = Supervise()
+        said = [layer.supervise for layer in self.layers if layer.accepted and layer.supervise != default]
+        if not said:
+            return default
+
+        def common(lists: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+            first, *others = lists
+            return tuple(name for name in first if all(name in other for other in others))
+
+        return Supervise(
+            network="deny" if any(s.network == "deny" for s in said) else "allow",
+            environment="writable" if all(s.environment == "writable" for s in said) else "read-only",
+            write=common(s.write for s in said),
+            exec=common(s.exec for s in said),
+            sockets=common(s.sockets for s in said),
+            pin="copy" if any(s.pin == "copy" for s in said) else "auto",
+        )
+
+    @property
     def unpickle_allow(self) -> frozenset[str]:
         """Names that may be unpickled beside the built-in list. Where the admin has such a list, the project's is not read."""
         for name in ("admin", "project"):
@@ -84,6 +105,14 @@ class Policy(msgspec.Struct, frozen=True):
     def identity_name(self, key_id: str) -> str | None:
         """The name of a key's identity in the first accepted layer that has it, or None."""
         return next((layer.owners[key_id].name for layer in self.layers if layer.accepted and key_id in layer.owners), None)
+
+    def tier_shown(self, said: str | None, key_ids: Iterable[str]) -> str | None:
+        """The tier that a run's statement may claim with these keys: a run identity's first key is for guarded runs, whose own process can read it."""
+        if said != "supervised":
+            return said
+        owners = (layer.owners.get(key) for layer in self.layers if layer.accepted for key in key_ids)
+        guarded = {identity.keys[0].id for identity in owners if identity is not None and identity.is_run}
+        return said if any(key not in guarded for key in key_ids) else "guarded"
 
     def is_admin(self, key_id: str) -> bool:
         """True when the key is a person's who may sign changes of the project's policy."""

@@ -20,7 +20,8 @@ id = "{project_id}"    # random; statements are bound to it, so keep it
 
 [identities]    # a name for each key that may be trusted; mlsc keys list shows yours
 {person} = {{ key = "{person_key}" }}
-{runs} = {{ key = "{run_key}", runs-of = "{name}" }}    # notebooks and scripts: they say what they made, and vouch for nothing
+# Notebooks and scripts: they say what they made, and vouch for nothing. The first key is for guarded runs, the second for supervised ones.
+{runs} = {{ key = ["{run_key}", "{supervised_key}"], runs-of = "{name}" }}
 
 [roles]
 data-steward = ["{name}"]    # stands for data sets
@@ -61,7 +62,7 @@ require = ["verified-inputs"]
 _MODE_NOTE = "    # observe: only record; warn: say so; enforce: block"
 
 
-def initial_policy(project_id: str, mode: Mode | str, identity_name: str, person_key_base64: str, run_key_base64: str) -> str:
+def initial_policy(project_id: str, mode: Mode | str, identity_name: str, person_key_base64: str, run_key_base64: str, supervised_key_base64: str) -> str:
     """The text of a first policy. Keys are base64 of the DER SubjectPublicKeyInfo; the name may be any user name of any system.
 
     Raises ValueError for an unknown mode.
@@ -76,6 +77,7 @@ def initial_policy(project_id: str, mode: Mode | str, identity_name: str, person
         runs=_key(f"{name}-runs"),
         person_key=person_key_base64,
         run_key=run_key_base64,
+        supervised_key=supervised_key_base64,
     )
 
 

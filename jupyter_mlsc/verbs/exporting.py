@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from jupyter_mlsc import predicates
@@ -34,6 +34,18 @@ def export_oms(project: ProjectState, path: Path, *, progress: Callable[[int, in
     raise UsageError(
         f"nobody whom the policy names has signed {path} as it is with an ECDSA key", next_step=f"sign it: mlsc sign {path} (a new key: mlsc keys new)"
     )
+
+
+def place_for_oms(project: ProjectState, path: Path) -> Path:
+    """Where other tools look for the bundle: ``FILE.sig``, or ``model.sig`` in a folder.
+
+    Raises UsageError where that lies in a folder which is signed as a whole: one file more, and the folder is not what was signed.
+    """
+    place = path / "model.sig" if path.is_dir() else path.with_name(path.name + ".sig")
+    whole = next((str(p) for p in PurePosixPath(project.target(path).asked).parents if p.name and project.gatherer.is_named(str(p))), None)
+    if whole is not None:
+        raise UsageError(f"{place} would be one file more in {whole}, which is signed as a folder", next_step="write it elsewhere: -o FILE")
+    return place
 
 
 def _twins(project: ProjectState) -> Iterator[Envelope]:

@@ -46,12 +46,12 @@ def initialize(folder: Path, environ: Mapping[str, str], *, mode: str, name: str
     entry, is_new = _vouching_key(keys, identity, passphrases)
     if is_new:
         created.append("key")
-    runs = keys.run_signer().public
+    runs, supervised = keys.run_signer().public, keys.run_signer("supervised").public
     accepted = AcceptedPolicies(home.accepted)
     if not file.exists():
         try:
             root.mkdir(parents=True, exist_ok=True)
-            text = initial_policy(secrets.token_hex(16), mode, identity, entry.public, runs.base64_der)
+            text = initial_policy(secrets.token_hex(16), mode, identity, entry.public, runs.base64_der, supervised.base64_der)
             _write_new(file, text.encode())
         except OSError as err:
             raise wrap_os_error(err, file, "written") from err

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from jupyter_mlsc.errors import LedgerError
     from jupyter_mlsc.judging import Target
     from jupyter_mlsc.project_state import ProjectState
-    from jupyter_mlsc.recording import Run
+    from jupyter_mlsc.recording import Actor, Run
 
 
 def observe_read(project: ProjectState, path: Path, run: Run, unrecorded: Callable[[LedgerError], None]) -> list[Verdict]:
@@ -36,7 +36,7 @@ def observe_read(project: ProjectState, path: Path, run: Run, unrecorded: Callab
     return [_read(project, target, run, unrecorded) for target in _governed(project, path)]
 
 
-def observe_write(project: ProjectState, path: Path, run: Run, *, observed: bool) -> Verdict | None:
+def observe_write(project: ProjectState, path: Path, run: Run, *, observed: bool, by: Actor | None = None) -> Verdict | None:
     """Record what was written, with its provenance. None where no rule governs it or this run recorded these bytes already.
 
     ``observed`` is false where nothing in this process was seen to write it; then what another run, or a person who signed it meanwhile, says of
@@ -51,7 +51,7 @@ def observe_write(project: ProjectState, path: Path, run: Run, *, observed: bool
     if not observed and _is_told_of(project, target, measured):
         return None
     identified = identify_path(target.asked, target.path)
-    output = tell_output(project, target, measured, families_of(identified), run, observed=observed)
+    output = tell_output(project, target, measured, families_of(identified), run, observed=observed, by=by)
     record_write(project, output, run)
     return output.verdict
 
@@ -69,7 +69,7 @@ def _read(project: ProjectState, target: Target, run: Run, unrecorded: Callable[
     identified = identify_path(target.asked, target.path)
     faults = mismatch_faults(identified, target.asked)
     verdict = project.judge.judge(target, measured(False), lambda: measured(True), families=families_of(identified), faults=faults, run=run)
-    settle_read(project, verdict, run, unrecorded)
+    settle_read(project, verdict, run, unrecorded=unrecorded)
     return verdict
 
 

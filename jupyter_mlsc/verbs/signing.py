@@ -17,10 +17,10 @@ from jupyter_mlsc.artifacts import KINDS, Digest, Measurement
 from jupyter_mlsc.attestation import Envelope, Statement, Subject, seal
 from jupyter_mlsc.bookkeeping import entry_of
 from jupyter_mlsc.digests import measure_many
-from jupyter_mlsc.errors import UsageError
+from jupyter_mlsc.errors import KeyUnavailableError, UsageError
 from jupyter_mlsc.format_choice import families_of, identify_path
 from jupyter_mlsc.judging import NEVER_ARTIFACTS, Target, kind_of, whole_digest
-from jupyter_mlsc.keys import PassphraseSource, Signer
+from jupyter_mlsc.keys import KeyEntry, PassphraseSource, Signer
 from jupyter_mlsc.policy import AcceptedPolicies
 from jupyter_mlsc.results import Signed
 from jupyter_mlsc.trust import POLICY_FILE
@@ -104,9 +104,22 @@ def _items(project: ProjectState, target: Target, measured: Measurement, kind: s
     return items
 
 
-def _unlock(project: ProjectState, passphrases: PassphraseSource, key: str | None) -> tuple[Signer, str]:
-    entry = project.keys.find("vouching", key)
-    return project.keys.signer(entry, passphrases), project.identity_of(entry.id) or entry.name
+def _unlock(project: ProjectState, passphrases: PassphraseSource, key: str | None, *, even_retired: bool = False) -> tuple[Signer, str]:
+    entry = _named_key(project) if key is None else project.keys.find("vouching", key)
+    return project.keys.signer(entry, passphrases, even_retired=even_retired), project.identity_of(entry.id) or entry.name
+
+
+def _named_key(project: ProjectState) -> KeyEntry:
+    """The key to sign with where none is asked for: the only one, or among several the only one that the policy names. Raises KeyUnavailableError."""
+    active = [entry for entry in project.keys.list() if entry.role == "vouching" and not entry.retired]
+    named = [entry for entry in active if project.identity_of(entry.id) is not None]
+    if len(active) > 1 and len(named) != 1:
+        those = f"{len(named)} of which the policy names" if named else "none of which the policy names"
+        raise KeyUnavailableError(
+            f"there are several vouching keys, {those}: {', '.join(entry.name for entry in named or active)}",
+            next_step="say which one, by name or id: --key NAME",
+        )
+    return named[0] if len(active) > 1 else project.keys.find("vouching")
 
 
 def _vouch(project: ProjectState, item: _Item, note: str, channel: str, at: datetime, signer: Signer) -> Envelope:
@@ -135,7 +148,7 @@ def _twin(item: _Item, signer: Signer) -> Envelope | None:
 def _signed(project: ProjectState, item: _Item, signer: str, key: str, index: int | None) -> Signed:
     only = replace(item.target, names=(item.name,))
     verdict = project.judge.judge(only, item.measured, lambda: item.measured)
-    return Signed(item.name, item.digest, item.kind, signer, key, index, verdict)
+    return Signed(item.name, item.digest, item.kind, signer, key, index, verdict, named=project.identity_of(key) is not None)
 
 
 def _sign_policy(project: ProjectState, passphrases: PassphraseSource, key: str | None) -> list[Signed]:
@@ -145,7 +158,8 @@ def _sign_policy(project: ProjectState, passphrases: PassphraseSource, key: str 
     file = project.trust.file
     if file.digest == accepted.digest:
         raise UsageError(f"{POLICY_FILE} is the version that you accepted, so there is no change to sign", next_step="edit it first")
-    signer, signer_name = _unlock(project, passphrases, key)
+    # A key that was rotated may still say one thing: that another key follows it.
+    signer, signer_name = _unlock(project, passphrases, key, even_retired=True)
     if not project.policy.is_admin(signer.public.key_id):
         raise UsageError(
             f"{signer_name} is no policy-admin in the accepted policy, so the signature would change nothing", next_step="ask a policy-admin to sign it"

@@ -15,6 +15,7 @@ from jupyter_mlsc.coverage import MEANINGS
 from jupyter_mlsc.digests import measure
 from jupyter_mlsc.errors import ArtifactMissingError, AttestationError, UsageError
 from jupyter_mlsc.lineage import InputEdge, LineageGraph, LineageNode, Origin, Production
+from jupyter_mlsc.recording import GUARDED, SUPERVISED
 from jupyter_mlsc.results import Status
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def _productions(project: ProjectState) -> Iterator[Production]:
         facts = body.facts
         signer = project.identity_of(opened.verified[0]) if opened.verified else None
         cell = facts.cell_id or (str(facts.execution_count) if facts.execution_count is not None else None)
-        origin = Origin(facts.run, facts.notebook, cell, facts.tier, body.finished_on, signer)
+        tier = project.policy.tier_shown(facts.tier, opened.verified) if opened.verified else facts.tier
+        origin = Origin(facts.run, facts.notebook, cell, tier or facts.tier, body.finished_on, signer)
         edges = tuple(InputEdge(name, d, note.cell, note.verdict) for name, d, note in body.inputs if d is not None)
         yield Production(body.artifact.name, digest, origin, edges, body.precise)
 
@@ -107,6 +109,8 @@ def log_document(project: ProjectState, entry: Entry) -> dict[str, Any]:
         statement = opened.statement if opened.verified else read_unverified(envelope)
         document["signer"] = (project.identity_of(opened.verified[0]) or opened.verified[0]) if opened.verified else None
         document.update(_where(entry, statement))
+        if "tier" in document and opened.verified:
+            document["tier"] = project.policy.tier_shown(document["tier"], opened.verified)
     except AttestationError as err:
         document["problem"] = err.message
     return document
@@ -135,6 +139,8 @@ def _operation(entry: Entry, operation: str, facts: predicates.RunFacts, verdict
         "cell_id": facts.cell_id,
         "execution_count": facts.execution_count,
         "tier": facts.tier,
+        "process": facts.process,
+        "executable": facts.executable,
         "verdict": verdict,
     }
 
@@ -156,7 +162,7 @@ def status(project: ProjectState, run: Run | None) -> Status:
         "project": project.project_id,
         "mode": str(project.policy.mode),
         "policy": {"state": project.trust.state, "digest": str(project.trust.digest)},
-        "tier": "guarded" if run is not None else None,
+        "tier": run.tier if run is not None else None,
         "ledger": None
         if ledger is None
         else {"origin": ledger.origin, "size": ledger.size, "writable": ledger.writable, "root": checkpoint.root.hex() if checkpoint else None},
@@ -178,12 +184,18 @@ def status(project: ProjectState, run: Run | None) -> Status:
         ("keys", ", ".join(f"{k['name']} ({k['role']}{', ' + str(k['identity']) if k['identity'] else ''})" for k in keys) or "none yet: mlsc init"),
     ]
     if run is not None:
-        rows.append(("tier", "guarded: stops hostile artifacts and honest mistakes, not notebook code that sets out to undo it"))
+        rows.append(("tier", _TIERS[run.tier]))
         rows.append(("run", run.id))
         rows.extend(("read", f"{r.name}: {r.decision}" + ("" if r.verified else ", nobody vouched for it")) for r in reads)
         rows.extend(("not seen", f"{count} {MEANINGS[code]}") for code, count in sorted(run.coverage.items()))
     rows.extend(("note", f"{n.message}; {n.next}") for n in (*project.notes, *faults))
     return Status(tuple(rows), document)
+
+
+_TIERS = {
+    GUARDED: "guarded: stops hostile artifacts and honest mistakes, not notebook code that sets out to undo it",
+    SUPERVISED: "supervised: another process decides every file open and keeps the record",
+}
 
 
 def _run_document(run: Run) -> dict[str, Any]:

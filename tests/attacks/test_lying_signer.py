@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from jupyter_mlsc import predicates
 from jupyter_mlsc.digests import measure
 from jupyter_mlsc.errors import BlockedArtifactError
 from tests.attacks.forgery import assert_fine, codes, digest_at, plant, provenance, rebound, run_key, vouch, vouching_key, without_own_records
@@ -37,6 +38,16 @@ def test_the_good_bytes_are_not_what_such_a_statement_stands_for(pair: Person) -
     assert codes(pair.verify("data/train.csv")) == ["digest-mismatch", "digest-pair"]
     with pytest.raises(BlockedArtifactError):
         pair.load("data/train.csv")
+
+
+def test_a_content_tree_over_other_blocks_is_told_and_does_not_count(ada: Person) -> None:
+    path = ada.write("data/train.csv")
+    tree = predicates.content_tree(measure(path))
+    assert tree is not None
+    plant(ada, vouch(ada, "data/train.csv", vouching_key(ada), content_tree=predicates.ContentTree(tree.root, 4096)))
+    verdict = ada.verify("data/train.csv")
+    assert codes(verdict) == ["unsigned"]
+    assert "blocks of 4096 bytes" in " ".join(r.message for r in verdict.reasons)
 
 
 def test_an_honest_pair_passes_full_verification(pair: Person) -> None:

@@ -238,6 +238,18 @@ def test_code_of_a_signed_folder_is_run_from_a_copy_that_nobody_else_can_change(
     assert others == 0
 
 
+def test_code_that_was_swapped_before_its_copy_was_made_is_not_run(folder: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(place: Path, lifted: bool) -> bytes:
+        assert not lifted, "what was swapped in was run"
+        (folder.root / "models/bert/model.safetensors").write_bytes(b"evil")
+        raise FormatError("it asks for code of its own")
+
+    _folder_format(monkeypatch, load)
+    with pytest.raises(BlockedArtifactError) as caught:
+        folder.load("models/bert")
+    assert codes(caught.value.verdict) == ["tampered-in-use"]
+
+
 def test_code_of_a_folder_that_only_a_run_vouches_for_is_not_run(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     ada.write("models/bert/config.json", "{}")
     plant(ada, provenance(ada, "models/bert", run_key(ada)))

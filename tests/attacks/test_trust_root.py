@@ -171,6 +171,18 @@ def test_a_change_of_the_policy_counts_only_when_an_admin_of_the_accepted_one_si
     assert _state(signed_dataset) == "accepted"
 
 
+def test_who_is_no_policy_admin_signs_no_change(signed_dataset: Person) -> None:
+    accept(signed_dataset, change=lambda text: "".join(line for line in text.splitlines(keepends=True) if not line.startswith("policy-admin")))
+    policy = signed_dataset.root / "mlsc.toml"
+    policy.write_text(policy.read_text().replace('mode = "enforce"', 'mode = "observe"'))
+    before = signed_dataset.mlsc("log", "show", "--json").stdout
+    done = signed_dataset.mlsc("sign", "mlsc.toml")
+    assert done.returncode == 2
+    assert "ada is no policy-admin in the accepted policy" in done.stderr
+    assert signed_dataset.mlsc("log", "show", "--json").stdout == before
+    assert _state(signed_dataset) == "changed"
+
+
 def test_the_policy_cannot_be_rolled_back(signed_dataset: Person) -> None:
     policy = signed_dataset.root / "mlsc.toml"
     first = policy.read_text()

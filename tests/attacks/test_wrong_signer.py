@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from jupyter_mlsc import predicates
-from jupyter_mlsc.attestation import add_signature
+from jupyter_mlsc.attestation import add_signature, seal
+from jupyter_mlsc.digests import measure
+from jupyter_mlsc.export.oms import oms_statement
 from jupyter_mlsc.keys import PublicKey, Signer
 from tests.attacks.forgery import (
     accept,
@@ -40,6 +42,17 @@ def test_a_stranger_who_signs_changes_nothing_anywhere(signed_dataset: Person) -
     changed_byte(signed_dataset.root / "data/train.csv")
     plant(signed_dataset, vouch(signed_dataset, "data/train.csv", mallory))
     assert_refused(signed_dataset, "data/train.csv", "digest-mismatch")
+
+
+def test_nothing_is_exported_that_only_a_stranger_signed(ada: Person) -> None:
+    """In `warn` the verdict lets the artifact through; a bundle by somebody unknown is nothing to hand on all the same."""
+    accept(ada, change=lambda text: text.replace('mode = "enforce"', 'mode = "warn"'))
+    path = ada.write("data/train.csv")
+    plant(ada, seal(oms_statement(measure(path), path.name), [stranger()]))
+    done = ada.mlsc("export", "data/train.csv", "--format", "oms")
+    assert done.returncode == 2
+    assert "nobody whom the policy names has signed data/train.csv" in done.stderr
+    assert not path.with_name("train.csv.sig").exists()
 
 
 def test_a_stranger_cannot_supersede_what_a_person_signed(signed_dataset: Person) -> None:
@@ -192,6 +205,19 @@ def test_a_run_that_dates_its_word_ahead_does_not_spoil_a_persons_signature(ada:
     ada.sign("data/train.csv", "models/m.csv")
     assert_fine(ada, "data/train.csv")
     assert_fine(ada, "models/m.csv")
+
+
+def test_a_clock_that_ran_ahead_does_not_outdate_what_is_signed_or_saved_after_it(ada: Person) -> None:
+    """Within what clocks may differ by, the last word is the last one that was said, not the one with the latest time."""
+    for path in ("data/train.csv", "models/m.json"):
+        ada.write(path, CSV if path.startswith("data") else "[1]")
+    plant(ada, vouch(ada, "data/train.csv", vouching_key(ada), signed_at=now(minutes=3)))
+    plant(ada, provenance(ada, "models/m.json", run_key(ada), at=now(minutes=3)))
+    ada.write("data/train.csv", CSV + "50,0\n")
+    ada.sign("data/train.csv")
+    ada.save([2], "models/m.json")
+    assert_fine(ada, "data/train.csv")
+    assert_fine(ada, "models/m.json")
 
 
 def test_a_statement_of_another_kind_is_refused(ada: Person) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import subprocess
+import textwrap
 
 from live_kernel import LiveKernel
 
@@ -120,6 +124,35 @@ def test_save_says_what_it_was_made_from_and_lineage_names_the_notebook_and_the_
     assert written["op"] == "write"
 
 
+def test_a_save_records_the_cells_code_the_environment_and_the_commit(kernel: LiveKernel, ada_with_data: Person) -> None:
+    def git(*arguments: str) -> str:
+        named = ("git", "-c", "user.name=ada", "-c", "user.email=ada@example.org")
+        return subprocess.run([*named, *arguments], cwd=ada_with_data.root, capture_output=True, text=True, check=True).stdout.strip()
+
+    git("init", "--quiet")
+    git("add", "mlsc.toml")
+    git("commit", "--quiet", "--message", "a policy")
+    cell = "told = {'x': 1}\n%mlsc_save told models/told.json"
+    assert kernel.run(cell).text.startswith("✓ saved")
+    saved = hashlib.sha256((ada_with_data.root / "models" / "told.json").read_bytes()).hexdigest()
+    (line,) = (ada_with_data.root / ".mlsc" / "claims" / f"{saved}.jsonl").read_text().splitlines()
+    predicate = json.loads(base64.b64decode(json.loads(line)["payload"]))["predicate"]
+    facts = predicate["buildDefinition"]["internalParameters"]
+    code = hashlib.sha256(cell.encode()).hexdigest()
+    assert facts["code"] == f"sha256:{code}"
+    assert predicate["runDetails"]["byproducts"] == [{"name": "cell source", "digest": {"sha256": code}}]
+    assert (facts["gitCommit"], facts["gitDirty"]) == (git("rev-parse", "HEAD"), False)
+    asked = """
+        import importlib.metadata, platform, re
+        named = {(d.metadata["Name"], d.version) for d in importlib.metadata.distributions() if d.metadata["Name"]}
+        named.add(("python", platform.python_version()))
+        print("\\n".join(sorted(f"{re.sub('[-_.]+', '-', name).lower()}=={version}" for name, version in named)), end="")
+    """
+    packages = kernel.run(textwrap.dedent(asked)).stdout
+    assert "pandas==" in packages
+    assert facts["environment"] == f"sha256:{hashlib.sha256(packages.encode()).hexdigest()}"
+
+
 def test_reads_are_recorded_once_for_each_state_with_their_cell(kernel: LiveKernel, ada_with_data: Person) -> None:
     ada_with_data.write("data/fresh.csv", "x\n1\n")
     ada_with_data.sign("data/fresh.csv")
@@ -127,6 +160,20 @@ def test_reads_are_recorded_once_for_each_state_with_their_cell(kernel: LiveKern
     kernel.run("b = %mlsc_load data/fresh.csv", cell="second-reader")
     reads = [entry for entry in recorded(ada_with_data) if entry.get("path") == "data/fresh.csv" and entry["kind"] == "read"]
     assert [(r["cell_id"], r["execution_count"], r["verdict"], r["op"]) for r in reads] == [("first-reader", first.execution_count, "allow", "read")]
+
+
+def test_a_person_with_several_keys_says_which_one_signs(kernel: LiveKernel, ada_with_data: Person) -> None:
+    ada_with_data.write("data/keys.csv", "x\n7\n")
+    made = ada_with_data.mlsc("keys", "new", "deputy", "--json")
+    deputy = json.loads(made.stdout)["id"]
+    counts_for_nothing = f"no policy that you accepted names this key ({deputy[:12]})"
+    assert " · by deputy" in kernel.run("%mlsc_sign data/keys.csv --key deputy").text
+    assert " · by ada" in kernel.run("%mlsc_sign data/keys.csv").text
+    again = kernel.run("%mlsc_sign data/keys.csv --key deputy")
+    assert counts_for_nothing in again.text
+    assert counts_for_nothing in again.html
+    assert kernel.run(f"import jupyter_mlsc as mlsc\nmlsc.sign('data/keys.csv', key='{deputy[:16]}')[0].signer").text == "'deputy'"
+    assert kernel.run("%mlsc_sign data/keys.csv --key nobody").error == "KeyUnavailableError"
 
 
 def test_verify_without_a_path_judges_all_that_is_governed(kernel: LiveKernel) -> None:

@@ -296,3 +296,28 @@ def test_a_file_in_the_homes_place_is_named(store: KeyStore) -> None:
     store.home.keys.write_text("")
     with pytest.raises(KeyUnavailableError, match=str(store.home.keys)):
         store.run_signer()
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "step"),
+    [
+        ("vouching", "alice", "restore it from a backup, or make a new one: mlsc keys rotate alice"),
+        ("run", "run", "restore it from a backup, or make a new one: mlsc keys rotate run --role run"),
+        ("log", "log", "restore it from a backup"),
+    ],
+)
+def test_the_way_out_of_a_key_that_cannot_be_used_works(role: str, name: str, step: str, store: KeyStore, given_passphrase: PassphraseSource) -> None:
+    store.new("vouching", "alice", passphrase=given_passphrase)
+    store.run_signer()
+    store.log_key()
+    entry = store.find(role, name)  # type: ignore[arg-type]  # one of the roles
+    another = generate(entry.algorithm)
+    other = encrypted_pem(another, Secret(b"correct horse battery staple")) if role == "vouching" else plain_pem(another).reveal()
+    (store.home.keys / entry.uri.removeprefix("file:")).write_bytes(other)
+    with pytest.raises(KeyUnavailableError, match="another key") as caught:
+        store.log_key() if role == "log" else store.signer(entry, given_passphrase)
+    assert caught.value.next_step == step
+    if role == "log":
+        return
+    fresh, _ = store.rotate(name, given_passphrase, role=role)  # type: ignore[arg-type]
+    assert store.signer(fresh, given_passphrase).public.key_id == fresh.id

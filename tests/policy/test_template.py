@@ -12,7 +12,7 @@ from jupyter_mlsc.policy.template import identity_name_from
 
 
 def first(name="alice", mode="warn"):
-    return parse_policy(initial_policy(PROJECT, mode, name, encoded("alice"), encoded("alice-runs")), "mlsc.toml", "project")
+    return parse_policy(initial_policy(PROJECT, mode, name, encoded("alice"), encoded("alice-runs"), encoded("alice-supervised")), "mlsc.toml", "project")
 
 
 @given(st.text(max_size=80))
@@ -65,7 +65,7 @@ def test_init_sign_verify_and_save_work_at_once_for_one_person():
 
 
 def test_what_it_suggests_in_comments_parses_too():
-    text = initial_policy(PROJECT, "warn", "alice", encoded("alice"), encoded("alice-runs"))
+    text = initial_policy(PROJECT, "warn", "alice", encoded("alice"), encoded("alice-runs"), encoded("alice-supervised"))
     opened = text.replace("# [unpickle]\n# allow", "[unpickle]\nallow")
     assert parse_policy(opened, "mlsc.toml", "project").unpickle_allow == {"mypackage.models.Net"}
     head, suggested = text.split("# A second person")

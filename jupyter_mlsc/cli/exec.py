@@ -1,0 +1,25 @@
+"""``mlsc exec``: run any command tree under supervision."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from jupyter_mlsc.cli.options import Options, globals_too
+
+
+@click.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("arguments", nargs=-1, required=True, type=click.UNPROCESSED, metavar="[--] CMD...")
+@globals_too
+def command(options: Options, arguments: tuple[str, ...]) -> int:
+    """Run CMD so that another process decides every file that it opens.
+
+    A governed file that nobody vouched for cannot be read, in any library or language; what is written is hashed, signed and recorded. Exits with the
+    command's own status, 125 when supervision failed.
+    """
+    from jupyter_mlsc.sandbox.boot import Spec, command_line, without_secrets
+
+    started = command_line(Spec(arguments, os.getcwd(), None if options.policy is None else str(options.policy.absolute())))
+    # In this process's place: the command's status is the supervisor's, and a signal needs nobody in between.
+    os.execve(started[0], started, without_secrets(os.environ))  # noqa: S606  # this interpreter, isolated

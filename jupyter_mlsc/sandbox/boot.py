@@ -1,0 +1,110 @@
+"""How a supervisor is started: a process of its own, isolated from the user's Python settings and from the project's folder, with no secret in it.
+
+Rules kept: ``python -I``, so that neither PYTHONPATH nor the working directory says what is imported; the package comes from where the starter's own
+came from; what opens a key never reaches the supervisor's environment, nor the command's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from jupyter_mlsc.recording import Place
+
+_BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from jupyter_mlsc.sandbox.boot import main; main()"
+_SECRETS = ("PASSPHRASE", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "API_KEY", "COOKIE")
+"""Parts of the names of environment variables that hold secrets."""
+_NO_SECRETS = frozenset({"TOKENIZERS_PARALLELISM"})
+_SOCKETS = frozenset({"SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "DOCKER_HOST", "TMUX", "STY", "WAYLAND_DISPLAY"})
+"""Variables that name somebody outside who could be asked to do something."""
+
+
+_FOR_A_GUARD = ("MLSC_HOME", "MLSC_POLICY")
+
+
+class Spec(msgspec.Struct, frozen=True):
+    """What a supervisor is to run. ``start`` is the folder whose project rules, ``policy`` a policy that is trusted by being named.
+
+    ``tells_kernel`` is true where messages are shown by the kernel at the end of a cell, so that the terminal need not have them.
+    """
+
+    argv: tuple[str, ...]
+    start: str
+    policy: str | None = None
+    place: Place = Place()  # frozen
+    tells_kernel: bool = False
+
+
+def command_line(spec: Spec) -> list[str]:
+    """The command that starts a supervisor for this."""
+    return [sys.executable, "-I", "-c", _BOOT, package_location(), msgspec.json.encode(spec).decode()]
+
+
+def package_location() -> str:
+    """The folder that this package is imported from."""
+    return os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment for a supervisor: nothing that opens a key, a server or a Hub, and nobody outside to be asked."""
+    return {name: value for name, value in environ.items() if name not in _SOCKETS and (name in _NO_SECRETS or not _is_secret(name))}
+
+
+def for_command(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment for a supervised command: as `without_secrets`, and nothing of this package's own."""
+    return {name: value for name, value in without_secrets(environ).items() if not name.startswith("MLSC_")}
+
+
+def _is_secret(name: str) -> bool:
+    return name.startswith("JPY_") or any(part in name.upper() for part in _SECRETS)
+
+
+def main() -> None:
+    """Supervise what the first argument describes, and exit with its status; 125 when supervision failed."""
+    from jupyter_mlsc.errors import MlscError, SupervisionError
+    from jupyter_mlsc.project import Project
+    from jupyter_mlsc.recording import SUPERVISED
+    from jupyter_mlsc.sandbox.features import probe
+    from jupyter_mlsc.verdict import Mode
+
+    def tell(text: str) -> None:
+        sys.stderr.write(f"mlsc: {text}\n")
+        sys.stderr.flush()
+
+    try:
+        spec = msgspec.json.decode(sys.argv[1], type=Spec)
+        named = None if spec.policy is None else Path(spec.policy)
+        project = Project.find(Path(spec.start), os.environ, policy_file=named, tier=SUPERVISED)
+        machine = probe()
+        if machine.complete:
+            from jupyter_mlsc.sandbox.supervisor import supervise
+
+            status = supervise(project, spec, tell)
+        else:
+            why = f"this machine cannot supervise: {'; '.join(machine.missing)}"
+            if project.policy.mode is Mode.ENFORCE:
+                raise SupervisionError(f"{why}; the mode is enforce, so nothing was run", next_step=machine.remedy)
+            tell(f"{why}; the mode is {project.policy.mode}, so the command runs guarded, and its statements say so\n  next: {machine.remedy}")
+            status = _run_guarded(spec)
+    except MlscError as err:
+        tell(str(err))
+        status = SUPERVISION_FAILED
+    sys.exit(status)
+
+
+def _run_guarded(spec: Spec) -> int:
+    """Run the command in this process's place, with what a guard inside needs to keep its record. Returns only where it cannot be run."""
+    kept = {name: os.environ[name] for name in _FOR_A_GUARD if name in os.environ}
+    try:
+        os.execvpe(spec.argv[0], list(spec.argv), {**for_command(os.environ), **kept})  # noqa: S606  # the command that a person named
+    except OSError as err:
+        sys.stderr.write(f"mlsc: {spec.argv[0]} could not be executed: {err.strerror}\n")
+        return SUPERVISION_FAILED
+
+
+SUPERVISION_FAILED = 125
+"""What `exec` exits with when the command was not run, or not to its end, because supervision failed."""

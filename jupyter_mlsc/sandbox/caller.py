@@ -1,0 +1,154 @@
+"""The process that asks: its memory, its folders, its umask. Everything read here is a claim by the untrusted side, read once and then only used.
+
+A caller that forbids being looked at (prctl(2), PR_SET_DUMPABLE) cannot be read: `read` raises PermissionError, and the loop leaves such a
+caller to the wall alone.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from functools import cache
+
+from jupyter_mlsc.sandbox import linux
+
+PATH_MAX = 4096
+_FIRST = 512
+_PAGE = 4096
+_PIDFD_GETFD = 438
+_PIDFD_THREAD = os.O_EXCL
+
+
+class _Piece(ctypes.Structure):
+    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
+
+
+class Memory:
+    """Reads the memory of callers into one buffer; each thread has its own."""
+
+    def __init__(self) -> None:
+        self._buffer = ctypes.create_string_buffer(_PAGE)
+        self._here = _Piece(ctypes.addressof(self._buffer), _PAGE)
+        self._there = _Piece()
+        self._here_at, self._there_at = ctypes.addressof(self._here), ctypes.addressof(self._there)
+        self._view = memoryview(self._buffer)
+
+    def _fill(self, pid: int, address: int, length: int) -> int:
+        self._there.base, self._there.length = address, length
+        self._here.length = length
+        got = linux.libc.process_vm_readv(pid, self._here_at, 1, self._there_at, 1, 0)
+        if got <= 0:
+            number = ctypes.get_errno() if got < 0 else errno.EFAULT
+            raise OSError(number, os.strerror(number))
+        return int(got)
+
+    def text(self, pid: int, address: int) -> bytes:
+        """A path that ends with a NUL. Raises OSError: EFAULT for a bad address, ENAMETOOLONG, EPERM for a caller that cannot be read."""
+        parts = b""
+        room = min(_FIRST, _PAGE - address % _PAGE)
+        while True:
+            got = self._fill(pid, address, room)
+            piece = bytes(self._view[:got])
+            end = piece.find(b"\0")
+            if end >= 0:
+                return parts + piece[:end] if parts else piece[:end]
+            parts += piece
+            if len(parts) >= PATH_MAX:
+                raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+            address += got
+            room = min(_PAGE, _PAGE - address % _PAGE)
+
+    def data(self, pid: int, address: int, length: int) -> bytes:
+        """Bytes of the caller's memory, all of them. Raises OSError."""
+        found = b""
+        while len(found) < length:
+            at = address + len(found)
+            got = self._fill(pid, at, min(length - len(found), _PAGE - at % _PAGE))
+            found += bytes(self._view[:got])
+        return found
+
+
+def write(pid: int, address: int, data: bytes) -> None:
+    """Put bytes into the caller's memory, where it may write itself. Raises OSError EFAULT."""
+    here, there = _Piece(ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p), len(data)), _Piece(address, len(data))
+    if linux.libc.process_vm_writev(pid, ctypes.byref(here), 1, ctypes.byref(there), 1, 0) != len(data):
+        raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
+
+
+def descriptor_of(thread: int, number: int) -> int:
+    """A descriptor of this process for the very open file that a thread holds under a number; the caller closes it. Raises OSError EBADF."""
+    try:
+        process = os.pidfd_open(thread, _PIDFD_THREAD)
+    except OSError as err:
+        if err.errno != errno.EINVAL:
+            raise
+        process = os.pidfd_open(process_of(thread))  # before Linux 6.9
+    try:
+        return linux.checked(linux.libc.syscall(_PIDFD_GETFD, process, number, 0), "pidfd_getfd")
+    finally:
+        os.close(process)
+
+
+def status_field(pid: int, name: str) -> str:
+    """A line of /proc/PID/status, without its name. Raises OSError ESRCH when the process is gone."""
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            for line in file:
+                if line.startswith(name.encode() + b":"):
+                    return line.partition(b":")[2].strip().decode("ascii", "replace")
+    except FileNotFoundError as err:
+        raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH)) from err
+    raise OSError(errno.ESRCH, f"/proc/{pid}/status has no {name}")
+
+
+def umask(pid: int) -> int:
+    """The caller's umask. Raises OSError."""
+    return int(status_field(pid, "Umask"), 8)
+
+
+def mode_to_make(pid: int, mode: int) -> tuple[int, int | None]:
+    """The mode to make a file with for a caller, and the mode to set afterwards where this process's own umask takes bits that the caller's does not."""
+    wanted = mode & ~umask(pid)
+    return wanted, wanted if wanted & _own_umask() else None
+
+
+@cache
+def _own_umask() -> int:
+    return umask(os.getpid())
+
+
+def process_of(thread: int) -> int:
+    """The process that a thread belongs to. Raises OSError."""
+    return int(status_field(thread, "Tgid"))
+
+
+def has_signal_waiting(thread: int) -> bool:
+    """Whether a thread has a signal to handle, which it cannot while it waits for an answer. False when it is gone."""
+    masks: dict[bytes, int] = {}
+    try:
+        with open(f"/proc/{thread}/status", "rb") as file:
+            for line in file:
+                if line.startswith((b"SigPnd", b"ShdPnd", b"SigBlk")):
+                    name, _, value = line.partition(b":")
+                    masks[name] = int(value, 16)
+    except OSError:
+        return False
+    return bool((masks.get(b"SigPnd", 0) | masks.get(b"ShdPnd", 0)) & ~masks.get(b"SigBlk", 0))
+
+
+def parent_of(pid: int) -> int:
+    """The parent of a process; 0 when the process is gone or is nobody's child here."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def executable_of(pid: int) -> str:
+    """The program that a process runs, for the record; empty when it is gone."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return ""

@@ -1,0 +1,255 @@
+"""The supervisor's gate: governed files are judged as descriptors, and what the tree wrote is recorded under the names that it has then.
+
+Rules kept: the bytes that were judged are the bytes that are handed over; a block is told to the person, once for each file and reason, and not only
+to errno; an error of our own refuses the read in `enforce` and is told; what a run wrote is recorded before it is read back.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_mlsc.errors import BlockedArtifactError, MlscError
+from jupyter_mlsc.file_identity import FileIdentity
+from jupyter_mlsc.project_state import ProjectState
+from jupyter_mlsc.recording import Actor, Run
+from jupyter_mlsc.sandbox import caller, pinned
+from jupyter_mlsc.sandbox.decide import MEANINGS, wants
+from jupyter_mlsc.sandbox.places import Places, Region
+from jupyter_mlsc.sandbox.resolve import Resolved, error
+from jupyter_mlsc.verbs.observing import observe_write
+from jupyter_mlsc.verbs.overseeing import oversee_read, target_named
+from jupyter_mlsc.verdict import Decision, Mode, Verdict, printable, summary
+
+SIDECARS = (b"-wal", b"-journal", b"-shm", b".wal")
+"""SQLite and DuckDB keep these beside a database; they share its rule and are no artifacts of their own."""
+_NOT_REOPENED = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    identity: FileIdentity
+    state: object
+    verdict: Verdict
+
+
+class Gate:
+    """Judges reads and keeps account of writes, for one run. Safe for several threads."""
+
+    def __init__(self, project: ProjectState, run: Run, places: Places, linked: set[tuple[int, int]], tell: Callable[[str], None]) -> None:
+        self._project, self._run, self._places, self._linked, self._tell = project, run, places, linked, tell
+        self._mode, self._always_copy = project.policy.mode, project.policy.supervise.pin == "copy"
+        self._measured = pinned.Measured()
+        self._known: dict[tuple[bytes, ...], _Known] = {}
+        self._live: dict[tuple[int, int], bytes] = {}
+        self._written: dict[bytes, Actor] = {}
+        self._told: set[tuple[object, ...]] = set()
+        self._lock = threading.RLock()
+        self.record = threading.RLock()
+        """Held while the ledger is read or written, and while the policy is asked."""
+
+    # reads
+
+    def read_known(self, found: Resolved, flags: int) -> int | None:
+        """A descriptor, where nothing has to be hashed or asked: the same file in the same state was allowed, nothing was said of anything since, and a
+        read lease says that nobody can be writing to it. Else None. Raises OSError.
+        """
+        known = self._known.get(found.names)
+        if known is None or found.status is None or wants(flags)[1] or found.path in self._written:
+            return None
+        if known.identity != FileIdentity.of(found.status) or known.state != self._state():
+            return None
+        descriptor = os.open(b"/proc/self/fd/%d" % (found.descriptor or 0), flags & ~_NOT_REOPENED | os.O_CLOEXEC | os.O_NOCTTY)
+        if not pinned.lease(descriptor):
+            os.close(descriptor)
+            return None
+        unchanged = FileIdentity.of(os.fstat(descriptor)) == known.identity
+        pinned.release(descriptor)
+        if unchanged:
+            return descriptor
+        os.close(descriptor)
+        return None
+
+    def read(self, found: Resolved, flags: int, pid: int) -> int:
+        """A descriptor of exactly the bytes that were judged; the caller closes it. Raises OSError EACCES for what is blocked."""
+        by = self._actor(pid)
+        try:
+            return self._read(found, flags, by)
+        except BlockedArtifactError as err:
+            self._say(("blocked", found.path, err.verdict.reasons), str(err))
+            raise error(errno.EACCES) from err
+        except MlscError as err:
+            shown = printable(os.fsdecode(found.path))
+            if self._mode is Mode.ENFORCE:
+                self._say(("fault", found.path, err.message), f"{shown} was not opened, because it could not be checked: {err}")
+                raise error(errno.EACCES) from err
+            self._say(("fault", found.path, err.message), f"{shown} could not be checked, and was let through because the mode is {self._mode}: {err}")
+            return self._opened(found, flags)
+
+    def _read(self, found: Resolved, flags: int, by: Actor) -> int:
+        self._settle(found.path)
+        shown = printable(os.fsdecode(found.path))
+        descriptor = os.open(b"/proc/self/fd/%d" % (found.descriptor or 0), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        try:
+            writes = wants(flags)[1]
+            live = self._may_be_live(found) and pinned.lease(descriptor)
+            if not live and not writes:
+                copy = pinned.sealed_copy(descriptor, shown)
+                os.close(descriptor)
+                descriptor = copy
+            verdict = self._verdict(found, descriptor, shown, by, live=live)
+            if live and not pinned.is_leased(descriptor) and not writes:
+                copy = pinned.sealed_copy(descriptor, shown)
+                os.close(descriptor)
+                descriptor, live = copy, False
+                verdict = self._verdict(found, descriptor, shown, by, live=False)
+            if live:
+                pinned.release(descriptor)
+            if verdict.decision is Decision.WARN:
+                self._say(("warn", found.path, verdict.reasons), summary(verdict))
+            if writes:
+                return self._opened_to_write(found, flags, by)
+            if live:
+                status = os.fstat(descriptor)
+                with self._lock:
+                    self._live[status.st_dev, status.st_ino] = found.path
+                return os.open(b"/proc/self/fd/%d" % descriptor, flags & ~_NOT_REOPENED | os.O_CLOEXEC | os.O_NOCTTY)
+            return os.dup(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _may_be_live(self, found: Resolved) -> bool:
+        # What lies in a free folder is changed by the tree without a question.
+        return not self._always_copy and self._places.of(found.path) is not Region.FREE
+
+    def _verdict(self, found: Resolved, descriptor: int, shown: str, by: Actor, *, live: bool) -> Verdict:
+        status = os.fstat(descriptor)
+        identity, state = FileIdentity.of(status), self._state()
+        known = self._known.get(found.names) if live else None
+        if known is not None and (known.identity, known.state) == (identity, state):
+            return known.verdict
+        measured = self._measured.measure(descriptor, shown, time.time_ns(), whole=False, keep=live)
+        with self.record:
+            target = target_named(self._project, [name for name in found.names if name.startswith(b"/")])
+            verdict = oversee_read(
+                self._project,
+                target,
+                descriptor,
+                measured,
+                lambda: self._measured.measure(descriptor, shown, time.time_ns(), whole=True, keep=live),
+                self._run,
+                by,
+            )
+            state = self._state()
+        if live and time.time_ns() - status.st_ctime_ns > pinned.SETTLED_NS:
+            self._known[found.names] = _Known(identity, state, verdict)
+        return verdict
+
+    def _opened_to_write(self, found: Resolved, flags: int, by: Actor) -> int:
+        opened = self._opened(found, flags)
+        self._note(found.names, by)
+        return opened
+
+    @staticmethod
+    def _opened(found: Resolved, flags: int) -> int:
+        return os.open(b"/proc/self/fd/%d" % (found.descriptor or 0), flags & ~_NOT_REOPENED | os.O_CLOEXEC | os.O_NOCTTY)
+
+    # writes
+
+    def why_not_written(self, found: Resolved) -> str:
+        """A code when a governed file may not be opened for writing now, because its bytes are being read; empty when it may."""
+        if self._mode is not Mode.ENFORCE or found.status is None or (found.status.st_dev, found.status.st_ino) not in self._live:
+            return ""
+        descriptor = os.open(b"/proc/self/fd/%d" % (found.descriptor or 0), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        try:
+            return "in-use" if pinned.is_open_elsewhere(descriptor) else ""
+        finally:
+            os.close(descriptor)
+
+    def wrote(self, names: Sequence[bytes], pid: int) -> None:
+        """A file was opened for writing, made, moved or cut under these names."""
+        if any(self._places.of(name) is Region.GOVERNED for name in names):
+            self._note(names, self._actor(pid))
+
+    def _note(self, names: Sequence[bytes], by: Actor) -> None:
+        with self._lock:
+            for name in names:
+                if self._places.of(name) is Region.GOVERNED and not name.endswith(SIDECARS):
+                    self._written[name] = by
+
+    def removed(self, name: bytes) -> None:
+        """A name is gone."""
+        with self._lock:
+            self._written.pop(name, None)
+
+    def is_governed_inode(self, status: os.stat_result) -> bool:
+        """Whether a file with several names is one that a rule governs under another name."""
+        return status.st_nlink > 1 and (status.st_dev, status.st_ino) in self._linked
+
+    def linked(self, status: os.stat_result) -> None:
+        """A file got a governed name besides the one that it had."""
+        self._linked.add((status.st_dev, status.st_ino))
+
+    def settle(self) -> None:
+        """Record all that was written so far: a cell or the run has ended."""
+        with self._lock:
+            names = list(self._written)
+        for name in names:
+            self._settle(name)
+
+    def _settle(self, name: bytes) -> None:
+        with self._lock:
+            by = self._written.pop(name, None)
+        if by is None:
+            return
+        try:
+            status = os.stat(name)
+        except OSError:
+            return  # it is gone: there is nothing to say of it
+        if not stat.S_ISREG(status.st_mode):
+            return
+        try:
+            with self.record:
+                observe_write(self._project, Path(os.fsdecode(name)), self._run, observed=True, by=by)
+        except MlscError as err:
+            self._say(("unrecorded", name, err.message), f"{os.fsdecode(name)} was written, and that could not be recorded: {err}")
+
+    # what is told
+
+    def refused(self, name: bytes, why: str, pid: int) -> None:
+        """Something was refused that no verdict is about."""
+        if why:
+            program = os.path.basename(caller.executable_of(pid))
+            self._say((why, name), f"{printable(os.fsdecode(name))} was refused to {program}: {MEANINGS[why]} [{why}]")
+
+    def _say(self, key: tuple[object, ...], text: str) -> None:
+        with self._lock:
+            if key in self._told:
+                return
+            self._told.add(key)
+        self._tell(text)
+
+    def _actor(self, pid: int) -> Actor:
+        try:
+            process = caller.process_of(pid)
+        except OSError:
+            process = pid
+        return Actor(process, caller.executable_of(pid))
+
+    def _state(self) -> object:
+        """What changes when anything is said about any artifact: the ledger and the claim files. Our own records count too, and cost one more look."""
+        found: list[tuple[int, int] | None] = []
+        for path in (self._project.books.place, self._project.books.place.with_name("ledger.db-wal"), self._project.books.claims.folder):
+            try:
+                status = os.stat(path)
+            except OSError:
+                found.append(None)
+            else:
+                found.append((status.st_mtime_ns, status.st_size))
+        return tuple(found)

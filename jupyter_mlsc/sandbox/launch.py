@@ -1,0 +1,107 @@
+"""Starts a command behind the wall: no privileges, no descriptors but 0 to 2, Landlock, the filter, and the listener handed to its supervisor.
+
+Rules kept: nothing of the command runs before the filter is in place; the child dies with its supervisor; a command that cannot be executed is
+told apart from one that could not be put under supervision.
+"""
+
+from __future__ import annotations
+
+import array
+import os
+import signal
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from jupyter_mlsc.errors import SupervisionError
+from jupyter_mlsc.sandbox import landlock, linux
+from jupyter_mlsc.sandbox.filter import Row, install
+
+_NOT_FOUND, _NOT_EXECUTABLE = 127, 126
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """The command's process and the listener that its questions arrive at."""
+
+    pid: int
+    listener: int
+
+
+def launch(
+    argv: Sequence[str], executable: str, environ: Mapping[str, str], *, rows: list[Row], seccomp_number: int, grants: Sequence[tuple[bytes, int]]
+) -> Launched:
+    """Start ``executable`` with ``argv`` under supervision. Call it before any thread is started.
+
+    Raises SupervisionError where the kernel refuses the wall or the filter.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    supervisor = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        ours.close()
+        _become(theirs, argv, executable, environ, supervisor, rows, seccomp_number, grants)
+    theirs.close()
+    try:
+        message, ancillary, _, _ = ours.recvmsg(4096, socket.CMSG_SPACE(array.array("i", [0]).itemsize))
+    finally:
+        ours.close()
+    listeners = array.array(
+        "i", [fd for level, kind, data in ancillary if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS) for fd in _descriptors(data)]
+    )
+    if not listeners:
+        os.waitpid(pid, 0)
+        why = message.decode("utf-8", "replace") or "the process died"
+        raise SupervisionError(f"the command could not be put under supervision: {why}", next_step="see what this machine can do: mlsc status")
+    os.set_inheritable(listeners[0], False)
+    return Launched(pid, listeners[0])
+
+
+def _descriptors(data: bytes) -> array.array[int]:
+    found = array.array("i")
+    found.frombytes(data[: len(data) - len(data) % found.itemsize])
+    return found
+
+
+def _become(
+    channel: socket.socket,
+    argv: Sequence[str],
+    executable: str,
+    environ: Mapping[str, str],
+    supervisor: int,
+    rows: list[Row],
+    seccomp_number: int,
+    grants: Sequence[tuple[bytes, int]],
+) -> None:
+    """The child's side; it does not return."""
+    status = _NOT_EXECUTABLE
+    try:
+        linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != supervisor:
+            os._exit(status)  # it died before the line above could see that
+        for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        os.closerange(3, channel.fileno())
+        os.closerange(channel.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+        linux.prctl(linux.PR_SET_DUMPABLE, 1)
+        linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
+        linux.drop_capabilities()
+        landlock.restrict(grants)
+        listener = install(rows, seccomp_number)
+        channel.sendmsg([b"+"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [listener]))])
+        os.close(listener)
+    except OSError as err:
+        channel.send(str(err).encode())
+        os._exit(status)
+    channel.close()
+    try:
+        os.execve(executable, list(argv), dict(environ))  # noqa: S606  # the command that a person named
+    except FileNotFoundError:
+        status = _NOT_FOUND
+    except OSError:
+        pass  # the status says it, as a shell's does
+    os.write(
+        2, f"mlsc: {executable} could not be executed ({'not found' if status == _NOT_FOUND else 'no permission, or no leave to execute there'})\n".encode()
+    )
+    os._exit(status)

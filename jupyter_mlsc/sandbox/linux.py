@@ -1,0 +1,112 @@
+"""The kernel's interface as this package uses it: calls that Python does not have, their numbers and the layouts of their structures.
+
+Sources: include/uapi/linux/seccomp.h, landlock.h, openat2.h; the man pages seccomp_unotify(2), landlock(7), openat2(2). A failed call raises
+OSError with its errno.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+AT_FDCWD = -100
+AT_EMPTY_PATH = 0x1000
+AT_SYMLINK_FOLLOW = 0x400
+AT_SYMLINK_NOFOLLOW = 0x100
+AT_REMOVEDIR = 0x200
+
+RESOLVE_NO_MAGICLINKS = 0x02
+RESOLVE_NO_SYMLINKS = 0x04
+_OPENAT2 = 437
+_OPEN_HOW = struct.Struct("<QQQ")
+
+F_SETLEASE, F_GETLEASE = 1024, 1025
+F_RDLCK, F_WRLCK, F_UNLCK = 0, 1, 2
+
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER = 1, 4, 38, 36
+_CLONE_FS = 0x200
+PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 24, 47, 4
+
+libc.ioctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p]
+libc.syscall.restype = ctypes.c_long
+libc.process_vm_readv.restype = ctypes.c_ssize_t
+libc.process_vm_readv.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_ulong]
+
+
+def checked(result: int, what: str) -> int:
+    """The result of a C call, or OSError with its errno."""
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+    return result
+
+
+def prctl(option: int, *arguments: int) -> int:
+    """prctl(2)."""
+    padded = (*arguments, 0, 0, 0, 0)[:4]
+    return checked(libc.prctl(option, *(ctypes.c_ulong(each) for each in padded)), "prctl")
+
+
+def openat2(folder: int, path: bytes, flags: int, resolve: int, mode: int = 0) -> int:
+    """openat2(2): a descriptor that the caller closes."""
+    how = _OPEN_HOW.pack(flags, mode, resolve)
+    descriptor = libc.syscall(_OPENAT2, folder, path, how, 24)
+    if descriptor < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return int(descriptor)
+
+
+def open_once(path: bytes, flags: int) -> int:
+    """open(2) that a signal to this thread ends with EINTR, where Python's own would begin again."""
+    return checked(libc.open(path, flags, 0), "open")
+
+
+def renameat2(source_folder: int, source: bytes, target_folder: int, target: bytes, flags: int) -> None:
+    """renameat2(2)."""
+    if libc.renameat2(source_folder, source, target_folder, target, flags) < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def linkat(source_folder: int, source: bytes, target_folder: int, target: bytes, flags: int) -> None:
+    """linkat(2)."""
+    if libc.linkat(source_folder, source, target_folder, target, flags) < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def utimensat(path: bytes, times: bytes | None) -> None:
+    """utimensat(2) on a path, following links; ``times`` are two ``struct timespec``, None for now."""
+    checked(libc.utimensat(AT_FDCWD, path, times, 0), "utimensat")
+
+
+def own_folder() -> None:
+    """Give the calling thread a working directory of its own (unshare(2), CLONE_FS). Raises PermissionError where a profile forbids it."""
+    checked(libc.unshare(_CLONE_FS), "unshare")
+
+
+def connect(descriptor: int, address: bytes) -> None:
+    """connect(2). A signal ends it with InterruptedError, and it is not tried again here, as Python's own does."""
+    checked(libc.connect(descriptor, address, len(address)), "connect")
+
+
+def bind(descriptor: int, address: bytes) -> None:
+    """bind(2)."""
+    checked(libc.bind(descriptor, address, len(address)), "bind")
+
+
+def drop_capabilities() -> None:
+    """Give up every capability of this process, the bounding and ambient sets too. Raises OSError where a capability cannot be dropped."""
+    last = int(open("/proc/sys/kernel/cap_last_cap", "rb").read())  # noqa: SIM115  # a line of a few bytes
+    header, none = struct.pack("<Ii", 0x20080522, 0), bytes(24)
+    effective = ctypes.create_string_buffer(24)
+    checked(libc.capget(header, effective), "capget")
+    if int.from_bytes(effective.raw[:4], "little") & 1 << 8:  # CAP_SETPCAP: without it there is nothing in the bounding set that could be used
+        for capability in range(last + 1):
+            prctl(PR_CAPBSET_DROP, capability)
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
+    checked(libc.capset(header, none), "capset")

@@ -1,0 +1,311 @@
+"""Does what was asked of names and of files' metadata, here, on folders and files that were resolved first.
+
+Rules kept: nothing that the caller can rewrite is looked at twice; the caller still waits when the act happens; governed names are followed through
+every move, so that what a run wrote is recorded under the name that it ends up with.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import struct
+from typing import Any
+
+from jupyter_mlsc.sandbox import caller, linux
+from jupyter_mlsc.sandbox.decide import NameQuestion, Way, decide_name
+from jupyter_mlsc.sandbox.gate import Gate
+from jupyter_mlsc.sandbox.listener import Listener, Notification
+from jupyter_mlsc.sandbox.places import Places, Region
+from jupyter_mlsc.sandbox.resolve import Resolved, Resolver, error
+from jupyter_mlsc.sandbox.slow import SlowAnswers
+from jupyter_mlsc.sandbox.syscalls import NAME_CALLS, Calls, PathCall
+
+_RENAME_NOREPLACE, _RENAME_EXCHANGE, _RENAME_WHITEOUT = 1, 2, 4
+_ON_PARENTS = frozenset({"mkdir", "mknod", "symlink", "rename", "unlink", "rmdir"})
+_XATTR_NAME, _XATTR_SIZE = 255, 65536
+_PERMISSIONS = 0o7777
+
+
+class Names:
+    """The handler of every call that makes, moves, links, removes, cuts or re-labels a name."""
+
+    def __init__(self, calls: Calls, listener: Listener, resolver: Resolver, places: Places, gate: Gate, slow: SlowAnswers) -> None:
+        self._calls = {number: NAME_CALLS[name] for name, number in calls.names.items()}
+        self._listener, self._resolver, self._places, self._gate, self._slow = listener, resolver, places, gate, slow
+        self._memory = caller.Memory()
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The system calls that are answered here."""
+        return tuple(self._calls)
+
+    def answer(self, question: Notification) -> None:
+        """Answer one call. Raises OSError with what the caller gets."""
+        call = self._calls[question.number]
+        does = call.does
+        if does == "unlink" and call.rest and question.word(call.rest[0]) & linux.AT_REMOVEDIR:
+            does = "rmdir"
+        if call.flags is not None:
+            _known_flags(does, question.word(call.flags))
+        found: list[Resolved] = []
+        try:
+            for index, (folder, path) in enumerate(call.paths):
+                found.append(self._resolved(question, call, does, index, folder, path))
+            if call.descriptor is not None:
+                found.append(self._resolver.opened(question.pid, question.signed(call.descriptor)))
+            self._decide_and_act(question, call, does, found)
+        finally:
+            for each in found:
+                each.close()
+
+    def _resolved(self, question: Notification, call: PathCall, does: str, index: int, folder: int | None, path: int) -> Resolved:
+        at = None if folder is None else question.signed(folder)
+        flags = 0 if call.flags is None else question.word(call.flags)
+        if does in ("utimens", "utimes") and question.arguments[path] == 0 and at is not None:
+            return self._resolver.opened(question.pid, at)  # futimens(3): the descriptor itself
+        raw = self._memory.text(question.pid, question.arguments[path])
+        if not raw and flags & linux.AT_EMPTY_PATH and at is not None:
+            return self._resolver.opened(question.pid, at)
+        if does in _ON_PARENTS or (does == "link" and index == 1):
+            if raw.endswith(b"/") and does not in ("mkdir", "rmdir", "rename"):
+                raise error(errno.ENOENT if does != "unlink" else errno.ENOTDIR)
+            return self._parent(question, does, at, raw)
+        follow = (call.follow and not flags & linux.AT_SYMLINK_NOFOLLOW) or bool(does == "link" and flags & linux.AT_SYMLINK_FOLLOW)
+        return self._resolver.resolve(question.pid, at, raw, follow=follow)
+
+    def _parent(self, question: Notification, does: str, at: int | None, raw: bytes) -> Resolved:
+        try:
+            return self._resolver.resolve(question.pid, at, raw, parent=True)
+        except OSError as err:
+            last = raw.rstrip(b"/").rpartition(b"/")[2]
+            if err.errno in (errno.EBUSY, errno.EEXIST) and last in (b"", b".", b".."):
+                special = {("mkdir", b"."): errno.EEXIST, ("rmdir", b"."): errno.EINVAL, ("rmdir", b".."): errno.ENOTEMPTY, ("unlink", b"."): errno.EISDIR}
+                raise error(special.get((does, last), errno.EEXIST if does in ("mkdir", "mknod", "symlink") else errno.EBUSY)) from err
+            raise
+
+    def _decide_and_act(self, question: Notification, call: PathCall, does: str, found: list[Resolved]) -> None:
+        flags = question.word(call.rest[0]) if does == "rename" and call.rest else 0
+        governed = tuple(self._is_governed(each) for each in found)
+        asked = NameQuestion(
+            does,
+            tuple(self._region(each) for each in found),
+            tuple(self._places.holds_protected(name) for each in found for name in each.names) if does in ("rename", "rmdir", "unlink", "link") else (),
+            governed if len(governed) == 2 else (False, False),
+            straight=all(len(each.names) == 1 for each in found),
+        )
+        answer = decide_name(asked)
+        if answer.way is not Way.REFUSE and flags & _RENAME_EXCHANGE and governed[1] and not governed[0]:
+            answer = decide_name(NameQuestion(does, asked.regions, asked.protected_below, (True, False), straight=False))
+        if answer.why == "leaves-governed" and does == "rename" and not flags & _RENAME_EXCHANGE and self._is_file(found[0]):
+            self._move_if_verified(question, found, flags)
+        elif answer.way is Way.REFUSE:
+            self._gate.refused(found[0].path, answer.why, question.pid)
+            self._listener.fail(question, answer.errno)
+        elif answer.way is Way.CONTINUE:
+            self._listener.proceed(question)
+        else:
+            arguments = self._arguments(question, call, does)
+            if self._listener.is_waiting(question):
+                self._listener.succeed(question, self._act(question, does, found, arguments) or 0)
+
+    def _move_if_verified(self, question: Notification, found: list[Resolved], flags: int) -> None:
+        """A governed file may leave for a name that no rule governs if it could be read here."""
+        source = self._at(found[0])
+        held = [_kept(each) for each in found]
+
+        def work() -> None:
+            try:
+                os.close(self._gate.read(source, os.O_RDONLY, question.pid))
+                if self._listener.is_waiting(question) and _same(held[0], source):
+                    self._rename(question, held, flags)
+                    self._listener.succeed(question)
+            finally:
+                source.close()
+                for each in held:
+                    each.close()
+
+        self._slow.compute(question, work)
+
+    def _at(self, place: Resolved) -> Resolved:
+        """What lies at a name in a resolved folder."""
+        descriptor = os.open(place.name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place.folder)
+        return Resolved(descriptor, None, b"", place.names, os.fstat(descriptor))
+
+    def _region(self, found: Resolved) -> Region:
+        names = [name for name in found.names if name.startswith(b"/")]
+        if not names or (found.status is not None and found.status.st_nlink == 0):
+            return Region.WRITABLE  # a pipe, a socket, memory: metadata of what has no name
+        region = self._places.of(names[-1])
+        others = [r for r in map(self._places.of, names[:-1]) if r not in (Region.PROCESS, Region.DEVICE)]
+        if region is Region.DEVICE and found.status is not None and found.descriptor is not None:
+            return Region.WRITABLE if stat.S_ISCHR(found.status.st_mode) and names[-1].startswith(b"/dev/pts/") else region
+        return max((region, *others))
+
+    def _is_governed(self, found: Resolved) -> bool:
+        if found.status is not None and self._gate.is_governed_inode(found.status):
+            return True
+        if any(self._places.of(name) is Region.GOVERNED for name in found.names):
+            return True
+        return found.folder is not None and self._is_folder(found) and any(self._places.holds_governed(name) for name in found.names)
+
+    def _is_folder(self, place: Resolved) -> bool:
+        try:
+            return stat.S_ISDIR(os.lstat(place.name, dir_fd=place.folder).st_mode)
+        except OSError:
+            return False
+
+    def _is_file(self, place: Resolved) -> bool:
+        try:
+            return stat.S_ISREG(os.lstat(place.name, dir_fd=place.folder).st_mode)
+        except OSError:
+            return False
+
+    def _arguments(self, question: Notification, call: PathCall, does: str) -> list[Any]:
+        """What the call points at in the caller's memory, read once, before anything is done."""
+        given = [question.arguments[index] for index in call.rest]
+        pid = question.pid
+        if does == "symlink":
+            return [self._memory.text(pid, given[0])]
+        if does == "utimens":
+            return [self._memory.data(pid, given[0], 32) if given[0] else None]
+        if does == "utimes":
+            return [_from_timeval(self._memory.data(pid, given[0], 32)) if given[0] else None]
+        if does == "utime":
+            seconds = struct.unpack("<qq", self._memory.data(pid, given[0], 16)) if given[0] else None
+            return [None if seconds is None else struct.pack("<qqqq", seconds[0], 0, seconds[1], 0)]
+        if does == "setxattr":
+            size = given[2]
+            if size > _XATTR_SIZE:
+                raise error(errno.E2BIG)
+            return [self._memory.text(pid, given[0])[: _XATTR_NAME + 1], self._memory.data(pid, given[1], size) if size else b"", given[3] & 0xFFFF_FFFF]
+        if does == "removexattr":
+            return [self._memory.text(pid, given[0])[: _XATTR_NAME + 1]]
+        if does == "link":
+            return [question.word(call.flags) if call.flags is not None else 0]
+        return given
+
+    def _act(self, question: Notification, does: str, found: list[Resolved], given: list[Any]) -> int | None:
+        first = found[0]
+        if does == "rename":
+            self._rename(question, found, given[0] & 0xFFFF_FFFF if given else 0)
+        elif does == "link":
+            self._link(question, found)
+        elif does in ("mkdir", "mknod"):
+            mode, afterwards = caller.mode_to_make(question.pid, given[0] & _PERMISSIONS)
+            if does == "mkdir":
+                os.mkdir(first.name, mode, dir_fd=first.folder)
+            else:
+                kind = stat.S_IFMT(given[0] & 0xFFFF) or stat.S_IFREG
+                if kind in (stat.S_IFCHR, stat.S_IFBLK):
+                    raise error(errno.EPERM)
+                os.mknod(first.name, kind | mode, dir_fd=first.folder)
+                self._gate.wrote(first.names, question.pid)
+            if afterwards is not None:
+                _set_mode(first, afterwards)
+        elif does == "symlink":
+            os.symlink(given[0], first.name, dir_fd=first.folder)
+        elif does == "unlink":
+            os.unlink(first.name, dir_fd=first.folder)
+            self._gate.removed(first.path)
+        elif does == "rmdir":
+            os.rmdir(first.name, dir_fd=first.folder)
+        else:
+            self._relabel(question, does, first, given)
+        return None
+
+    def _relabel(self, question: Notification, does: str, found: Resolved, given: list[Any]) -> None:
+        place = b"/proc/self/fd/%d" % (found.descriptor or 0)
+        is_link = found.status is not None and stat.S_ISLNK(found.status.st_mode)
+        if does == "truncate":
+            size = given[0] - (1 << 64) if given[0] >> 63 else given[0]
+            os.truncate(place, size)
+            self._gate.wrote(found.names, question.pid)
+        elif does == "chmod":
+            if is_link:
+                raise error(errno.EOPNOTSUPP)
+            os.chmod(place, given[0] & _PERMISSIONS)
+        elif does == "chown":
+            owner, group = (_identifier(each) for each in given[:2])
+            linux.checked(linux.libc.fchownat(found.descriptor, b"", owner, group, linux.AT_EMPTY_PATH), "fchownat")
+        elif does in ("utimens", "utimes", "utime"):
+            if is_link:
+                linux.checked(linux.libc.utimensat(found.descriptor, b"", given[0], linux.AT_EMPTY_PATH), "utimensat")
+            else:
+                linux.utimensat(place, given[0])
+        elif does == "setxattr":
+            os.setxattr(place, given[0], given[1], given[2])
+        else:
+            os.removexattr(place, given[0])
+
+    def _rename(self, question: Notification, found: list[Resolved], flags: int) -> None:
+        source, target = found
+        assert source.folder is not None and target.folder is not None  # noqa: PT018  # resolved as parents
+        if flags & _RENAME_WHITEOUT:
+            raise error(errno.EPERM)
+        folder = self._is_folder(source)
+        linux.renameat2(source.folder, source.name, target.folder, target.name, flags)
+        self._gate.removed(source.path)
+        self._gate.wrote(target.names, question.pid)
+        if flags & _RENAME_EXCHANGE:
+            self._gate.wrote(source.names, question.pid)
+        if folder and self._places.holds_governed(target.path):
+            for place, _, files in os.walk(target.path):
+                for name in files:
+                    self._gate.wrote((os.path.join(place, name),), question.pid)
+
+    def _link(self, question: Notification, found: list[Resolved]) -> None:
+        source, target = found
+        assert source.descriptor is not None and target.folder is not None  # noqa: PT018  # resolved so
+        if source.status is not None and stat.S_ISDIR(source.status.st_mode):
+            raise error(errno.EPERM)
+        if source.status is not None and source.status.st_nlink == 0 and not source.path.startswith(b"/"):
+            raise error(errno.ENOENT)
+        # Of a link itself there is no name in /proc to follow; AT_EMPTY_PATH would need a capability.
+        is_link = source.status is not None and stat.S_ISLNK(source.status.st_mode)
+        if is_link:
+            raise error(errno.EPERM)
+        linux.linkat(linux.AT_FDCWD, b"/proc/self/fd/%d" % source.descriptor, target.folder, target.name, linux.AT_SYMLINK_FOLLOW)
+        if any(self._places.of(name) is Region.GOVERNED for name in target.names):
+            self._gate.linked(os.fstat(source.descriptor))
+        self._gate.wrote(target.names, question.pid)
+
+
+def _set_mode(made: Resolved, mode: int) -> None:
+    """Set the mode of what was just made, and of nothing that was put in its place as a link; a set-group-ID bit that it inherited stays."""
+    descriptor = os.open(made.name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=made.folder)
+    try:
+        os.chmod(f"/proc/self/fd/{descriptor}", mode | (os.fstat(descriptor).st_mode & stat.S_ISGID))
+    finally:
+        os.close(descriptor)
+
+
+def _kept(found: Resolved) -> Resolved:
+    return Resolved(None, os.dup(found.folder or 0), found.name, found.names, None)
+
+
+def _same(place: Resolved, judged: Resolved) -> bool:
+    try:
+        now = os.lstat(place.name, dir_fd=place.folder)
+    except OSError:
+        return False
+    return judged.status is not None and (now.st_dev, now.st_ino) == (judged.status.st_dev, judged.status.st_ino)
+
+
+def _known_flags(does: str, flags: int) -> None:
+    allowed = {"link": linux.AT_EMPTY_PATH | linux.AT_SYMLINK_FOLLOW}.get(does, linux.AT_EMPTY_PATH | linux.AT_SYMLINK_NOFOLLOW)
+    if flags & ~allowed:
+        raise error(errno.EINVAL)
+
+
+def _identifier(value: int) -> int:
+    word = value & 0xFFFF_FFFF
+    return -1 if word == 0xFFFF_FFFF else word
+
+
+def _from_timeval(data: bytes) -> bytes:
+    """Two ``struct timeval`` as two ``struct timespec``. Raises OSError EINVAL for microseconds that are none."""
+    first, first_micro, second, second_micro = struct.unpack("<qqqq", data)
+    if not (0 <= first_micro < 1_000_000 and 0 <= second_micro < 1_000_000):
+        raise error(errno.EINVAL)
+    return struct.pack("<qqqq", first, first_micro * 1000, second, second_micro * 1000)

@@ -1,0 +1,250 @@
+"""Answers the calls that open a file: resolved here, opened here, handed over as a descriptor.
+
+Rules kept: a file is resolved, decided on and opened through one descriptor; what needs hashing or may block goes to a worker; a caller that may not
+be looked at is left to the wall.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jupyter_mlsc.sandbox import caller, linux
+from jupyter_mlsc.sandbox.decide import Answer, OpenQuestion, Way, decide_device, decide_open, decide_process, is_temporary, wants
+from jupyter_mlsc.sandbox.gate import Gate
+from jupyter_mlsc.sandbox.listener import Listener, Notification
+from jupyter_mlsc.sandbox.places import Places, Region
+from jupyter_mlsc.sandbox.resolve import Resolved, Resolver, error
+from jupyter_mlsc.sandbox.slow import SlowAnswers
+from jupyter_mlsc.sandbox.syscalls import OPEN_CALLS, Calls, OpenCall
+from jupyter_mlsc.sandbox.terminals import is_own_terminal
+
+_HOW = struct.Struct("<QQQ")
+_NOT_REOPENED = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+_MOST_TRIES = 8
+_MAGIC_FILES = (b"/memfd:", b"/SYSV", b"/dev/zero")
+
+
+@dataclass(slots=True)
+class Request:
+    """An open as the caller asked for it."""
+
+    folder: int | None
+    path: bytes
+    flags: int
+    mode: int
+    how: int = 0
+
+
+class Opens:
+    """The handler of open, openat, creat and openat2. ``slow`` takes what would hold up others; ``fast`` are beginnings of paths in system folders."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        listener: Listener,
+        resolver: Resolver,
+        places: Places,
+        gate: Gate,
+        *,
+        fast: tuple[bytes, ...],
+        in_tree: Callable[[int], bool],
+        slow: SlowAnswers,
+    ) -> None:
+        self._calls = {number: OPEN_CALLS[name] for name, number in calls.opens.items()}
+        self._listener, self._resolver, self._places, self._gate = listener, resolver, places, gate
+        self._fast = fast
+        self._in_tree, self._slow = in_tree, slow
+        self._memory = caller.Memory()
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The system calls that are answered here."""
+        return tuple(self._calls)
+
+    def answer(self, question: Notification) -> None:
+        """Answer one open. Raises OSError with what the caller gets."""
+        call = self._calls[question.number]
+        try:
+            path = self._memory.text(question.pid, question.arguments[call.path])
+        except PermissionError:
+            self._listener.proceed(question)  # it may not be looked at: system and free folders, by the wall, and nothing else
+            return
+        if path.startswith(self._fast) and b"/.." not in path:
+            self._listener.proceed(question)
+            return
+        request = self._request(question, call, path)
+        for _ in range(_MOST_TRIES):
+            try:
+                self._open(question, request)
+            except _AgainError:
+                continue  # something was made or removed between two steps
+            return
+        raise error(errno.EAGAIN)
+
+    def _request(self, question: Notification, call: OpenCall, path: bytes) -> Request:
+        folder = None if call.folder is None else question.signed(call.folder)
+        if call.how is not None:
+            if question.arguments[3] < _HOW.size:
+                raise error(errno.EINVAL)
+            flags, mode, how = _HOW.unpack(self._memory.data(question.pid, question.arguments[call.how], _HOW.size))
+            return Request(folder, path, flags, mode, how)
+        flags = call.fixed_flags if call.flags is None else question.word(call.flags)
+        # openat2(2): the older calls ignore flags that they do not know.
+        return Request(folder, path, flags, 0 if call.mode is None else question.word(call.mode) & 0o7777)
+
+    def _open(self, question: Notification, request: Request) -> None:
+        flags = request.flags
+        follow = not flags & os.O_NOFOLLOW and not (flags & os.O_CREAT and flags & os.O_EXCL)
+        try:
+            found = self._resolver.resolve(question.pid, request.folder, request.path, follow=follow, how=request.how)
+        except FileNotFoundError:
+            if not flags & os.O_CREAT:
+                raise
+            found = self._place_to_make(question, request)
+        try:
+            self._act(question, request, found)
+        finally:
+            found.close()
+
+    def _place_to_make(self, question: Notification, request: Request) -> Resolved:
+        """Where a file that does not exist would be made; a link that leads nowhere says where."""
+        if request.path.endswith(b"/"):
+            raise error(errno.EISDIR)
+        path, folder = request.path, request.folder
+        names: tuple[bytes, ...] = ()
+        for _ in range(_MOST_TRIES):
+            found = self._resolver.resolve(question.pid, folder, path, parent=True, how=request.how)
+            found.names = (*names, *found.names)
+            assert found.folder is not None  # that is what was asked for
+            try:
+                target = os.readlink(found.name, dir_fd=found.folder)
+            except OSError:
+                return found  # nothing there, or no link
+            names = found.names
+            path, folder = (target if target.startswith(b"/") else os.path.dirname(found.path) + b"/" + target), None
+            found.close()
+            if request.flags & (os.O_EXCL | os.O_NOFOLLOW):
+                raise error(errno.EEXIST if request.flags & os.O_EXCL else errno.ELOOP)
+        raise error(errno.ELOOP)
+
+    def _act(self, question: Notification, request: Request, found: Resolved) -> None:
+        answer = self._decide(request, found)
+        if answer.way is Way.CONTINUE:
+            self._listener.proceed(question)
+        elif answer.way is Way.REFUSE:
+            self._gate.refused(found.path, answer.why, question.pid)
+            self._listener.fail(question, answer.errno)
+        elif found.descriptor is None:
+            self._make(question, request, found)
+        elif request.flags & os.O_CREAT and request.flags & os.O_EXCL and not is_temporary(request.flags):
+            raise error(errno.EEXIST)
+        elif answer.way is Way.JUDGE:
+            self._judge(question, request, found)
+        else:
+            self._hand_over(question, request, found)
+
+    def _decide(self, request: Request, found: Resolved) -> Answer:
+        names = [name for name in found.names if name.startswith(b"/")]
+        status = found.status
+        nameless = not names or (status is not None and status.st_nlink == 0 and found.path.startswith(_MAGIC_FILES))
+        final = Region.WRITABLE if nameless else self._places.of(found.path)
+        if final is Region.PROCESS and status is not None and not stat.S_ISDIR(status.st_mode):
+            return decide_process(found.path, request.flags, in_tree=self._speaks_of_tree(found.path))
+        if final is Region.DEVICE and status is not None and not stat.S_ISDIR(status.st_mode):
+            return decide_device(found.path, own_terminal=is_own_terminal(found.path, self._in_tree))
+        regions = [region for region in (self._places.of(name) for name in names[:-1]) if region not in (Region.PROCESS, Region.DEVICE)]
+        linked = status is not None and self._gate.is_governed_inode(status)
+        mode = None if status is None else status.st_mode
+        return decide_open(OpenQuestion(max((final, *regions)), final, request.flags, mode, linked))
+
+    def _speaks_of_tree(self, name: bytes) -> bool:
+        part = name.split(b"/")[2]
+        return part.isdigit() and self._in_tree(int(part))
+
+    def _make(self, question: Notification, request: Request, found: Resolved) -> None:
+        assert found.folder is not None  # there is no descriptor
+        mode, afterwards = caller.mode_to_make(question.pid, request.mode)
+        if not self._listener.is_waiting(question):
+            return
+        try:
+            made = os.open(found.name, request.flags | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY, mode, dir_fd=found.folder)
+        except FileExistsError as err:
+            if request.flags & os.O_EXCL:
+                raise
+            raise _AgainError from err
+        if afterwards is not None:
+            os.fchmod(made, afterwards)
+        self._gate.wrote(found.names, question.pid)
+        self._give(question, request, made)
+
+    def _judge(self, question: Notification, request: Request, found: Resolved) -> None:
+        held = Resolved(os.dup(found.descriptor or 0), None, b"", found.names, found.status)
+
+        def work() -> None:
+            try:
+                self._give(question, request, self._gate.read(held, request.flags, question.pid))
+            finally:
+                held.close()
+
+        at_once = self._gate.read_known(held, request.flags)
+        if at_once is None:
+            self._slow.compute(question, work)
+            return
+        held.close()
+        self._give(question, request, at_once)
+
+    def _hand_over(self, question: Notification, request: Request, found: Resolved) -> None:
+        assert found.status is not None  # there is a descriptor
+        flags, mode = request.flags, found.status.st_mode
+        if wants(flags)[1] and stat.S_ISREG(mode):
+            why = self._gate.why_not_written(found)
+            if why:
+                self._gate.refused(found.path, why, question.pid)
+                self._listener.fail(question, errno.EACCES)
+                return
+        if stat.S_ISFIFO(mode) and not flags & os.O_NONBLOCK and flags & os.O_ACCMODE != os.O_RDWR:
+            self._slow.wait(question, self._waiting_open(question, request, os.dup(found.descriptor or 0)))
+            return
+        if wants(flags)[1] and not self._listener.is_waiting(question):
+            return
+        mode, afterwards = caller.mode_to_make(question.pid, request.mode) if is_temporary(flags) else (0, None)
+        opened = reopen(found.descriptor or 0, flags, mode)
+        if afterwards is not None:
+            os.fchmod(opened, afterwards)
+        self._give(question, request, opened)
+        if wants(flags)[1]:
+            self._gate.wrote(found.names, question.pid)
+
+    def _waiting_open(self, question: Notification, request: Request, descriptor: int) -> Callable[[], None]:
+        """An open of a FIFO, which waits for the other end."""
+
+        def work() -> None:
+            try:
+                self._give(question, request, linux.open_once(b"/proc/self/fd/%d" % descriptor, request.flags & ~_NOT_REOPENED | os.O_CLOEXEC | os.O_NOCTTY))
+            finally:
+                os.close(descriptor)
+
+        return work
+
+    def _give(self, question: Notification, request: Request, descriptor: int) -> None:
+        try:
+            self._listener.give(question, descriptor, close_on_exec=bool(request.flags & os.O_CLOEXEC))
+        finally:
+            os.close(descriptor)
+
+
+class _AgainError(Exception):
+    """What was resolved is not there any more."""
+
+
+def reopen(descriptor: int, flags: int, mode: int) -> int:
+    """Open what an `O_PATH` descriptor stands for. A symbolic link itself cannot be opened. Raises OSError."""
+    if stat.S_ISLNK(os.fstat(descriptor).st_mode):
+        raise error(errno.ELOOP)
+    kept = flags if is_temporary(flags) else flags & ~_NOT_REOPENED
+    return os.open(b"/proc/self/fd/%d" % descriptor, kept | os.O_CLOEXEC | os.O_NOCTTY, mode)

@@ -1,0 +1,102 @@
+"""What a path is to the supervisor: one region for each name, found by its longest known folder. Values only; `survey` fills them in.
+
+Rules kept: a name that leads into something protected is protected, whatever else it is; a governed name stays governed wherever a link on it leads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from enum import IntEnum
+
+
+class Region(IntEnum):
+    """What may be done at a name, from the freest to the strictest: of several names the strictest counts."""
+
+    FREE = 0
+    """Nothing governed or protected can be below: the wall grants everything there."""
+    SYSTEM = 1
+    """Interpreters, environments, libraries, configuration: read and executed by anybody, written by nobody."""
+    WRITABLE = 2
+    """The project, temporary folders, caches: opened on the caller's behalf."""
+    ELSEWHERE = 3
+    """The rest of the file system: read on the caller's behalf, not written."""
+    DEVICE = 4
+    PROCESS = 5
+    GOVERNED = 6
+    """A rule asks something of it: read only after a verdict, written on record."""
+    READ_ONLY = 7
+    """The policy, start-up files, hooks: what runs or rules later."""
+    HIDDEN = 8
+    """The ledger, keys, tokens, other kernels' connection files: not opened at all."""
+
+
+PROTECTED = frozenset({Region.READ_ONLY, Region.HIDDEN})
+NOT_WRITTEN = frozenset({Region.SYSTEM, Region.ELSEWHERE, Region.READ_ONLY, Region.HIDDEN, Region.PROCESS, Region.DEVICE})
+_MOST_KNOWN = 50_000
+
+
+class Places:
+    """The regions of a supervised tree.
+
+    ``folders`` are absolute paths (files too) with their regions, the longest that fits counts; ``governs`` says whether a rule asks something of a path,
+    ``governs_below`` whether one could for something below it. Both get absolute paths.
+    """
+
+    def __init__(self, folders: Mapping[bytes, Region], governs: Callable[[bytes], bool], governs_below: Callable[[bytes], bool]) -> None:
+        self._folders = dict(folders)
+        self._governs = governs
+        self._governs_below = governs_below
+        self._known: dict[bytes, Region] = {}
+        self._above: set[bytes] = set()
+        for path, region in self._folders.items():
+            if region in PROTECTED:
+                self._above.update(_ancestors(path))
+
+    def of(self, name: bytes) -> Region:
+        """The region of one name."""
+        known = self._known.get(name)
+        if known is None:
+            known = self._find(name)
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[name] = known
+        return known
+
+    def strictest(self, names: Iterable[bytes]) -> Region:
+        """The region that counts for something with several names."""
+        return max(self.of(name) for name in names)
+
+    def holds_protected(self, folder: bytes) -> bool:
+        """Whether something protected lies below: such a folder is not moved, removed or replaced."""
+        return folder in self._above
+
+    def holds_governed(self, folder: bytes) -> bool:
+        """Whether a rule could ask something of a name below."""
+        return self._governs_below(folder)
+
+    def add(self, path: bytes, region: Region) -> None:
+        """Give one path a region of its own: a kernel's connection file."""
+        self._folders[path] = region
+        self._known.clear()
+
+    def rows(self) -> list[tuple[bytes, Region]]:
+        """All known folders, for `mlsc policy explain --supervised` and for the wall."""
+        return sorted(self._folders.items())
+
+    def _find(self, name: bytes) -> Region:
+        folder, region = name, None
+        while region is None:
+            region = self._folders.get(folder)
+            if region is not None or folder in (b"/", b""):
+                break
+            folder = folder.rpartition(b"/")[0] or b"/"
+        region = Region.ELSEWHERE if region is None else region
+        if region in PROTECTED or region in (Region.PROCESS, Region.DEVICE, Region.FREE):
+            return region
+        return Region.GOVERNED if self._governs(name) else region
+
+
+def _ancestors(path: bytes) -> Iterable[bytes]:
+    while path not in (b"/", b""):
+        path = path.rpartition(b"/")[0] or b"/"
+        yield path

@@ -1,0 +1,214 @@
+"""What a path means to the caller: a descriptor that nobody can exchange any more, and every name that was passed on the way to it.
+
+Rules kept: nothing is opened for reading or writing here (`O_PATH` only); a path is resolved once, from the caller's own folders, and whoever
+acts later acts on the descriptors; symbolic links are followed by hand where there are any, so that each link's own name is known; the magic
+links of /proc mean the caller's process, not this one.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jupyter_mlsc.sandbox import linux
+from jupyter_mlsc.sandbox.caller import process_of
+
+_PATH = os.O_PATH | os.O_CLOEXEC
+_MOST_LINKS = 40
+_NO_LINKS = linux.RESOLVE_NO_SYMLINKS | linux.RESOLVE_NO_MAGICLINKS
+_DELETED = b" (deleted)"
+
+
+def error(number: int) -> OSError:
+    """An OSError with the kernel's own words."""
+    return OSError(number, os.strerror(number))
+
+
+def name_of(descriptor: int) -> bytes:
+    """The path that an open file lies at now; one that was removed keeps its last name."""
+    return os.readlink(b"/proc/self/fd/%d" % descriptor)
+
+
+@dataclass(slots=True)
+class Resolved:
+    """What a path leads to. ``descriptor`` is None where the last name does not exist yet; then ``folder`` and ``name`` say where it would be.
+
+    ``names`` are absolute: each link that was followed, then the final one. Whoever holds this closes it.
+    """
+
+    descriptor: int | None
+    folder: int | None
+    name: bytes
+    names: tuple[bytes, ...]
+    status: os.stat_result | None
+
+    @property
+    def path(self) -> bytes:
+        """The final name."""
+        return self.names[-1]
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        for descriptor in (self.descriptor, self.folder):
+            if descriptor is not None:
+                os.close(descriptor)
+        self.descriptor = self.folder = None
+
+
+class Resolver:
+    """Resolves paths as callers mean them. ``in_tree`` says whether a process belongs to the supervised tree."""
+
+    def __init__(self, in_tree: Callable[[int], bool]) -> None:
+        self._root = os.open("/", _PATH | os.O_DIRECTORY)
+        self._proc = os.stat("/proc").st_dev
+        self._in_tree = in_tree
+
+    def resolve(self, pid: int, folder: int | None, path: bytes, *, follow: bool = True, parent: bool = False, how: int = 0) -> Resolved:
+        """Resolve a path of the caller ``pid`` (a thread's id). Raises OSError as the kernel would.
+
+        ``folder`` is its descriptor's number or None; ``parent`` asks for the folder and the last name instead of what lies there; ``how`` are the
+        RESOLVE_ flags that the caller gave to openat2.
+        """
+        if not path:
+            raise error(errno.ENOENT)
+        base = self._root if path.startswith(b"/") else self._base(pid, folder)
+        try:
+            if parent:
+                return self._parent(pid, base, path, how)
+            if how:
+                return self._as_asked(pid, base, path, follow, how)
+            return self._straight(base, path, follow) or self._walk(pid, base, path, follow)
+        finally:
+            if base != self._root:
+                os.close(base)
+
+    def opened(self, pid: int, descriptor: int) -> Resolved:
+        """The file that the caller has open under a number. Raises OSError EBADF."""
+        try:
+            found = os.open(b"/proc/%d/fd/%d" % (pid, descriptor), _PATH)
+        except FileNotFoundError as err:
+            raise error(errno.EBADF) from err
+        return _result(found, ())
+
+    def _base(self, pid: int, folder: int | None) -> int:
+        here = folder is None or folder == linux.AT_FDCWD
+        place = b"/proc/%d/cwd" % pid if here else b"/proc/%d/fd/%d" % (pid, folder or 0)
+        try:
+            base = os.open(place, _PATH)
+        except FileNotFoundError as err:
+            raise error(errno.ENOENT if here else errno.EBADF) from err
+        if not stat.S_ISDIR(os.fstat(base).st_mode):
+            os.close(base)
+            raise error(errno.ENOTDIR)
+        return base
+
+    def _straight(self, base: int, path: bytes, follow: bool) -> Resolved | None:
+        """The common case in one call: no link on the way. None where there is one."""
+        try:
+            found = linux.openat2(base, path, _PATH if follow else _PATH | os.O_NOFOLLOW, _NO_LINKS)
+        except OSError as err:
+            if err.errno == errno.ELOOP:
+                return None
+            raise
+        return _result(found, ())
+
+    def _as_asked(self, pid: int, base: int, path: bytes, follow: bool, how: int) -> Resolved:
+        """openat2's own rules are the kernel's to keep; the names on the way are found beside it, and both must lead to one file."""
+        found = _result(linux.openat2(base, path, _PATH if follow else _PATH | os.O_NOFOLLOW, how | linux.RESOLVE_NO_MAGICLINKS), ())
+        assert found.status is not None  # it was opened
+        if how & linux.RESOLVE_NO_SYMLINKS:
+            return found
+        try:
+            walked = self._walk(pid, base, path.lstrip(b"/"), follow)
+        except OSError:
+            found.close()
+            raise
+        same = walked.status is not None and (walked.status.st_dev, walked.status.st_ino) == (found.status.st_dev, found.status.st_ino)
+        walked.close()
+        if not same:
+            found.close()
+            raise error(errno.EXDEV)
+        found.names = walked.names
+        return found
+
+    def _parent(self, pid: int, base: int, path: bytes, how: int) -> Resolved:
+        head, _, name = path.rstrip(b"/").rpartition(b"/")
+        if name in (b"", b".", b".."):
+            raise error(errno.EBUSY if name else errno.EEXIST)
+        top = head or (b"/" if path.startswith(b"/") else b".")
+        above = self._as_asked(pid, base, top, True, how) if how else self._straight(base, top, True) or self._walk(pid, base, top, True)
+        assert above.descriptor is not None  # what does not exist was raised
+        if above.status is None or not stat.S_ISDIR(above.status.st_mode):
+            above.close()
+            raise error(errno.ENOTDIR)
+        place = above.path.rstrip(b"/") + b"/" + name
+        return Resolved(None, above.descriptor, name, (*(n + b"/" + name for n in above.names[:-1]), place), None)
+
+    def _walk(self, pid: int, base: int, path: bytes, follow: bool) -> Resolved:
+        """Component by component, as the kernel does it (path_resolution(7)), with the name of each link that is followed."""
+        here, names, links = os.dup(base), [], 0
+        must_be_folder = path.endswith(b"/")
+        todo = [part for part in reversed(path.split(b"/")) if part not in (b"", b".")]
+        try:
+            while todo:
+                part = todo.pop()
+                part = self._meant(pid, here, part)
+                last = not todo
+                step = os.open(part, _PATH | os.O_NOFOLLOW, dir_fd=here)
+                status = os.fstat(step)
+                if not stat.S_ISLNK(status.st_mode) or (last and not follow and not must_be_folder):
+                    os.close(here)
+                    here = step
+                    continue
+                links += 1
+                if links > _MOST_LINKS:
+                    os.close(step)
+                    raise error(errno.ELOOP)
+                names.append(name_of(step))
+                if status.st_dev == self._proc and self._is_magic(pid, names[-1]):
+                    os.close(step)
+                    names.pop()
+                    step = os.open(part, _PATH, dir_fd=here)
+                    os.close(here)
+                    here = step
+                    continue
+                target = os.readlink(b"", dir_fd=step)
+                os.close(step)
+                if target.startswith(b"/"):
+                    os.close(here)
+                    here = os.dup(self._root)
+                todo.extend(part for part in reversed(target.split(b"/")) if part not in (b"", b"."))
+                must_be_folder = must_be_folder or (last and target.endswith(b"/"))
+            if must_be_folder and not stat.S_ISDIR(os.fstat(here).st_mode):
+                raise error(errno.ENOTDIR)
+        except OSError:
+            os.close(here)
+            raise
+        return _result(here, tuple(names))
+
+    def _meant(self, pid: int, here: int, part: bytes) -> bytes:
+        """``self`` and ``thread-self`` in /proc are the caller's."""
+        if part in (b"self", b"thread-self") and os.fstat(here).st_dev == self._proc and name_of(here) == b"/proc":
+            process = process_of(pid)
+            return b"%d" % process if part == b"self" else b"%d/task/%d" % (process, pid)
+        return part
+
+    def _is_magic(self, pid: int, name: bytes) -> bool:
+        """Whether a link in /proc leads to an open file or folder of a process; of a process outside the tree it leads nowhere. Raises OSError EACCES."""
+        parts = name.split(b"/")
+        if len(parts) < 4 or not parts[2].isdigit():
+            return False  # /proc/mounts and its like are links by name
+        if not self._in_tree(int(parts[2])):
+            raise error(errno.EACCES)
+        return True
+
+
+def _result(descriptor: int, names: tuple[bytes, ...]) -> Resolved:
+    status = os.fstat(descriptor)
+    name = name_of(descriptor)
+    if status.st_nlink == 0 and name.endswith(_DELETED):
+        name = name[: -len(_DELETED)]
+    return Resolved(descriptor, None, b"", (*names, name), status)

@@ -1,0 +1,168 @@
+"""One supervised run, from the survey to the last statement: this file puts the parts together, and nothing is decided here."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from jupyter_mlsc.errors import MlscError, UsageError
+from jupyter_mlsc.project import Project
+from jupyter_mlsc.recording import SUPERVISED, Run
+from jupyter_mlsc.sandbox import linux
+from jupyter_mlsc.sandbox.boot import Spec, for_command
+from jupyter_mlsc.sandbox.filter import program
+from jupyter_mlsc.sandbox.gate import Gate
+from jupyter_mlsc.sandbox.launch import Launched, launch
+from jupyter_mlsc.sandbox.listed import ListedSockets
+from jupyter_mlsc.sandbox.listener import Listener
+from jupyter_mlsc.sandbox.loop import Loop
+from jupyter_mlsc.sandbox.names import Names
+from jupyter_mlsc.sandbox.opens import Opens
+from jupyter_mlsc.sandbox.processes import Processes
+from jupyter_mlsc.sandbox.resolve import Resolver
+from jupyter_mlsc.sandbox.sockets import Sockets
+from jupyter_mlsc.sandbox.survey import survey
+from jupyter_mlsc.sandbox.syscalls import calls
+from jupyter_mlsc.sandbox.tree import Tree
+
+_GRACE = 2.0
+"""Seconds that what is left of a tree gets to end by itself."""
+
+
+def supervise(project: Project, spec: Spec, tell: Callable[[str], None]) -> int:
+    """Run a command tree supervised, and return its exit status (128 and the number for a signal).
+
+    Only for a machine that can (`features.probe`). Raises SupervisionError where the kernel refuses all the same, UsageError for a program that is not there.
+    """
+    executable = shutil.which(spec.argv[0], path=os.environ.get("PATH"))
+    if executable is None:
+        raise UsageError(f"{spec.argv[0]} was not found", next_step="check the command's name and PATH")
+    environ = {**for_command(os.environ), "MLSC_SUPERVISED": "1"}
+    policy = project.policy
+    seen = survey(
+        project.root, policy, policy.supervise, mlsc_home=project.home.path, environ=environ, command=spec.argv, executable=os.path.abspath(executable)
+    )
+    tables = calls()
+    linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+    run = Run(project.project_id, SUPERVISED)
+    run.at(spec.place)
+    project.prepare()
+    launched = launch(
+        spec.argv,
+        executable,
+        environ,
+        rows=program(tables, network=policy.supervise.network == "allow"),
+        seccomp_number=tables.inspected["seccomp"],
+        grants=seen.grants,
+    )
+    linux.prctl(linux.PR_SET_DUMPABLE, 0)
+    linux.drop_capabilities()
+    gate = Gate(project, run, seen.places, seen.linked, tell)
+    listener = Listener(launched.listener)
+    loop = Loop(listener, tell)
+    tree = Tree(os.getpid())
+    resolver = Resolver(tree.contains)
+    listed = ListedSockets(policy.supervise.sockets, root=os.path.realpath(project.root), home=os.path.realpath(environ.get("HOME") or os.path.expanduser("~")))
+    loop.add(Opens(tables, listener, resolver, seen.places, gate, fast=seen.fast, in_tree=tree.contains, slow=loop.slow))
+    loop.add(Sockets(tables, listener, resolver, seen.places, gate, loop.slow, tree, listed, network=policy.supervise.network == "allow"))
+    loop.add(Processes(tables, listener, tree))
+    loop.add(Names(tables, listener, resolver, seen.places, gate, loop.slow))
+    with _signals(launched.pid):
+        status = _serve(loop, launched, gate)
+    gate.settle()
+    try:
+        project.end_run(run)
+    except MlscError as err:
+        tell(f"the end of this run was not recorded: {err}")
+    loop.close()
+    return status if status >= 0 else 128 - status
+
+
+def _serve(loop: Loop, launched: Launched, gate: Gate) -> int:
+    """Answer until the command has ended, then end what is left of its tree."""
+    statuses: list[int] = []
+
+    def wait() -> None:
+        statuses.append(os.waitstatus_to_exitcode(os.waitpid(launched.pid, 0)[1]))
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            deadline = time.monotonic() + _GRACE
+            while _signal_children(number, gate) and time.monotonic() < deadline:
+                time.sleep(0.02)
+        loop.stop()
+
+    # The interpreter's own switch interval is longer than an answer takes.
+    sys.setswitchinterval(0.0005)
+    waiter = threading.Thread(target=wait, name="mlsc-wait", daemon=True)
+    waiter.start()
+    reaper = threading.Thread(target=_reap, args=(launched.pid, gate), name="mlsc-reap", daemon=True)
+    reaper.start()
+    loop.run()
+    waiter.join()
+    return statuses[0]
+
+
+def _children() -> list[int]:
+    found: list[int] = []
+    for task in os.listdir("/proc/self/task"):
+        with contextlib.suppress(OSError), open(f"/proc/self/task/{task}/children", encoding="ascii") as file:
+            found += [int(pid) for pid in file.read().split()]
+    return found
+
+
+def _signal_children(number: signal.Signals, gate: Gate) -> bool:
+    """Signal what is left of the tree; orphans have become this process's own. True while there is any."""
+    with gate.record:  # git, which the record asks, is a child for a moment too
+        left = _reap_once(None)
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+    return bool(left)
+
+
+def _reap_once(command: int | None) -> list[int]:
+    left = []
+    for pid in _children():
+        if pid == command:
+            continue
+        with contextlib.suppress(ChildProcessError):
+            if os.waitpid(pid, os.WNOHANG)[0] == 0:
+                left.append(pid)
+    return left
+
+
+def _reap(command: int, gate: Gate) -> None:
+    """Bury the orphans that this process adopted."""
+    while True:
+        time.sleep(0.5)
+        if gate.record.acquire(blocking=False):
+            try:
+                _reap_once(command)
+            finally:
+                gate.record.release()
+
+
+@contextlib.contextmanager
+def _signals(pid: int) -> Iterator[None]:
+    """An interrupt goes to the whole group, and the tree is served on; what asks this process to end asks the command."""
+
+    def forward(number: int, frame: object) -> None:
+        del frame
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+    taken: dict[signal.Signals, Callable[[int, object], None] | signal.Handlers] = {
+        **dict.fromkeys((signal.SIGINT, signal.SIGQUIT, signal.SIGIO), signal.SIG_IGN),
+        **dict.fromkeys((signal.SIGTERM, signal.SIGHUP), forward),
+    }
+    before = {number: signal.signal(number, handler) for number, handler in taken.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

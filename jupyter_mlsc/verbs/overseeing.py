@@ -1,0 +1,48 @@
+"""Overseeing: what a supervised process is about to read is judged by its descriptor, under every name that was passed on the way to it.
+
+Rules kept: the same verdict, reasons and records as a load through this package; no name is resolved again here, so nothing can be exchanged between
+the check and the read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_mlsc import formats
+from jupyter_mlsc.accounts import settle_read
+from jupyter_mlsc.artifacts import Measurement
+from jupyter_mlsc.format_choice import families_of, mismatch_faults
+from jupyter_mlsc.judging import Target, name_in_project
+from jupyter_mlsc.verdict import Verdict
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.project_state import ProjectState
+    from jupyter_mlsc.recording import Actor, Run
+
+
+def target_named(project: ProjectState, names: Sequence[bytes]) -> Target:
+    """A file as the policy sees it, by the absolute names that were passed on the way to it, the final one last. Raises ArtifactError."""
+    known = [name_in_project(Path(os.fsdecode(name)), project.root, project.policy) for name in names]
+    governed = [name for name in known if project.policy.governs(name)]
+    # The name that a statement would be about: the one that was asked for, unless only where it leads is governed.
+    asked = governed[0] if governed else known[-1]
+    return Target(Path(os.fsdecode(names[-1])), asked, tuple(dict.fromkeys((asked, *known))))
+
+
+def oversee_read(
+    project: ProjectState, target: Target, descriptor: int, measured: Measurement, measure_fully: Callable[[], Measurement], run: Run, by: Actor
+) -> Verdict:
+    """Judge and record the read of an open file whose content tree was measured. Raises BlockedArtifactError, LedgerError.
+
+    The descriptor's offset is put back to its beginning.
+    """
+    with os.fdopen(os.dup(descriptor), "rb") as stream:
+        identified = formats.identify(target.asked, stream)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    families, faults = families_of(identified), mismatch_faults(identified, target.asked)
+    verdict = project.judge.judge(target, measured, measure_fully, families=families, faults=faults, run=run)
+    settle_read(project, verdict, run, by)
+    return verdict
