@@ -33,6 +33,7 @@ BENCHMARKS: dict[str, tuple[list[str], list[str]]] = {
     "startup": ([], ["--full"]),
     "loads": ([], ["--full", "--turns", "5"]),
     "guard": ([], []),
+    "guarded_formats": (["--rows", "50000", "--turns", "3"], []),
     "many": ([], ["--full"]),
     "ledger": (["--quick"], []),
 }

@@ -7,6 +7,7 @@ is provenance and never approves data; the inputs are all that the run has read 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -36,8 +37,15 @@ class Output:
     observed: bool
 
 
-def settle_read(project: ProjectState, verdict: Verdict, run: Run, by: Actor | None = None) -> None:
-    """Record the verdict, remember the input, and stop here if the verdict blocks. ``by`` is the process that reads, where a supervisor saw it."""
+def _warn_of(err: LedgerError) -> None:
+    warnings.warn(f"this load was not recorded: {err}", stacklevel=3)
+
+
+def settle_read(project: ProjectState, verdict: Verdict, run: Run, by: Actor | None = None, unrecorded: Callable[[LedgerError], None] = _warn_of) -> None:
+    """Record the verdict, remember the input, and stop here if the verdict blocks. ``by`` is the process that reads, where a supervisor saw it.
+
+    Raises BlockedArtifactError, and in `enforce` LedgerError; in the other modes ``unrecorded`` is told what could not be written.
+    """
     if verdict.digest is not None and run.first("read", verdict.path, verdict.digest, verdict.decision):
         try:
             _record_read(project, verdict, run, by)
@@ -47,7 +55,7 @@ def settle_read(project: ProjectState, verdict: Verdict, run: Run, by: Actor | N
                 raise BlockedArtifactError(verdict) from err
             if verdict.mode is Mode.ENFORCE:
                 raise
-            warnings.warn(f"this load was not recorded: {err}", stacklevel=2)
+            unrecorded(err)
     if not verdict.allowed:
         raise BlockedArtifactError(verdict)
     run.note_read(verdict)

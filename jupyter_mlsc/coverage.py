@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 MEANINGS = {
-    "subprocesses": "programs started, whose reads nobody saw",
+    "subprocesses": "programs and workers started, whose reads nobody saw",
     "connections": "network connections, whose data nobody saw",
     "unobserved-writes": "governed files that changed while nothing in this process was seen to write them",
     "changed-in-use": "governed files that changed after they were read",
-    "late-opens": "governed files that were opened by a descriptor or folder that could not be named",
     "guard-errors": "errors inside the guard",
     "ctypes": "uses of ctypes or gc.get_objects by a cell, which can reach around the guard",
     "tracing": "trace functions set by a cell, which can change anything",

@@ -39,6 +39,8 @@ class CellFollower:
         if self._is_within(info):
             return
         self._running = info
+        if self._guard is not None:
+            self._guard.cell_begins()
         source = info.raw_cell or ""
         self._session.place(
             Place(
@@ -48,9 +50,6 @@ class CellFollower:
                 code="sha256:" + hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest(),
             )
         )
-
-        if self._guard is not None:
-            self._guard.cell_begins()
 
     def _is_within(self, info: Any) -> bool:
         """Whether a cell that is running runs this: a front end's own cells are numbered."""
@@ -74,15 +73,13 @@ class CellFollower:
         self._guard = guard
         guard.begin()
 
-    def stop_watching(self) -> None:
-        """Take the guard away."""
+    def end(self) -> None:
+        """The run that this follower told the cells of is over, and with it the guard's watch."""
+        atexit.unregister(self.end)
         if self._guard is not None:
+            self._guard.run_ends()
             self._guard.end()
             self._guard = None
-
-    def end_run(self) -> None:
-        """The run that this follower told the cells of is over."""
-        atexit.unregister(self._session.end)
         self._session.end()
 
     def _name(self) -> str | None:

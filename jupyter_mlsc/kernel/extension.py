@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import concurrent.futures.thread  # noqa: F401  # what is recorded when the kernel ends needs it, and it cannot be imported any more then
 import os
 import sys
 from pathlib import Path
@@ -30,7 +31,7 @@ def load_extension(shell: InteractiveShell) -> None:
     shell.events.register("pre_run_cell", follower.before_cell)
     shell.events.register("post_run_cell", follower.after_cell)
     _followers[id(shell)] = follower
-    atexit.register(begun.end)
+    atexit.register(follower.end)
     shell.register_magics(MlscMagics(shell, begun))
     for name in COMPLETED:
         shell.set_hook("complete_command", complete_paths, str_key=name)
@@ -57,8 +58,7 @@ def unload_extension(shell: InteractiveShell) -> None:
 def _stop(shell: InteractiveShell) -> bool:
     follower = _followers.pop(id(shell), None)
     if follower is not None:
-        follower.stop_watching()
-        follower.end_run()
+        follower.end()
         shell.events.unregister("pre_run_cell", follower.before_cell)
         shell.events.unregister("post_run_cell", follower.after_cell)
     return follower is not None

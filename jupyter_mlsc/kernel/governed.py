@@ -79,7 +79,10 @@ class GovernedPaths:
 
 
 def absolute(path: object) -> str | None:
-    """A path as a program gives it, made absolute without following links; None for a descriptor, whose file was judged when it was opened."""
+    """A path as a program gives it, made absolute without following links.
+
+    None for what leads nowhere, and for a descriptor, whose file was judged when it was opened.
+    """
     if type(path) is str:
         text = path
     elif isinstance(path, int):
@@ -92,7 +95,12 @@ def absolute(path: object) -> str | None:
     if text.startswith("file:"):
         text = unquote(urlsplit(text).path)
     if not text.startswith("/"):
-        text = os.path.join(os.getcwd(), text)
+        try:
+            text = f"{os.getcwd()}/{text}"  # os.path.join asks again what is known here, and this is done for every open
+        except FileNotFoundError:
+            return None  # the working directory is removed: no relative path leads anywhere
+    if text.startswith("//"):
+        text = "/" + text.lstrip("/")
     if "/." in text or "//" in text or text.endswith("/"):
         text = os.path.normpath(text)
     return text

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from jupyter_mlsc.coverage import Coverage
 from jupyter_mlsc.errors import BlockedArtifactError, GuardError, MlscError
 from jupyter_mlsc.formats.unpickling import DeniedUnpicklingError, judge_elsewhere, unpickling
-from jupyter_mlsc.kernel.adapters.tables import ROWS
+from jupyter_mlsc.kernel.adapters.tables import WATCHED
 from jupyter_mlsc.kernel.adapters.wrapping import Wrapping
 from jupyter_mlsc.kernel.governed import GovernedPaths, absolute
 from jupyter_mlsc.kernel.held_open import held_open
@@ -30,7 +30,7 @@ from jupyter_mlsc.verdict import Decision, Mode, Verdict, summary
 if TYPE_CHECKING:
     from jupyter_mlsc.session import Session
 
-_WRAPPING = Wrapping(ROWS)
+_WRAPPING = Wrapping(WATCHED)
 
 _TAMPERING = {"ctypes.dlopen": "ctypes", "ctypes.dlsym": "ctypes", "gc.get_objects": "ctypes", "sys.settrace": "tracing", "sys.setprofile": "tracing"}
 """Events of means by which code can reach around the guard; noted when a cell uses them, since in this process they cannot be refused."""
@@ -53,11 +53,11 @@ class Guard:
         self._judged: dict[str, tuple[Stamp | None, list[Verdict]]] = {}
         self._judged_here: set[str] = set()
         self._writing: set[str] = set()
+        self._tainted: set[str] = set()
         self._unrecorded: set[str] = set()
         self._elsewhere: set[str] = set()
         self._blocked: list[MlscError] = []
         self._unmarked = UnmarkedUnpickling(str(self._project.root), self._project.policy.unpickle_allow, self._refused)
-        self._started_others = False
         self._told: set[str] = set()
         with self._quiet():
             self._sweep = Sweep(self._paths.folders, self._governs)
@@ -99,6 +99,7 @@ class Guard:
         if reads:
             self.reading(found)
         if writes:
+            self._note_what_stays(found, _keeps(mode, flags), reads)
             self._writing.add(found)
 
     def connected(self, database: object) -> None:
@@ -120,6 +121,7 @@ class Guard:
             return
         written = any(each == origin or each.startswith(origin + os.sep) for each in (*self._writing, *self._elsewhere))
         if written or self._is_allowed(origin):
+            (self._tainted.add if self._is_tainted(origin) else self._tainted.discard)(found)
             self._writing.add(found)
 
     def linked(self) -> None:
@@ -134,7 +136,6 @@ class Guard:
             if _asked_by_the_notebook(sys._getframe(2)):
                 self.coverage.count(_TAMPERING[event])
         else:
-            self._started_others = True
             self._paths.unsettle()
             self.coverage.count("subprocesses")
 
@@ -204,27 +205,45 @@ class Guard:
     # cells
 
     def cell_begins(self) -> None:
-        """A cell is about to run."""
+        """A cell is about to run. The run is still at the place of the cell before, to which belongs what was written since it ended."""
+        self._settle_since_last_cell()
         self._paths.new_cell()
         self._judged_here.clear()
-        with self._quiet():
-            self._writing = held_open(self._writing) | self._unrecorded
-            self._unrecorded = set()
         self._tell_refusals([])  # those of threads, since the last cell ended
-        self._started_others = False
 
     def cell_ends(self, error: BaseException | None) -> None:
         """A cell has run: record what was written, look again at what was read, and tell what was blocked if the cell did not."""
         with self._quiet():
             self._record_writes()
+            self._forget_writes()
         self._session.run.coverage = self.coverage.counts()
         self._tell_refusals(_chain(error))
+
+    def run_ends(self) -> None:
+        """No cell follows: what was written since the last one ended is recorded, and what was refused is told. Begins no run where none is."""
+        self._settle_since_last_cell()
+        if counts := self.coverage.counts():
+            self._session.run.coverage = counts
+        self._tell_refusals([])
+
+    def _settle_since_last_cell(self) -> None:
+        """Threads, tasks and the buttons of widgets write while no cell runs. The sweep costs, so it is made only where one of them was seen to."""
+        with self._quiet():
+            if any(self._sweep.differs(path) for path in self._writing):
+                self._record_writes()
+                self._forget_writes()
+
+    def _forget_writes(self) -> None:
+        """All that was written is on record: what is not held open any more is no longer this run's to change."""
+        self._writing = held_open(self._writing) | self._unrecorded
+        self._tainted &= self._writing
+        self._unrecorded = set()
 
     def _judge(self, path: str) -> list[Verdict]:
         from jupyter_mlsc.verbs.observing import observe_read
 
         try:
-            verdicts = observe_read(self._project, Path(path), self._session.run)
+            verdicts = observe_read(self._project, Path(path), self._session.run, self._not_recorded)
         except BlockedArtifactError as err:
             verdicts = [err.verdict]
         except MlscError as err:
@@ -236,9 +255,11 @@ class Guard:
         return verdicts
 
     def _record_writes(self) -> None:
+        changed = [path for path in self._sweep.changed() if not path.endswith(SIDECARS)]
+        if not changed:
+            return
         from jupyter_mlsc.verbs.observing import observe_write
 
-        changed = [path for path in self._sweep.changed() if not path.endswith(SIDECARS)]
         for path, folder in self._as_artifacts(changed):
             observed = any(self._was_written(each) for each in ([path] if not folder else [path, *(c for c in changed if c.startswith(path + "/"))]))
             judged = self._judged.get(path)
@@ -252,7 +273,7 @@ class Guard:
             if not observed:
                 self.coverage.count("unobserved-writes")
             try:
-                observe_write(self._project, Path(path), self._session.run, observed=observed)
+                observe_write(self._project, Path(path), self._session.run, observed=observed and not self._is_tainted(path))
             except MlscError as err:
                 self.coverage.count("guard-errors")
                 self._tell(f"mlsc could not record that {path} was written; it is tried again after the next cell: {err}")
@@ -268,11 +289,21 @@ class Guard:
         for written in sorted(each for each in self._writing if each == path or path.startswith(each + "/") or each.startswith(path + "/")):
             if self._sweep.differs(written):
                 try:
-                    observe_write(self._project, Path(written), self._session.run, observed=True)
+                    observe_write(self._project, Path(written), self._session.run, observed=not self._is_tainted(written))
                 except MlscError as err:
                     self._fault(err)
                 self._sweep.accept(written)
                 self._judged.pop(written, None)
+
+    def _note_what_stays(self, path: str, keeps: bool, was_judged: bool) -> None:
+        """What is in a file that is appended to becomes a part of what is written. That moves no bytes and is not stopped, but taints the file."""
+        if not keeps or not os.path.exists(path):
+            self._tainted.discard(path)
+        elif not was_judged and path not in self._writing and not self._is_allowed(path):
+            self._tainted.add(path)
+
+    def _is_tainted(self, path: str) -> bool:
+        return any(each == path or each.startswith(path + "/") for each in self._tainted)
 
     def _note_elsewhere(self, path: object) -> None:
         """A file that no rule governs is written: it may be moved to where one does."""
@@ -283,6 +314,7 @@ class Guard:
     def _as_artifacts(self, changed: list[str]) -> list[tuple[str, bool]]:
         """Changed files as artifacts: many files that were written by one call into a folder are one tree."""
         folders = sorted(path for path in self._writing if os.path.isdir(path) and any(c.startswith(path + "/") for c in changed))
+        folders = [path for path in folders if not any(path.startswith(other + "/") for other in folders)]  # datasets writes each part as a folder of its own
         alone = [path for path in changed if not any(path.startswith(folder + "/") for folder in folders)]
         return [*((folder, True) for folder in folders), *((path, False) for path in alone)]
 
@@ -301,6 +333,11 @@ class Guard:
         if self._project.policy.mode is Mode.ENFORCE:
             raise GuardError(f"the guard could not check this file, so it is not opened: {err.message}", next_step=err.next_step) from err
         self._tell(f"mlsc could not check a file, and let it through because the mode is {self._project.policy.mode}: {err}")
+
+    def _not_recorded(self, err: MlscError) -> None:
+        """A read that goes on could not be put on record. Told by us: the notebook may silence Python's warnings, or turn them into errors."""
+        self.coverage.count("guard-errors")
+        self._tell(f"mlsc could not record a read, and let it through because the mode is {self._project.policy.mode}: {err}")
 
     def _refused(self, error: MlscError) -> None:
         self._blocked.append(error)
@@ -330,6 +367,11 @@ def _intent(mode: str | None, flags: int) -> tuple[bool, bool]:
         return "r" in mode or mode.startswith("a+") or ("a" in mode and "+" in mode), any(c in mode for c in "wax+")
     access = flags & os.O_ACCMODE
     return access != os.O_WRONLY and not flags & os.O_TRUNC, access != os.O_RDONLY or bool(flags & (os.O_TRUNC | os.O_CREAT))
+
+
+def _keeps(mode: str | None, flags: int) -> bool:
+    """Whether what is in the file stays there beside what is written."""
+    return "w" not in mode if mode is not None else not flags & os.O_TRUNC
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:

@@ -34,7 +34,8 @@ class Watcher(Protocol):
 
 
 _UNSEEN = {
-    *("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "pty.spawn", "socket.connect"),
+    # Python's pty.spawn, and pexpect, with which IPython runs "!" lines in a kernel, fork by forkpty.
+    *("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.forkpty", "socket.connect"),
     *("ctypes.dlopen", "ctypes.dlsym", "gc.get_objects", "sys.settrace", "sys.setprofile"),
 }
 _ASKED = frozenset({"open", "os.truncate", "os.rename", "os.symlink", "sqlite3.connect"} | _UNSEEN)

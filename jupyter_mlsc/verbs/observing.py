@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,14 +22,18 @@ from jupyter_mlsc.judging import NEVER_ARTIFACTS
 from jupyter_mlsc.verdict import Verdict
 
 if TYPE_CHECKING:
+    from jupyter_mlsc.errors import LedgerError
     from jupyter_mlsc.judging import Target
     from jupyter_mlsc.project_state import ProjectState
     from jupyter_mlsc.recording import Actor, Run
 
 
-def observe_read(project: ProjectState, path: Path, run: Run) -> list[Verdict]:
-    """Judge and record what is about to be read; nothing where no rule governs it. Raises BlockedArtifactError, ArtifactError, LedgerError."""
-    return [_read(project, target, run) for target in _governed(project, path)]
+def observe_read(project: ProjectState, path: Path, run: Run, unrecorded: Callable[[LedgerError], None]) -> list[Verdict]:
+    """Judge and record what is about to be read; nothing where no rule governs it. Raises BlockedArtifactError, ArtifactError, LedgerError.
+
+    ``unrecorded`` is told what could not be written in a mode in which the read goes on.
+    """
+    return [_read(project, target, run, unrecorded) for target in _governed(project, path)]
 
 
 def observe_write(project: ProjectState, path: Path, run: Run, *, observed: bool, by: Actor | None = None) -> Verdict | None:
@@ -58,14 +62,14 @@ def _is_told_of(project: ProjectState, target: Target, measured: Measurement) ->
     return any(claim.keys and claim.is_about(measured) and (claim.name == target.asked or claim.within is not None) for claim in claims)
 
 
-def _read(project: ProjectState, target: Target, run: Run) -> Verdict:
+def _read(project: ProjectState, target: Target, run: Run, unrecorded: Callable[[LedgerError], None]) -> Verdict:
     def measured(whole: bool) -> Measurement:
         return measure_cached(target.path, project.digest_cache, time.time_ns(), sha256=whole)
 
     identified = identify_path(target.asked, target.path)
     faults = mismatch_faults(identified, target.asked)
     verdict = project.judge.judge(target, measured(False), lambda: measured(True), families=families_of(identified), faults=faults, run=run)
-    settle_read(project, verdict, run)
+    settle_read(project, verdict, run, unrecorded=unrecorded)
     return verdict
 
 

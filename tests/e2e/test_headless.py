@@ -57,3 +57,18 @@ def test_a_headless_run_is_stopped_by_what_nobody_signed(configured: Person, run
     done = run(configured, runner, "import pandas as pd\npd.read_csv('data/train.csv')")
     assert done.returncode != 0
     assert "digest-mismatch" in done.stderr + done.stdout
+
+
+def test_what_is_written_after_the_last_cell_is_on_record_as_the_runs_own(configured: Person) -> None:
+    """A thread that saves in the background, and a program's exit: the run ends when the kernel does, not with its last cell."""
+    (configured.root / "models").mkdir()
+    source = (
+        "import atexit, threading, time, joblib\n"
+        "def save(name):\n    joblib.dump([1], f'models/{name}.joblib')\n"
+        "def later():\n    time.sleep(1)\n    save('thread')\n"
+        "threading.Thread(target=later).start()\natexit.register(save, 'exit')"
+    )
+    done = run(configured, "jupyter execute", source)
+    assert done.returncode == 0, done.stderr
+    assert sorted(recorded(configured)) == [("write", "models/exit.joblib"), ("write", "models/thread.joblib")]
+    assert [configured.verify(f"models/{name}.joblib").allowed for name in ("thread", "exit")] == [True, True]

@@ -82,6 +82,23 @@ class LiveKernel:
         output.status, output.execution_count = reply["content"]["status"], reply["content"].get("execution_count")
         return output
 
+    def tell_widget(self, model: str, content: dict[str, Any]) -> None:
+        """What a front end sends when somebody uses a widget: it runs between cells."""
+        message = self._client.session.msg("comm_msg", {"comm_id": model, "data": {"method": "custom", "content": content}})
+        self._client.shell_channel.send(message)
+
+    def debug(self, command: str, **arguments: Any) -> dict[str, Any]:
+        """Ask the kernel's debugger, as JupyterLab's does; the body of its answer."""
+        content = {"type": "request", "seq": 1, "command": command, "arguments": arguments}
+        asked = self._client.session.msg("debug_request", content)
+        self._client.control_channel.send(asked)
+        while True:
+            told = self._client.get_control_msg(timeout=LONG)
+            if told["parent_header"].get("msg_id") == asked["header"]["msg_id"]:
+                assert told["content"]["success"], told["content"]
+                body: dict[str, Any] = told["content"].get("body") or {}
+                return body
+
     def complete(self, code: str) -> list[str]:
         """What Tab offers at the end of the code, as whole lines."""
         answer = self._client.complete(code, reply=True, timeout=LONG)["content"]

@@ -74,6 +74,14 @@ def test_loading_needs_no_passphrase(locked: LiveKernel) -> None:
     assert locked.run("%mlsc_save t data/derived/t.csv").text.startswith("✓ saved data/derived/t.csv")
 
 
+def test_loading_it_imports_no_more_than_is_needed(ada_with_data: Person, start: Start) -> None:
+    """What the extension imports is time that every notebook waits for. The project's policy is as `mlsc init` wrote it."""
+    kernel = start(ada_with_data)
+    assert kernel.run(LOAD).error is None
+    heavy = ("sqlalchemy", "cryptography", "numpy", "pandas", "rich", "click", "jupyter_mlsc.formats.registry", "jupyter_mlsc.ledger")
+    assert kernel.run(f"import sys\nprint([name for name in {heavy} if name in sys.modules])").stdout == "[]\n"
+
+
 def test_loading_it_twice_and_reloading_it(locked: LiveKernel) -> None:
     assert locked.run(LOAD).error is None
     first = locked.run("import jupyter_mlsc.session as s\nprint(s.current().run.id)").stdout

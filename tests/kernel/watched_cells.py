@@ -38,8 +38,8 @@ class WatchedCells:
             self._start = ledger.size if ledger is not None else 0
         self.names.update(names)
         self.names.pop("result", None)
-        self.session.place(Place(notebook="work.ipynb", cell_id=self.cell_id, execution_count=self._count, code="sha256:" + "0" * 64))
         self.guard.cell_begins()
+        self.session.place(Place(notebook="work.ipynb", cell_id=self.cell_id, execution_count=self._count, code="sha256:" + "0" * 64))
         error: BaseException | None = None
         try:
             exec(compile(code, self.cell_id, "exec"), self.names)

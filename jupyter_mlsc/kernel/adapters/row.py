@@ -20,7 +20,7 @@ class Row:
     """One function of ``module``; ``name`` may have dots, for methods. A class is named itself only where its type lets no method be set.
 
     ``unpickles`` marks loaders that unpickle what they read. ``keeps`` are paths that the library opens only when a later call asks for the
-    data; a row that ``recalls`` is such a call: it reads what its library keeps.
+    data; a row that ``recalls`` is such a call: it reads what its library keeps. A row that ``starts`` begins a process that is not watched.
     """
 
     module: str
@@ -30,6 +30,7 @@ class Row:
     keeps: Paths | None = None
     recalls: bool = False
     unpickles: bool = False
+    starts: bool = False
 
     @property
     def library(self) -> str:

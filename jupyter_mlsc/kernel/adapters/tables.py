@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_mlsc.kernel.adapters import arrays, arrow, databases, hub_datasets, lazy_frames, models, unpicklers
+from jupyter_mlsc.kernel.adapters import arrays, arrow, databases, hub_datasets, lazy_frames, models, unpicklers, workers
 from jupyter_mlsc.kernel.adapters.row import Row
 
 ROWS: tuple[Row, ...] = (
@@ -14,3 +14,7 @@ ROWS: tuple[Row, ...] = (
     *models.ROWS,
     *hub_datasets.ROWS,
 )
+"""Functions that open files."""
+
+WATCHED: tuple[Row, ...] = (*ROWS, *workers.ROWS)
+"""All that is wrapped."""

@@ -35,6 +35,9 @@ class Reporter(Protocol):
     def writing(self, path: str) -> None:
         """A path is about to be written."""
 
+    def started(self, event: str) -> None:
+        """A process begins in which nothing is watched."""
+
     def unpickling(self, path: str | None, verdicts: list[Verdict]) -> AbstractContextManager[Any]:
         """The block in which an artifact is unpickled."""
 
@@ -149,6 +152,8 @@ class Wrapping:
         return wrapper
 
     def _report(self, reporter: Reporter, row: Row, instance: Any, arguments: Arguments) -> AbstractContextManager[Any] | None:
+        if row.starts:
+            reporter.started(row.module)
         verdicts: list[Verdict] = []
         first: str | None = None
         for text in row.reads(instance, arguments) if row.reads is not None else ():

@@ -117,6 +117,18 @@ CONTAINERS = (
     ),
     case("a.mtx", "import numpy as np, scipy.io; scipy.io.mmwrite(p, np.eye(2))", "import scipy.io; result = scipy.io.mmread(p).tolist()", "scipy"),
     case(
+        "a.nc",
+        "import scipy.io; f = scipy.io.netcdf_file(p, 'w'); f.createDimension('x', 2); v = f.createVariable('v', 'f8', ('x',)); v[:] = [1, 2]; f.close()",
+        "import scipy.io; f = scipy.io.netcdf_file(p, mmap=False); result = f.variables['v'][:].tolist(); f.close()",
+        "scipy",
+    ),
+    case(
+        "words.txt",
+        "import fsspec, os\nwith fsspec.open('file://' + os.path.abspath(p), 'w') as f: f.write('one')",
+        "import fsspec, os\nwith fsspec.open('file://' + os.path.abspath(p), 'r') as f: result = f.read()",
+        "fsspec",
+    ),
+    case(
         "a.npz",
         "import numpy as np, scipy.sparse as s; s.save_npz(p, s.csr_matrix(np.eye(2)))",
         "import scipy.sparse as s; result = s.load_npz(p).toarray().tolist()",

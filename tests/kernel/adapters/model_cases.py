@@ -172,4 +172,54 @@ HUB = (
 )
 
 
-CASES: tuple[Case, ...] = (*BOOSTERS, *TORCH, *KERAS, *HUB)
+TOKENIZER = "from tokenizers import Tokenizer, models; t = Tokenizer(models.WordLevel({'a': 0, '[UNK]': 1}, unk_token='[UNK]')); "
+ONNX = (
+    "import onnx; from onnx import helper as h, TensorProto as T\n"
+    "v = [h.make_tensor_value_info(n, T.FLOAT, [1]) for n in 'xy']\n"
+    "onnx.save(h.make_model(h.make_graph([h.make_node('Relu', ['x'], ['y'])], 'g', v[:1], v[1:])), p)"
+)
+OTHERS = (
+    case("t.json", f"{TOKENIZER}t.save(p)", "from tokenizers import Tokenizer; result = Tokenizer.from_file(p).get_vocab_size()", "tokenizers"),
+    case(
+        "tok",
+        f"{TOKENIZER}from transformers import PreTrainedTokenizerFast; PreTrainedTokenizerFast(tokenizer_object=t, unk_token='[UNK]').save_pretrained(p)",
+        "from transformers import PreTrainedTokenizerFast; result = PreTrainedTokenizerFast.from_pretrained(p)('a')['input_ids']",
+        "transformers",
+        "tokenizers",
+        label="tokenizer",
+    ),
+    case("t.bin", "import numpy as np; np.ones(2).tofile(p)", "import torch; result = torch.from_file(p, size=2, dtype=torch.float64).tolist()", "torch"),
+    case("m.onnx", ONNX, "import onnx; onnx.checker.check_model(p); result = True", "onnx", label="checker"),
+    case(
+        "pool.bin",
+        f"{TRAINED}import catboost as cb; q = cb.Pool(X, y); q.quantize(); q.save(p)",
+        "import catboost as cb; result = cb.Pool('quantized://' + p).shape",
+        "catboost",
+        label="quantized Pool",
+    ),
+    case(
+        "corpus.json",
+        "import datasets; datasets.Dataset.from_dict({'a': [1, 2]}).to_json(p)",
+        "import datasets; result = datasets.Dataset.from_json(p)['a'][:]",
+        "datasets",
+        label="json",
+    ),
+    case(
+        "corpora",
+        "import datasets as d; d.DatasetDict({'train': d.Dataset.from_dict({'a': [1, 2]})}).save_to_disk(p)",
+        "import datasets; result = datasets.load_from_disk(p)['train']['a'][:]",
+        "datasets",
+        label="DatasetDict",
+    ),
+    case(
+        "k.weights.h5",
+        "import keras; m = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer='ones')]); m.save_weights(p)",
+        "import keras; m = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]); m.load_weights(p); result = m.get_weights()[0].tolist()",
+        "keras",
+        "torch",
+        label="weights",
+    ),
+)
+
+
+CASES: tuple[Case, ...] = (*BOOSTERS, *TORCH, *KERAS, *HUB, *OTHERS)

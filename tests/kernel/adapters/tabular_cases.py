@@ -84,6 +84,7 @@ PYARROW = tuple(
         ("t.bin", "OSFile", "f = pa.OSFile(p, 'wb'); f.write(b'one'); f.close()", "f = pa.OSFile(p); result = f.read(); f.close()"),
         ("t.bin", "memory_map", "f = pa.output_stream(p); f.write(b'one'); f.close()", "f = pa.memory_map(p); result = f.read(); f.close()"),
         ("t.bin", "input_stream", "f = pa.output_stream(p); f.write(b'one'); f.close()", "f = pa.input_stream(p); result = f.read(); f.close()"),
+        ("t.json", "json", "f = open(p, 'w'); f.write('{\"a\": 1}'); f.close()", "import pyarrow.json as pj; result = pj.read_json(p).to_pydict()"),
         ("t.orc", "orc", "import pyarrow.orc as po; po.write_table(table, p)", "import pyarrow.orc as po; result = po.read_table(p).to_pydict()"),
     )
 )

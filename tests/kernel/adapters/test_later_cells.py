@@ -163,6 +163,13 @@ def test_a_connection_that_fails_writes_nothing(cells: WatchedCells) -> None:
         'import duckdb; duckdb.sql("select * from (values (1)) v(a) join \'" + p + "\' using (a)").fetchall()',
         "import fsspec; fsspec.open('file://' + os.path.abspath(p)).open()",
         "os.symlink(os.path.abspath(p), 'aside.parquet'); open('aside.parquet')",
+        "open('/' + os.path.abspath(p))",
+        "import polars as pl; pl.read_parquet('//' + os.path.abspath(p))",
+        "os.chdir('/'); open(os.path.relpath(os.path.join(root, p)))",
+        "os.symlink(os.path.abspath('data/raw'), 'aside.parquet'); import duckdb; duckdb.sql(\"from 'aside.parquet/stranger.parquet'\").fetchall()",
+        "import zipfile; zipfile.ZipFile(p)",
+        "import pandas as pd; pd.read_csv('zip://member.csv::' + p)",
+        "open(p, 'a+')",
         "open(os.fsencode(p), 'r+b')",
         "open(os.open(p, os.O_RDONLY))",
         "import mmap; mmap.mmap(os.open(p, os.O_RDWR), 0)",
@@ -177,7 +184,7 @@ def test_a_path_is_found_however_it_is_written(cells: WatchedCells, code: str) -
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             pd.DataFrame({"a": [1, 2]}).to_parquet(path)
     try:
-        error = ours(cells.run("import os\n" + code, p=path))
+        error = ours(cells.run("import os\n" + code, p=path, root=str(cells.person.root)))
     finally:
         os.chdir(cells.person.root)
         Path("aside.parquet").unlink(missing_ok=True)
@@ -186,8 +193,8 @@ def test_a_path_is_found_however_it_is_written(cells: WatchedCells, code: str) -
     assert error is not None
 
 
-@pytest.mark.parametrize("mode", ["a", "x", "w"])
-def test_a_file_that_is_only_written_is_not_judged(cells: WatchedCells, mode: str) -> None:
+@pytest.mark.parametrize("mode", ["x", "w"])
+def test_a_file_that_is_written_anew_is_not_judged(cells: WatchedCells, mode: str) -> None:
     path = Path("data/derived/log.txt")
     path.parent.mkdir(parents=True, exist_ok=True)
     with cells.between_cells(str(path)):
@@ -195,7 +202,62 @@ def test_a_file_that_is_only_written_is_not_judged(cells: WatchedCells, mode: st
         if mode != "x":
             path.write_text("made by a stranger\n")
     cells.value(f"with open(p, {mode!r}) as f: f.write('more in mode {mode}')", p=str(path))
-    assert [name for name, _ in writes(cells)] == [str(path)]
+    assert writes(cells) == [(str(path), "allow")]
+
+
+APPEND = {
+    "open": "with open(p, 'a') as f: f.write('7\\n')",
+    "pathlib": "import pathlib\nwith pathlib.Path(p).open('ab') as f: f.write(b'7\\n')",
+    "os.open": "import os; n = os.open(p, os.O_WRONLY | os.O_APPEND | os.O_CREAT); os.write(n, b'7\\n'); os.close(n)",
+    "pandas": "import pandas as pd; pd.DataFrame({'a': [7]}).to_csv(p, mode='a', header=False, index=False)",
+    "logging": "import logging; h = logging.FileHandler(p); h.emit(logging.makeLogRecord({'msg': '7'})); h.close()",
+}
+
+
+@pytest.mark.parametrize("way", APPEND)
+def test_what_is_appended_to_a_strangers_file_does_not_make_it_the_runs_own(cells: WatchedCells, way: str) -> None:
+    path = f"data/derived/appended-{way}.csv"
+    with cells.between_cells(path):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text("a\n6\n")
+    cells.value(APPEND[way], p=path)
+    with cells.between_cells():
+        assert Path(path).read_text() == "a\n6\n7\n", "no bytes moved, so nothing was stopped"
+    assert writes(cells) == [(path, "block")]
+    assert ours(cells.run("open(p)", p=path)) is not None
+    cells.value("import os; os.makedirs('data/derived', exist_ok=True)\nwith open('data/derived/other.csv', 'w') as f: f.write(p)", p=path)
+    assert writes(cells) == [("data/derived/other.csv", "allow")], "nor does it stain what else the run writes"
+
+
+def test_what_was_appended_to_a_strangers_file_stays_so_under_another_name(cells: WatchedCells) -> None:
+    path, new = "data/derived/stranger-1.csv", "data/derived/stranger-2.csv"
+    with cells.between_cells(path):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text("a\n6\n")
+    cells.value(f"{APPEND['open']}\nimport os; os.rename(p, q)", p=path, q=new)
+    assert writes(cells) == [(new, "block")]
+    cells.value("with open(q, 'w') as f: f.write('a\\n')", q=new)
+    assert writes(cells) == [(new, "allow")], "written anew, nothing of the stranger's is left"
+
+
+@pytest.mark.parametrize("way", APPEND)
+def test_a_file_of_the_runs_own_can_be_begun_and_gone_on_with_by_appending(cells: WatchedCells, way: str) -> None:
+    path = f"data/derived/log-{way}.csv"
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    for length in (2, 4):
+        cells.value(APPEND[way], p=path)
+        assert writes(cells) == [(path, "allow")]
+        assert len(cells.value("result = open(p).read()", p=path)) == length
+
+
+def test_a_signed_file_is_an_input_of_what_is_appended_to_it(cells: WatchedCells) -> None:
+    path = "data/derived/grows.csv"
+    with cells.between_cells(path):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text("a\n6\n")
+        cells.sign(path)
+    cells.value(APPEND["open"], p=path)
+    assert [(e["op"], e["path"], e["verdict"]) for e in cells.entries() if "op" in e] == [("read", path, "allow"), ("write", path, "allow")]
 
 
 def test_a_folder_is_removed_without_being_read(cells: WatchedCells) -> None:

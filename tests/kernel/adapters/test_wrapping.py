@@ -21,7 +21,7 @@ import pytest
 import wrapt
 
 from jupyter_mlsc.kernel.adapters.row import Row
-from jupyter_mlsc.kernel.adapters.tables import ROWS
+from jupyter_mlsc.kernel.adapters.tables import WATCHED
 from jupyter_mlsc.kernel.adapters.watched import is_watched
 from jupyter_mlsc.kernel.adapters.wrapping import Wrapping
 from jupyter_mlsc.verdict import Verdict
@@ -54,6 +54,9 @@ class Recorder:
     def writing(self, path: str) -> None:
         self.heard.append(("write", path))
 
+    def started(self, event: str) -> None:
+        self.heard.append(("start", event))
+
     def unpickling(self, path: str | None, verdicts: list[Verdict]) -> AbstractContextManager[Any]:
         return nullcontext()
 
@@ -61,7 +64,7 @@ class Recorder:
 def installed() -> list[Row]:
     """The rows whose library is here, imported."""
     found = []
-    for row in ROWS:
+    for row in WATCHED:
         if importlib.util.find_spec(row.library) is not None:
             importlib.import_module(row.module)
             found.append(row)
@@ -107,7 +110,7 @@ def _help(text: Any) -> str:
 
 @pytest.fixture
 def wrapping() -> Iterator[tuple[Wrapping, Recorder]]:
-    made, recorder = Wrapping(ROWS), Recorder()
+    made, recorder = Wrapping(WATCHED), Recorder()
     yield made, recorder
     made.end()
 
@@ -223,7 +226,7 @@ def test_libraries_that_are_imported_later_are_wrapped_then(tmp_path: Path) -> N
     code = """
         import sys, pickle
         from contextlib import nullcontext
-        from jupyter_mlsc.kernel.adapters.tables import ROWS
+        from jupyter_mlsc.kernel.adapters.tables import WATCHED
         from jupyter_mlsc.kernel.adapters.wrapping import Wrapping
 
         class Recorder:
@@ -233,7 +236,7 @@ def test_libraries_that_are_imported_later_are_wrapped_then(tmp_path: Path) -> N
             def writing(self, path): self.heard.append(("write", path))
             def unpickling(self, path, verdicts): return nullcontext()
 
-        made = Wrapping(ROWS)
+        made = Wrapping(WATCHED)
         made.begin(Recorder())
         assert not {"pandas", "pyarrow", "polars", "safetensors"} & set(sys.modules), "nothing is imported to be wrapped"
         import pandas as pd

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,13 @@ def shown(kernel: LiveKernel, code: str, cell: str | None = None) -> str:
 def recorded(person: Person) -> list[dict[str, object]]:
     found: list[dict[str, object]] = json.loads(person.mlsc("log", "show", "--json").stdout)
     return found
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
 
 
 def test_values_and_types_are_the_librarys_own(kernel: LiveKernel) -> None:
@@ -101,14 +110,40 @@ def test_autoreload(kernel: LiveKernel, ada: Person) -> None:
     assert kernel.run("pd.read_csv('data/stranger.csv')").error == "BlockedArtifactError"
 
 
-def test_a_debugger(kernel: LiveKernel) -> None:
+def test_a_trace_function(kernel: LiveKernel) -> None:
     code = "seen = []\ndef tracer(frame, event, arg):\n    seen.append(event)\n    return tracer\nsys.settrace(tracer)\ntext = open('data/train.csv').read()\n"
     assert shown(kernel, code + "sys.settrace(None)\ntext[:4], len(seen) < 5000") == "('x,y\\n', True)"
     blocked = "sys.settrace(tracer)\ntry:\n    open('data/stranger.csv')\nexcept PermissionError as err:\n"
     blocked += "    print(type(err).__name__)\nfinally:\n    sys.settrace(None)"
     done = kernel.run(blocked)
     assert (done.error, done.stdout.strip()) == (None, "BlockedArtifactError")
-    assert shown(kernel, "import debugpy\ndebugpy.__name__") == "'debugpy'"
+
+
+def test_a_debugger(ada: Person, start: Callable[..., LiveKernel]) -> None:
+    """JupyterLab's, which is debugpy in the kernel: it stops where it is told to, sees the values, and reads are judged as ever."""
+    kernel = start(ada)
+    assert kernel.run(LOAD).error is None
+    kernel.debug("initialize", clientID="test", adapterID="", pathFormat="path", linesStartAt1=True, columnsStartAt1=True)
+    kernel.debug("attach")
+    code = "text = open('data/train.csv').readline()\nlength = len(text)\n"
+    code += "try:\n    open('data/stranger.csv')\nexcept OSError as err:\n    name = type(err).__name__"
+    source = kernel.debug("dumpCell", code=code)["sourcePath"]
+    (set_at,) = kernel.debug("setBreakpoints", source={"path": source}, breakpoints=[{"line": 2}], sourceModified=False)["breakpoints"]
+    assert set_at["verified"]
+    kernel.debug("configurationDone")
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(kernel.run, code, cell="debugged")
+        wait_until(lambda: bool(kernel.debug("debugInfo")["stoppedThreads"]))
+        stopped = [(thread, kernel.debug("stackTrace", threadId=thread)["stackFrames"]) for thread in kernel.debug("debugInfo")["stoppedThreads"]]
+        ((thread, top),) = [(thread, frames[0]) for thread, frames in stopped if frames and frames[0]["source"]["path"] == source]
+        asked = kernel.debug("evaluate", expression="text", frameId=top["id"])
+        kernel.debug("continue", threadId=thread)
+        done = running.result(timeout=60)
+    assert (top["line"], asked["result"]) == (2, repr("x,y\n"))
+    assert done.error is None, done.traceback
+    kernel.debug("disconnect", restart=False, terminateDebuggee=False)
+    assert kernel.run("length, name").text == "(4, 'BlockedArtifactError')"
+    assert ("data/train.csv", "debugged") in [(e.get("path"), e.get("cell_id")) for e in recorded(ada) if e["kind"] == "read"]
 
 
 def test_pytest_inside_a_cell(kernel: LiveKernel, ada: Person) -> None:
@@ -149,6 +184,42 @@ def test_threads_that_read_while_other_cells_run(kernel: LiveKernel) -> None:
     assert done.stdout.count("(2, 2)") == 4
     assert done.stdout.count("BlockedArtifactError") == 4
     assert done.stderr.count("data/stranger.csv: blocked") == 1
+
+
+BETWEEN_CELLS = {
+    "thread": "def later():\n    time.sleep(0.5)\n    save()\nthreading.Thread(target=later).start()",
+    "task": "async def later():\n    await asyncio.sleep(0.5)\n    save()\ntask = asyncio.create_task(later())",
+    "button": "import ipywidgets\nbutton = ipywidgets.Button(description='save')\nbutton.on_click(lambda _: save())\nprint(button.model_id)",
+}
+
+
+@pytest.mark.parametrize("way", BETWEEN_CELLS)
+def test_what_is_written_while_no_cell_runs_is_the_runs_own(kernel: LiveKernel, ada: Person, way: str) -> None:
+    """By threads, tasks and the buttons of widgets: it belongs to the cell before, and the notebook reads it back."""
+    path = f"data/derived/between-{way}.csv"
+    shown(kernel, f"import time\nos.makedirs('data/derived', exist_ok=True)\ndef save():\n    pd.DataFrame({{'a': [1]}}).to_csv({path!r}, index=False)")
+    told = shown(kernel, BETWEEN_CELLS[way], cell=f"starts-{way}")
+    if way == "button":
+        kernel.tell_widget(told, {"event": "click"})
+    wait_until(lambda: (ada.root / path).exists() and (ada.root / path).read_text() == "a\n1\n")
+    assert shown(kernel, f"pd.read_csv({path!r})['a'].tolist()", cell=f"reads-{way}") == "[1]"
+    found = [(e["op"], e["cell_id"], e["verdict"]) for e in recorded(ada) if e.get("path") == path]
+    assert found == [("write", f"starts-{way}", "allow"), ("read", f"reads-{way}", "allow")]
+
+
+def test_widgets(kernel: LiveKernel) -> None:
+    """What a widget reads is judged as a cell's reads are; a block is told with the next cell, where no front end shows the error."""
+    begin = (
+        "import ipywidgets\nseen = []\npick = ipywidgets.Dropdown(options=['data/train.csv', 'data/stranger.csv'])\n"
+        "out = ipywidgets.interactive_output(lambda path: seen.append(len(pd.read_csv(path))), {'path': pick})\nseen"
+    )
+    assert shown(kernel, begin) == "[2]"
+    assert shown(kernel, "pick.value = 'data/train.csv'\npick.value, type(pick).__name__") == "('data/train.csv', 'Dropdown')"
+    shown(kernel, "button = ipywidgets.Button()\nbutton.on_click(lambda _: pd.read_csv('data/stranger.csv'))")
+    kernel.tell_widget(shown(kernel, "print(button.model_id)"), {"event": "click"})
+    later = kernel.run("seen")
+    assert (later.error, later.text) == (None, "[2]")
+    assert later.stderr.count("data/stranger.csv: blocked") == 1
 
 
 def test_a_fork(kernel: LiveKernel, ada: Person) -> None:
@@ -214,6 +285,27 @@ def test_a_ledger_that_cannot_be_used(bob: Callable[[str], Person], start: Calla
         assert (done.text, again.text) == (repr("x\n"), repr("x\n")), (done.traceback, again.traceback)
         assert "ledger" in done.stderr + again.stderr
         assert (done.stderr + again.stderr).count("could not check a file") <= 1
+
+
+@pytest.mark.parametrize("filters", ["ignore", "error"])
+def test_a_read_that_cannot_be_recorded_is_told_once_whatever_the_notebook_does_with_warnings(
+    bob: Callable[[str], Person], start: Callable[..., LiveKernel], filters: str
+) -> None:
+    person = bob("warn")
+    kernel = start(person)
+    assert kernel.run(f"{LOAD}\nimport warnings\nwarnings.simplefilter({filters!r})").error is None
+    (person.root / ".mlsc").rename(person.root / "gone")
+    done = kernel.run("open('data/a.csv').readline()")
+    again = kernel.run("open('data/b.csv').readline()")
+    assert (done.text, again.text) == (repr("x\n"), repr("x\n")), done.traceback + again.traceback
+    assert (done.stderr + again.stderr).count("mlsc could not record a read, and let it through because the mode is warn: ") == 1
+    assert "2 errors inside the guard" in kernel.run("%mlsc_status").text
+
+
+def test_a_working_directory_that_is_gone(kernel: LiveKernel, ada: Person) -> None:
+    code = f"import tempfile, shutil, duckdb\ngone = tempfile.mkdtemp()\nos.chdir(gone)\nshutil.rmtree(gone)\nback = {str(ada.root)!r}\n"
+    code += "try:\n    found = duckdb.connect(':memory:').sql('select 7').fetchall()\nfinally:\n    os.chdir(back)\nfound"
+    assert shown(kernel, code) == "[(7,)]"
 
 
 @pytest.mark.slow
