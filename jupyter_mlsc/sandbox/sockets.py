@@ -106,7 +106,7 @@ class Sockets:
             done()
 
     def _carry_out(self, question: Notification, ours: socket.socket, address: bytes, found: Resolved | None) -> None:
-        answer, shown = self._decide(ours, address, found)
+        answer, shown = self._decide(question.pid, ours, address, found)
         if answer.way is Way.REFUSE:
             if not shown.startswith(_QUIET):
                 self._gate.refused(shown, answer.why, question.pid)
@@ -116,7 +116,7 @@ class Sockets:
         linux.connect(ours.fileno(), address)
         self._listener.succeed(question)
 
-    def _decide(self, ours: socket.socket, address: bytes, found: Resolved | None) -> tuple[Answer, bytes]:
+    def _decide(self, thread: int, ours: socket.socket, address: bytes, found: Resolved | None) -> tuple[Answer, bytes]:
         """An answer, and how to call whoever is at the other end. Raises ConnectionRefusedError where nobody is."""
         if _family(address) == socket.AF_UNSPEC:
             return Answer(Way.DO), b""  # it takes a connection back
@@ -125,15 +125,15 @@ class Sockets:
         if _family(address) != socket.AF_UNIX or len(address) <= _PATH_AT:
             return Answer(Way.DO), b""  # no address of a Unix socket: the kernel says so
         if found is not None:
-            return self._decide_file(found)
+            return self._decide_file(thread, found)
         name = address[_PATH_AT:]
         there = _listening(lambda each: each.name == name and each.kind == ours.type)
         listed = self._listed.has(b"@" + name[1:])
         if not there and not listed:
             raise error(errno.ECONNREFUSED)
-        return decide_connect(inside=self._is_inside(there), listed=listed), b"@" + name[1:]
+        return decide_connect(inside=self._is_inside(thread, there), listed=listed), b"@" + name[1:]
 
-    def _decide_file(self, found: Resolved) -> tuple[Answer, bytes]:
+    def _decide_file(self, thread: int, found: Resolved) -> tuple[Answer, bytes]:
         file = peers.file_of(found.descriptor or 0)
         there = _listening(lambda each: each.file == file)
         listed = self._listed.has(found.path)
@@ -142,11 +142,11 @@ class Sockets:
             listed = bool(there) and all(self._listed.is_same(found.path, each.name) for each in there)
         elif not there and not listed:
             raise error(errno.ECONNREFUSED)  # what a server left behind
-        return decide_connect(inside=self._is_inside(there), listed=listed), found.path
+        return decide_connect(inside=self._is_inside(thread, there), listed=listed), found.path
 
-    def _is_inside(self, there: list[peers.Bound]) -> bool:
+    def _is_inside(self, thread: int, there: list[peers.Bound]) -> bool:
         """Whether everybody who listens there belongs to the tree."""
-        return bool(there) and peers.held_by(self._tree.processes(), [each.inode for each in there])
+        return bool(there) and peers.held_by(self._tree.processes(thread), [each.inode for each in there])
 
     # bind
 

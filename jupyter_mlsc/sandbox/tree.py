@@ -24,10 +24,14 @@ class Tree:
         """Whether a process or a thread belongs to the tree. Orphans do: the supervisor adopts them (PR_SET_CHILD_SUBREAPER)."""
         return self._is_below(pid, caller.parent_of)
 
-    def processes(self) -> Iterator[int]:
-        """The processes of the tree, found in one look at /proc."""
+    def processes(self, near: int = 0) -> Iterator[int]:
+        """The processes of the tree: that of the thread ``near`` and those above it first, since who is looked for is often among them."""
+        pid = near
+        while pid > 1 and self.contains(pid):
+            yield pid
+            pid = caller.parent_of(pid)
         parents = {int(name): caller.parent_of(int(name)) for name in os.listdir("/proc") if name.isdigit()}
-        return (pid for pid in parents if self._is_below(pid, lambda each: parents.get(each, 0)))
+        yield from (pid for pid in parents if self._is_below(pid, lambda each: parents.get(each, 0)))
 
     def _is_below(self, pid: int, parent_of: Callable[[int], int]) -> bool:
         for _ in range(_DEEPEST):

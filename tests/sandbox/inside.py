@@ -6,6 +6,7 @@ Rules kept: the program says what it saw as one line of JSON; whatever it leaves
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -32,7 +33,10 @@ def outcome(act):
 def inside(person: Person, program: str, *arguments: str | Path) -> Any:
     """What the program says, with ``say(value)``; ``where`` are the arguments, ``outcome(act)`` is "done" or an error's name."""
     code = _PRELUDE + textwrap.dedent(program)
-    done = person.mlsc("exec", "--", sys.executable, "-c", code, *map(str, arguments))
+    command = [sys.executable, "-m", "jupyter_mlsc.cli", "exec", "--", sys.executable, "-c", code, *map(str, arguments)]
+    # In a session of its own: the command shares its group with its supervisor and with nobody else.
+    options: dict[str, Any] = {"cwd": person.root, "env": person.environ, "stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
+    done = subprocess.run(command, start_new_session=True, check=False, timeout=300, **options)
     said = [line[1:] for line in done.stdout.splitlines() if line.startswith("@")]
     assert len(said) == 1, (done.returncode, done.stdout, done.stderr)
     return json.loads(said[0])

@@ -42,8 +42,11 @@ _CALLS = ("limits", "affinity", "scheduler", "parameters", "priority", "disk")
 
 @pytest.fixture
 def bystander() -> Iterator[int]:
-    """A process outside the tree, of the same user, in a group of its own."""
-    with subprocess.Popen(["sleep", "300"], start_new_session=True) as process:
+    """A process outside the tree, of the same user, in a group of its own, without the capabilities that would protect it."""
+    code = "import signal; from jupyter_mlsc.sandbox import linux; linux.drop_capabilities(); print(flush=True); signal.pause()"
+    with subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
         yield process.pid
         process.kill()
 
@@ -83,6 +86,7 @@ def test_groups_that_hold_somebody_else_and_all_of_a_user_are_out_of_reach(ada: 
     })
     child.kill(); child.wait()
     """
+    before = os.getpriority(os.PRIO_PROCESS, bystander)
     assert inside(ada, _PRELUDE + textwrap.dedent(found), str(bystander)) == {
         "shared with the supervisor": "EPERM",
         "somebody else's": "EPERM",
@@ -94,6 +98,7 @@ def test_groups_that_hold_somebody_else_and_all_of_a_user_are_out_of_reach(ada: 
         "disk, everything": "EPERM",
         "nobody": "ESRCH",
     }
+    assert os.getpriority(os.PRIO_PROCESS, bystander) == before
 
 
 def test_a_program_that_the_supervisor_runs_for_itself_is_not_of_the_tree() -> None:

@@ -355,6 +355,33 @@ def test_a_link_in_a_free_folder_does_not_lead_a_bind_to_what_is_protected(ada: 
     assert list((ada.home / ".ssh").iterdir()) == []
 
 
+def test_a_link_that_is_exchanged_while_a_socket_is_bound_leads_nowhere_else(ada: Person, outside: Path) -> None:
+    (ada.home / ".ssh").mkdir()
+    found = """
+    import threading
+    folder, link = where[0], where[0] + "/link"
+    os.symlink(os.getcwd(), link)
+    over = threading.Event()
+    def exchange():
+        at = 0
+        while not over.is_set():
+            at += 1
+            os.symlink(where[1] if at % 2 else os.getcwd(), folder + "/next")
+            os.rename(folder + "/next", link)
+    other = threading.Thread(target=exchange); other.start()
+    names, seen = set(), set()
+    for at in range(300):
+        with socket.socket(socket.AF_UNIX) as s:
+            seen.add(outcome(lambda: s.bind(f"{link}/s{at}")))
+            names.add(s.getsockname()[:14])
+    over.set(); other.join()
+    say([sorted(seen - {"ENOENT"}), sorted(names)])
+    """
+    # The name says how the socket came there: the way through the link is not gone twice.
+    assert inside(ada, found, outside, ada.home / ".ssh") == [["EACCES", "done"], ["", "/proc/self/fd/"]]
+    assert list((ada.home / ".ssh").iterdir()) == []
+
+
 def test_no_socket_is_bound_at_a_governed_or_protected_name(ada: Person) -> None:
     (ada.root / "data").mkdir()
     found = """
