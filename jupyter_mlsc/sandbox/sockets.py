@@ -92,7 +92,7 @@ class Sockets:
                 held.append(self._resolver.resolve(question.pid, None, path))
         except OSError as err:
             done()
-            # A caller that may not be looked at is refused: there is no wall between it and whoever it wants to talk to.
+            # There is no wall between a caller that may not be looked at and whoever it wants to talk to: it is refused.
             raise error(errno.EACCES if isinstance(err, PermissionError) else err.errno or errno.EACCES) from err
         found = held[0] if held else None
 
@@ -242,12 +242,18 @@ def _listening(wanted: Callable[[peers.Bound], bool]) -> list[peers.Bound]:
 
 
 def _duplicate(question: Notification) -> socket.socket:
-    """The caller's socket itself, held here. Raises OSError EBADF, ENOTSOCK."""
-    descriptor = caller.descriptor_of(question.pid, question.signed(0))
-    if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+    """The caller's socket itself, held here. Raises OSError EBADF, ENOTSOCK; EACCES for a caller that may not be looked at."""
+    try:
+        descriptor = caller.descriptor_of(question.pid, question.signed(0))
+    except PermissionError as err:
+        raise error(errno.EACCES) from err
+    try:
+        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            raise error(errno.ENOTSOCK)
+        return socket.socket(fileno=descriptor)
+    except OSError:
         os.close(descriptor)
-        raise error(errno.ENOTSOCK)
-    return socket.socket(fileno=descriptor)
+        raise
 
 
 def _family(address: bytes) -> int:

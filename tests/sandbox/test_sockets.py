@@ -186,6 +186,18 @@ def test_an_address_that_is_rewritten_while_it_connects_reaches_nobody_outside(a
         assert not came()
 
 
+def test_a_caller_that_may_not_be_looked_at_connects_to_nobody(ada: Person, outside: Path) -> None:
+    found = """
+    import ctypes
+    ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
+    tcp = outcome(lambda: socket.create_connection(("127.0.0.1", 9)))
+    say([outcome(lambda: socket.socket(socket.AF_UNIX).connect(where[0])), tcp, outcome(lambda: socket.socket().bind(("127.0.0.1", 0)))])
+    """
+    with server(str(outside / "agent")) as came:
+        assert inside(ada, found, outside / "agent") == ["EACCES", "EACCES", "done"]
+        assert not came()
+
+
 def test_datagram_sockets_are_refused_as_unix_sockets_and_pairs_send_only_to_each_other(ada: Person, outside: Path) -> None:
     found = """
     made = [outcome(lambda: socket.socket(socket.AF_UNIX, kind)) for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW)]
@@ -281,16 +293,26 @@ def test_a_connect_that_waits_stalls_nobody_and_a_signal_wakes_it(ada: Person, f
     assert inside(ada, found, full[0], str(full[1])) is True
 
 
-def test_a_caller_that_is_killed_while_it_connects_lets_its_supervisor_end(ada: Person, full: tuple[str, int]) -> None:
+def test_what_was_begun_for_a_caller_that_is_killed_is_given_up(ada: Person, full: tuple[str, int]) -> None:
     found = """
-    import signal, subprocess
-    code = "import socket, sys; print('now', flush=True); socket.create_connection((sys.argv[1], int(sys.argv[2])))"
-    child = subprocess.Popen([sys.executable, "-c", code, *where], stdout=subprocess.PIPE)
-    child.stdout.readline()
-    child.kill()
-    say(child.wait() == -signal.SIGKILL)
+    import itertools, subprocess, time
+    there = f"0100007F:{int(where[1]):04X} 02"  # a connection under way to that port
+    def under_way():
+        return sum(line.split()[2] + " " + line.split()[3] == there for line in open("/proc/net/tcp"))
+    def until(wanted):
+        for _ in range(400):
+            if under_way() == wanted:
+                return True
+            time.sleep(0.05)
+        return False
+    before = under_way()
+    code = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])))"
+    child = subprocess.Popen([sys.executable, "-c", code, *where])
+    begun = until(before + 1)
+    child.kill(); child.wait()
+    say([begun, until(before)])
     """
-    assert inside(ada, found, full[0], str(full[1])) is True
+    assert inside(ada, found, full[0], str(full[1])) == [True, True]
 
 
 def test_with_the_network_denied_nothing_goes_out(ada: Person) -> None:
