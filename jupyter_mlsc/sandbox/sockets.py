@@ -15,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from jupyter_mlsc.sandbox import caller, linux, peers
+from jupyter_mlsc.sandbox.addresses import LONGEST, PATH_AT, by_descriptor, family_of, pathname, shown
 from jupyter_mlsc.sandbox.decide import Answer, Way, decide_bind, decide_connect, decide_network
 from jupyter_mlsc.sandbox.gate import Gate
 from jupyter_mlsc.sandbox.listed import ListedSockets
@@ -25,9 +26,6 @@ from jupyter_mlsc.sandbox.slow import SlowAnswers
 from jupyter_mlsc.sandbox.syscalls import Calls
 from jupyter_mlsc.sandbox.tree import Tree
 
-_LONGEST = 128
-"""Bytes of a ``struct sockaddr_storage``."""
-_PATH_AT = 2
 _LOCAL = frozenset({socket.AF_UNIX, socket.AF_NETLINK})
 _WRITTEN = frozenset({Region.FREE, Region.WRITABLE, Region.GOVERNED})
 _QUIET = (b"/run/nscd/", b"/var/run/nscd/", b"/run/systemd/userdb/", b"/run/systemd/resolve/", b"/run/dbus/system_bus_socket")
@@ -70,7 +68,7 @@ class Sockets:
 
     def _address(self, question: Notification) -> bytes:
         length = question.signed(2)
-        if not 0 <= length <= _LONGEST:
+        if not 0 <= length <= LONGEST:
             raise error(errno.EINVAL)
         return self._memory.data(question.pid, question.arguments[1], length)
 
@@ -87,7 +85,7 @@ class Sockets:
 
         try:
             address = self._address(question)
-            path = _pathname(address) if ours.family == socket.AF_UNIX else None
+            path = pathname(address) if ours.family == socket.AF_UNIX else None
             if path is not None:
                 held.append(self._resolver.resolve(question.pid, None, path))
         except OSError as err:
@@ -106,27 +104,27 @@ class Sockets:
             done()
 
     def _carry_out(self, question: Notification, ours: socket.socket, address: bytes, found: Resolved | None) -> None:
-        answer, shown = self._decide(question.pid, ours, address, found)
+        answer, peer = self._decide(question.pid, ours, address, found)
         if answer.way is Way.REFUSE:
-            if not shown.startswith(_QUIET):
-                self._gate.refused(shown, answer.why, question.pid)
+            if not peer.startswith(_QUIET):
+                self._gate.refused(peer, answer.why, question.pid)
             raise error(answer.errno)
         if found is not None:
-            address = struct.pack("<H", socket.AF_UNIX) + b"/proc/self/fd/%d\0" % (found.descriptor or 0)
+            address = by_descriptor(found.descriptor or 0)
         linux.connect(ours.fileno(), address)
         self._listener.succeed(question)
 
     def _decide(self, thread: int, ours: socket.socket, address: bytes, found: Resolved | None) -> tuple[Answer, bytes]:
         """An answer, and how to call whoever is at the other end. Raises ConnectionRefusedError where nobody is."""
-        if _family(address) == socket.AF_UNSPEC:
+        if family_of(address) == socket.AF_UNSPEC:
             return Answer(Way.DO), b""  # it takes a connection back
         if ours.family != socket.AF_UNIX:
-            return decide_network(allowed=self._network or ours.family in _LOCAL), _shown(address)
-        if _family(address) != socket.AF_UNIX or len(address) <= _PATH_AT:
+            return decide_network(allowed=self._network or ours.family in _LOCAL), shown(address)
+        if family_of(address) != socket.AF_UNIX or len(address) <= PATH_AT:
             return Answer(Way.DO), b""  # no address of a Unix socket: the kernel says so
         if found is not None:
             return self._decide_file(thread, found)
-        name = address[_PATH_AT:]
+        name = address[PATH_AT:]
         there = _listening(lambda each: each.name == name and each.kind == ours.type)
         listed = self._listed.has(b"@" + name[1:])
         if not there and not listed:
@@ -156,7 +154,7 @@ class Sockets:
         except PermissionError:
             self._listener.proceed(question)  # it may not be looked at: what it makes, it makes where the wall lets it
             return
-        path = _pathname(address)
+        path = pathname(address)
         if path is None:
             self._listener.proceed(question)  # a number or an abstract name, which takes nothing from anybody
             return
@@ -172,7 +170,7 @@ class Sockets:
                     self._listener.fail(question, answer.errno)
                 elif self._listener.is_waiting(question):
                     # Only a free folder changes without a question: a way through one is not gone twice.
-                    self._bind_here(question, ours, address if Region.FREE not in regions else _by_descriptor(found), found)
+                    self._bind_here(question, ours, address if Region.FREE not in regions else by_descriptor(found.folder or 0, found.name), found)
                     self._listener.succeed(question)
             finally:
                 found.close()
@@ -185,7 +183,7 @@ class Sockets:
 
     def _bind_here(self, question: Notification, ours: socket.socket, address: bytes, found: Resolved) -> None:
         """Bind the caller's socket in its words, since getsockname(2) tells them; then see that the file is where it was to be. Raises OSError."""
-        path = _pathname(address) or b""
+        path = pathname(address) or b""
         before = stat.S_IMODE(os.fstat(ours.fileno()).st_mode)
         mode, afterwards = caller.mode_to_make(question.pid, before)
         os.fchmod(ours.fileno(), mode)  # unix(7): the file gets the socket's own mode, without what this process's umask takes
@@ -256,31 +254,6 @@ def _duplicate(question: Notification) -> socket.socket:
         raise
 
 
-def _family(address: bytes) -> int:
-    return int.from_bytes(address[:_PATH_AT], "little") if len(address) >= _PATH_AT else -1
-
-
-def _pathname(address: bytes) -> bytes | None:
-    """The path of a Unix socket's address; None for any other, and for one without a file."""
-    if _family(address) != socket.AF_UNIX or len(address) <= _PATH_AT or address[_PATH_AT] == 0:
-        return None
-    return address[_PATH_AT:].partition(b"\0")[0]
-
-
-def _shown(address: bytes) -> bytes:
-    family = _family(address)
-    if family == socket.AF_INET and len(address) >= 8:
-        return f"{socket.inet_ntop(family, address[4:8])}:{int.from_bytes(address[2:4], 'big')}".encode()
-    if family == socket.AF_INET6 and len(address) >= 24:
-        return f"[{socket.inet_ntop(family, address[8:24])}]:{int.from_bytes(address[2:4], 'big')}".encode()
-    return b"an address"
-
-
-def _by_descriptor(found: Resolved) -> bytes:
-    """An address that leads to the very place that was resolved."""
-    return struct.pack("<H", socket.AF_UNIX) + b"/proc/self/fd/%d/%s\0" % (found.folder or 0, found.name)
-
-
 def _bind_from(thread: int, ours: socket.socket, address: bytes, found: Resolved) -> None:
     """Bind to a path that is relative to the caller's folder. Raises OSError."""
     folder = os.open(b"/proc/%d/cwd" % thread, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -290,7 +263,7 @@ def _bind_from(thread: int, ours: socket.socket, address: bytes, found: Resolved
             linux.own_folder()
         except PermissionError:
             # A container's profile may forbid it; then the socket is in its place, and its name says how it came there.
-            linux.bind(ours.fileno(), _by_descriptor(found))
+            linux.bind(ours.fileno(), by_descriptor(found.folder or 0, found.name))
             return
         os.fchdir(folder)
         linux.bind(ours.fileno(), address)
