@@ -7,6 +7,7 @@ came from; what opens a key never reaches the supervisor's environment, nor the 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,9 @@ _NO_SECRETS = frozenset({"TOKENIZERS_PARALLELISM"})
 _SOCKETS = frozenset({"SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "DOCKER_HOST", "TMUX", "STY", "WAYLAND_DISPLAY"})
 """Variables that name somebody outside who could be asked to do something."""
 
+END_TREE = getattr(signal, "SIGUSR2", signal.SIGTERM)
+"""The signal that asks a supervisor to kill its tree, and to record what that wrote."""
+
 
 _FOR_A_GUARD = ("MLSC_HOME", "MLSC_POLICY")
 
@@ -29,14 +33,14 @@ _FOR_A_GUARD = ("MLSC_HOME", "MLSC_POLICY")
 class Spec(msgspec.Struct, frozen=True):
     """What a supervisor is to run. ``start`` is the folder whose project rules, ``policy`` a policy that is trusted by being named.
 
-    ``tells_kernel`` is true where messages are shown by the kernel at the end of a cell, so that the terminal need not have them.
+    ``parent`` is the process that the run ends with, where it ends with one.
     """
 
     argv: tuple[str, ...]
     start: str
     policy: str | None = None
     place: Place = Place()  # frozen
-    tells_kernel: bool = False
+    parent: int | None = None
 
 
 def command_line(spec: Spec) -> list[str]:
@@ -75,6 +79,7 @@ def main() -> None:
         sys.stderr.write(f"mlsc: {text}\n")
         sys.stderr.flush()
 
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # before there is anything to serve, an interrupt ends this without a traceback
     try:
         spec = msgspec.json.decode(sys.argv[1], type=Spec)
         named = None if spec.policy is None else Path(spec.policy)
