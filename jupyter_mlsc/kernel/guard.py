@@ -28,6 +28,7 @@ from jupyter_mlsc.kernel.unmarked import UnmarkedUnpickling
 from jupyter_mlsc.verdict import Decision, Mode, Verdict, summary
 
 if TYPE_CHECKING:
+    from jupyter_mlsc.recording import Place
     from jupyter_mlsc.session import Session
 
 _WRAPPING = Wrapping(ROWS)
@@ -203,8 +204,9 @@ class Guard:
 
     # cells
 
-    def cell_begins(self) -> None:
-        """A cell is about to run."""
+    def cell_begins(self, place: Place | None = None) -> None:
+        """A cell is about to run; the session knows its place."""
+        del place
         self._paths.new_cell()
         self._judged_here.clear()
         with self._quiet():

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_client.connect import KernelConnectionInfo
-from jupyter_client.provisioning import LocalProvisioner
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_core.paths import jupyter_runtime_dir
 
+from jupyter_mlsc.inside import is_supervised
 from jupyter_mlsc.project_state import find_root
 from jupyter_mlsc.recording import Place
 from jupyter_mlsc.sandbox.boot import END_TREE, Spec, command_line, without_secrets
@@ -44,6 +45,8 @@ class SupervisedProvisioner(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Start the supervisor with the kernel's own command. Raises UsageError where there is no project."""
         environ: dict[str, str] = dict(kwargs.get("env") or os.environ)
+        if is_supervised(os.environ):
+            return await super().launch_kernel(with_extension(cmd), **kwargs)  # the supervisor around the server decides its opens, too
         folder = str(kwargs.get("cwd") or os.getcwd())
         root = find_root(Path(folder))
         argv = with_extension(cmd)
@@ -52,8 +55,10 @@ class SupervisedProvisioner(LocalProvisioner):
         spec = Spec(
             tuple(argv),
             folder,
+            getattr(self.parent, "policy", None),  # of `mlsc run --policy`
             place=Place(notebook=notebook_name(environ.get("JPY_SESSION_NAME"), root)),
             parent=None if kwargs.get("independent") else os.getpid(),
+            kernel=True,
         )
         kwargs["env"] = without_secrets(environ)
         return await super().launch_kernel(command_line(spec), **kwargs)
@@ -109,4 +114,4 @@ def prepare_profile(environ: Mapping[str, str]) -> None:
     from IPython.core.profiledir import ProfileDir
 
     profile.mkdir(parents=True, exist_ok=True)
-    ProfileDir.create_profile_dir(str(profile))
+    ProfileDir(location=str(profile))

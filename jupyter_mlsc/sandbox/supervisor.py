@@ -11,11 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from jupyter_mlsc import wire
 from jupyter_mlsc.errors import MlscError, UsageError
 from jupyter_mlsc.project import Project
 from jupyter_mlsc.recording import SUPERVISED, Run
 from jupyter_mlsc.sandbox import linux
 from jupyter_mlsc.sandbox.boot import END_TREE, Spec, for_command
+from jupyter_mlsc.sandbox.desk import CarryOut, Desk, Messages
 from jupyter_mlsc.sandbox.filter import program
 from jupyter_mlsc.sandbox.gate import Gate
 from jupyter_mlsc.sandbox.launch import Launched, launch
@@ -35,15 +37,17 @@ _GRACE = 2.0
 """Seconds that what is left of a tree gets to end by itself."""
 
 
-def supervise(project: Project, spec: Spec, tell: Callable[[str], None]) -> int:
-    """Run a command tree supervised, and return its exit status (128 and the number for a signal).
+def supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_out: CarryOut) -> int:
+    """Run a command tree supervised, and return its exit status (128 and the number for a signal). ``carry_out`` is the command line, for who asks inside.
 
     Only for a machine that can (`features.probe`). Raises SupervisionError where the kernel refuses all the same, UsageError for a program that is not there.
     """
     executable = shutil.which(spec.argv[0], path=os.environ.get("PATH"))
     if executable is None:
         raise UsageError(f"{spec.argv[0]} was not found", next_step="check the command's name and PATH")
-    environ = {**for_command(os.environ), "MLSC_SUPERVISED": "1"}
+    environ = {**for_command(os.environ), wire.VARIABLE: "1"}
+    if spec.kernel:
+        environ["JPY_PARENT_PID"] = str(os.getpid())  # a kernel that no front end started says so on its terminal
     policy = project.policy
     seen = survey(
         project.root, policy, policy.supervise, mlsc_home=project.home.path, environ=environ, command=spec.argv, executable=os.path.abspath(executable)
@@ -63,19 +67,22 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None]) -> int:
     )
     linux.prctl(linux.PR_SET_DUMPABLE, 0)
     linux.drop_capabilities()
-    gate = Gate(project, run, seen.places, seen.linked, tell)
+    messages = Messages(tell)
+    gate = Gate(project, run, seen.places, seen.linked, messages.tell)
     listener = Listener(launched.listener)
-    loop = Loop(listener, tell)
+    loop = Loop(listener, messages.tell)
+    desk = Desk(project, run, gate, seen.places, listener, messages, spec, carry_out)
     tree = Tree(os.getpid())
     resolver = Resolver(tree.contains)
     listed = ListedSockets(policy.supervise.sockets, root=os.path.realpath(project.root), home=os.path.realpath(environ.get("HOME") or os.path.expanduser("~")))
     loop.add(Opens(tables, listener, resolver, seen.places, gate, fast=seen.fast, in_tree=tree.contains, slow=loop.slow))
-    loop.add(Sockets(tables, listener, resolver, seen.places, gate, loop.slow, tree, listed, network=policy.supervise.network == "allow"))
+    loop.add(Sockets(tables, listener, resolver, seen.places, gate, loop.slow, tree, listed, desk=desk, network=policy.supervise.network == "allow"))
     loop.add(Processes(tables, listener, tree))
     loop.add(Names(tables, listener, resolver, seen.places, gate, loop.slow))
     ending = _Ending(launched.pid, spec.parent)
     with _signals(ending):
         status = _serve(loop, launched, gate, ending)
+    desk.close()
     gate.settle()
     try:
         project.end_run(run)
