@@ -56,9 +56,7 @@ class Verbs(Protocol):
     def save(self, value: object, path: Path, run: Run, *, format_name: str | None = None) -> Saved:
         """As `Project.save`."""
 
-    def sign(
-        self, paths: Sequence[Path], *, kind: str | None, note: str, channel: str, passphrases: PassphraseSource, key: str | None = None
-    ) -> list[Signed]:
+    def sign(self, paths: Sequence[Path], *, kind: str | None, note: str, channel: str, passphrases: PassphraseSource, key: str | None = None) -> list[Signed]:
         """As `Project.sign`."""
 
     def verify(self, paths: Sequence[Path], *, full: bool = False, run: Run | None = None) -> list[Verdict]:
