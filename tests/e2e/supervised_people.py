@@ -28,7 +28,13 @@ def specs_of(person: Person) -> Path:
 
 
 def start(person: Person, kernel: str = KERNEL) -> LiveKernel:
-    return LiveKernel(person.root, person.environ, kernel=kernel, specs=specs_of(person))
+    for _ in range(3):
+        try:
+            return LiveKernel(person.root, person.environ, kernel=kernel, specs=specs_of(person))
+        except RuntimeError:
+            # The kernel died: jupyter_client names free ports, and any connection may take one before the kernel does. Its own restarter tries again, too.
+            continue
+    raise AssertionError("no kernel started")
 
 
 def notebook(person: Person, *sources: str, name: str = "work.ipynb", kernel: str = KERNEL) -> Path:
