@@ -49,11 +49,9 @@ class SupervisedProvisioner(LocalProvisioner):
             return await super().launch_kernel(with_extension(cmd), **kwargs)  # the supervisor around the server decides its opens, too
         folder = str(kwargs.get("cwd") or os.getcwd())
         root = find_root(Path(folder))
-        argv = with_extension(cmd)
-        if argv != cmd:
-            prepare_profile(environ)
+        prepare_profile(environ)
         spec = Spec(
-            tuple(argv),
+            tuple(with_extension(cmd)),
             folder,
             getattr(self.parent, "policy", None),  # of `mlsc run --policy`
             place=Place(notebook=notebook_name(environ.get("JPY_SESSION_NAME"), root)),
@@ -106,7 +104,7 @@ def _has_package(python: str) -> bool:
 
 
 def prepare_profile(environ: Mapping[str, str]) -> None:
-    """Make IPython's default profile where there is none: start-up files lie in it, so a kernel may not."""
+    """Make IPython's default profile where there is none: start-up files lie in it, so a kernel may not. Kernels of other languages stand on it, too."""
     home = Path(environ.get("HOME") or os.path.expanduser("~"))
     profile = Path(environ.get("IPYTHONDIR") or home / ".ipython").expanduser() / "profile_default"
     if (profile / "pid").is_dir() and (profile / "startup" / "README").exists():
