@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from jupyter_mlsc.lineage import LineageNode
     from jupyter_mlsc.project import Project
     from jupyter_mlsc.results import Loaded, Saved, Signed, Status
+    from jupyter_mlsc.verdict import Reason
 
 PathLike = str | os.PathLike[str]
 LINEAGE_DEPTH = 8
@@ -33,6 +34,42 @@ LINEAGE_DEPTH = 8
 
 def _tell_on_stderr(text: str) -> None:
     print(text, file=sys.stderr)
+
+
+class Verbs(Protocol):
+    """What a session asks of its project; inside a supervised tree, of the supervisor."""
+
+    @property
+    def notes(self) -> tuple[Reason, ...]:
+        """What every face must say."""
+
+    @property
+    def project_id(self) -> str:
+        """The random id that statements bind."""
+
+    def load(self, path: Path, run: Run, *, format_name: str | None = None) -> Loaded:
+        """As `Project.load`."""
+
+    def open(self, path: Path, run: Run) -> tuple[BinaryIO, Verdict]:
+        """As `Project.open`."""
+
+    def save(self, value: object, path: Path, run: Run, *, format_name: str | None = None) -> Saved:
+        """As `Project.save`."""
+
+    def sign(self, paths: Sequence[Path], *, kind: str | None, note: str, channel: str, passphrases: PassphraseSource, key: str | None = None) -> list[Signed]:
+        """As `Project.sign`."""
+
+    def verify(self, paths: Sequence[Path], *, full: bool = False, run: Run | None = None) -> list[Verdict]:
+        """As `Project.verify`."""
+
+    def lineage(self, reference: str, *, depth: int) -> LineageNode:
+        """As `Project.lineage`."""
+
+    def status(self, run: Run | None = None) -> Status:
+        """As `Project.status`."""
+
+    def end_run(self, run: Run) -> None:
+        """As `Project.end_run`."""
 
 
 class Watcher(Protocol):
@@ -57,6 +94,7 @@ class Session:
     watcher: Watcher | None = None
     _told: set[str] = field(default_factory=set)
     _project: Project | None = None
+    _verbs: Verbs | None = None
     _run: Run | None = None
     _place: Place | None = None
 
@@ -70,10 +108,31 @@ class Session:
         return self._project
 
     @property
+    def verbs(self) -> Verbs:
+        """Who carries out what is asked here: the project, or the supervisor of this process. Raises UsageError where there is no project."""
+        if self._verbs is None:
+            if self.is_supervised:
+                from jupyter_mlsc.inside import InsideProject
+
+                self._verbs = InsideProject()
+            else:
+                self._verbs = self.project
+        return self._verbs
+
+    @property
+    def is_supervised(self) -> bool:
+        """Whether another process decides what is opened here, and keeps the record."""
+        if "MLSC_SUPERVISED" not in self.environ:
+            return False
+        from jupyter_mlsc.inside import is_supervised
+
+        return is_supervised(self.environ)
+
+    @property
     def run(self) -> Run:
         """This process's run."""
         if self._run is None:
-            self._run = Run(self.project.project_id)
+            self._run = Run(self.verbs.project_id)
             if self._place is not None:
                 self._run.at(self._place)
         return self._run
@@ -87,21 +146,21 @@ class Session:
     def load(self, path: PathLike, *, format_name: str | None = None) -> Loaded:
         """Load a verified artifact; a verdict ``warn`` is told. Raises BlockedArtifactError."""
         with self._unwatched():
-            loaded = self.project.load(Path(path), self.run, format_name=format_name)
+            loaded = self.verbs.load(Path(path), self.run, format_name=format_name)
         self._warn(loaded.verdict)
         return loaded
 
     def open(self, path: PathLike) -> BinaryIO:
         """A binary file object over exactly the bytes that were judged. Raises BlockedArtifactError."""
         with self._unwatched():
-            stream, verdict = self.project.open(Path(path), self.run)
+            stream, verdict = self.verbs.open(Path(path), self.run)
         self._warn(verdict)
         return stream
 
     def save(self, value: object, path: PathLike, *, format_name: str | None = None) -> Saved:
         """Save a value whole, with its provenance."""
         with self._unwatched():
-            saved = self.project.save(value, Path(path), self.run, format_name=format_name)
+            saved = self.verbs.save(value, Path(path), self.run, format_name=format_name)
             if self.watcher is not None:
                 self.watcher.settled(Path(os.path.realpath(path)))
         return saved
@@ -109,22 +168,22 @@ class Session:
     def sign(self, paths: Sequence[PathLike], *, kind: str | None = None, note: str = "", key: str | None = None) -> list[Signed]:
         """Stand for artifacts with a vouching key, through this session's channel."""
         with self._unwatched():
-            return self.project.sign([Path(p) for p in paths], kind=kind, note=note, channel=self.channel, passphrases=self.passphrases, key=key)
+            return self.verbs.sign([Path(p) for p in paths], kind=kind, note=note, channel=self.channel, passphrases=self.passphrases, key=key)
 
     def verify_all(self, paths: Sequence[PathLike], *, full: bool = False) -> list[Verdict]:
         """Hash afresh and judge."""
         with self._unwatched():
-            return self.project.verify([Path(p) for p in paths], full=full, run=self._run)
+            return self.verbs.verify([Path(p) for p in paths], full=full, run=self._run)
 
     def lineage(self, reference: PathLike, *, depth: int = LINEAGE_DEPTH) -> LineageNode:
         """What an artifact (a path or a digest) was made from."""
         with self._unwatched():
-            return self.project.lineage(os.fspath(reference), depth=depth)
+            return self.verbs.lineage(os.fspath(reference), depth=depth)
 
     def status(self) -> Status:
         """The project, its policy and ledger, and this run."""
         with self._unwatched():
-            return self.project.status(self._run)
+            return self.verbs.status(self._run)
 
     def end(self) -> None:
         """The run is over: its last statement says what was not observed. What cannot be written is told; there is nobody left to raise to."""
@@ -132,13 +191,13 @@ class Session:
             return
         with self._unwatched():
             try:
-                self.project.end_run(self._run)
+                self.verbs.end_run(self._run)
             except MlscError as err:
                 self.tell(f"mlsc: the end of this run was not recorded: {err}")
 
     def tell_notes(self) -> None:
         """Tell, once each, what every face must say of the project."""
-        for note in self.project.notes:
+        for note in self.verbs.notes:
             if note.code not in self._told:
                 self._told.add(note.code)
                 self.tell(f"mlsc: {note.message}\n  next: {note.next}")
@@ -182,7 +241,7 @@ def current() -> Session:
 
 def _script_place(session: Session) -> Place:
     main = getattr(sys.modules.get("__main__"), "__file__", None)
-    if not main or not os.path.isfile(main):
+    if session.is_supervised or not main or not os.path.isfile(main):
         return Place()
     root = session.project.root
     with builtins.open(main, "rb") as file:

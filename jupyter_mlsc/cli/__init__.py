@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -27,12 +28,17 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("verify", "Hash afresh and judge by the policy."),
     "status": ("status", "Show the project, its policy, ledger and keys."),
     "lineage": ("lineage", "Show what an artifact was made from."),
+    "run": ("run", "Run a notebook supervised, from its first cell to its last."),
+    "kernels": ("kernels", "Install and list supervised kernels."),
     "exec": ("exec", "Run any command supervised: another process decides its file opens."),
     "export": ("export", "Write what is known for other people's tools."),
     "log": ("log", "Show, verify and prove the ledger."),
     "keys": ("keys", "List, make, import, export and rotate keys."),
     "policy": ("policy", "Check, explain and trust the policy."),
 }
+
+_HERE = frozenset({None, "exec", "run", "kernels"})
+"""Commands that need neither ledger nor keys themselves, so that they do the same inside a supervised tree."""
 
 
 class _LazyGroup(click.Group):
@@ -83,7 +89,27 @@ def _root(**given: Any) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit the process with its code."""
     output.prepare()
-    sys.exit(run(arguments))
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(_run_inside(given) if "MLSC_SUPERVISED" in os.environ else run(given))
+
+
+def _run_inside(given: list[str]) -> int:
+    """The command line in a process that may have a supervisor: what reads the record is carried out there, and printed here as it is."""
+    from jupyter_mlsc import inside
+
+    command = next((each for each in given if not each.startswith("-")), None)
+    options = given[: given.index("--")] if "--" in given else given
+    if command in _HERE or not {"-h", "--help", "--version"}.isdisjoint(options) or not inside.is_supervised(os.environ):
+        return run(given)
+    try:
+        done = inside.command(given)
+    except _foreseeable() as err:
+        return _tell(err.exit_code, f"mlsc: {err}", type(err).__name__, err.message, _next_of(err), as_json="--json" in options)
+    if done.err:
+        output.message(done.err.decode().removesuffix("\n"))
+    if done.out:
+        output.result(done.out.decode())
+    return done.code
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -6,7 +6,7 @@ import atexit
 import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from IPython import version_info
 
@@ -16,11 +16,29 @@ from jupyter_mlsc.recording import Place
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from jupyter_mlsc.kernel.guard import Guard
     from jupyter_mlsc.session import Session
 
 
 COUNTS_BEFORE = version_info[:2] >= (9, 8)
+
+
+class Watch(Protocol):
+    """Who is told when a cell begins and ends: the guard, or the supervisor."""
+
+    def begin(self) -> None:
+        """Switch on."""
+
+    def end(self) -> None:
+        """Switch off."""
+
+    def cell_begins(self, place: Place) -> None:
+        """A cell is about to run."""
+
+    def cell_ends(self, error: BaseException | None) -> None:
+        """A cell has run."""
+
+    def run_ends(self) -> None:
+        """No cell follows."""
 
 
 class CellFollower:
@@ -29,7 +47,7 @@ class CellFollower:
     def __init__(self, shell: InteractiveShell, session: Session) -> None:
         self._shell = shell
         self._session = session
-        self._guard: Guard | None = None
+        self._guard: Watch | None = None
         self._running: Any = None
         # Jupyter Server names the notebook here when it starts a kernel; read now, since a cell could change it.
         self._notebook = os.environ.get("JPY_SESSION_NAME")
@@ -39,17 +57,16 @@ class CellFollower:
         if self._is_within(info):
             return
         self._running = info
-        if self._guard is not None:
-            self._guard.cell_begins()
         source = info.raw_cell or ""
-        self._session.place(
-            Place(
-                notebook=self._name(),
-                cell_id=getattr(info, "cell_id", None),
-                execution_count=self._count(info),
-                code="sha256:" + hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest(),
-            )
+        place = Place(
+            notebook=self._name(),
+            cell_id=getattr(info, "cell_id", None),
+            execution_count=self._count(info),
+            code="sha256:" + hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest(),
         )
+        if self._guard is not None:
+            self._guard.cell_begins(place)
+        self._session.place(place)
 
     def _is_within(self, info: Any) -> bool:
         """Whether a cell that is running runs this: a front end's own cells are numbered."""
@@ -68,7 +85,7 @@ class CellFollower:
         if self._guard is not None:
             self._guard.cell_ends(result.error_in_exec or result.error_before_exec)
 
-    def watch(self, guard: Guard) -> None:
+    def watch(self, guard: Watch) -> None:
         """Put a guard over the cells that follow."""
         self._guard = guard
         guard.begin()
@@ -85,6 +102,8 @@ class CellFollower:
     def _name(self) -> str | None:
         if not self._notebook:
             return None
+        if self._session.is_supervised:
+            return self._notebook  # the supervisor knows the project's folder
         try:
             root = self._session.project.root
         except MlscError:

@@ -36,6 +36,11 @@ def load_extension(shell: InteractiveShell) -> None:
     for name in COMPLETED:
         shell.set_hook("complete_command", complete_paths, str_key=name)
     shell.set_hook("complete_command", complete_paths, re_key=ASSIGNED)
+    if begun.is_supervised:
+        from jupyter_mlsc.kernel.supervised import SupervisedCells
+
+        follower.watch(SupervisedCells(begun))
+        return
     try:
         begun.tell_notes()
     except UsageError:

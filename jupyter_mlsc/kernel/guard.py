@@ -28,6 +28,7 @@ from jupyter_mlsc.kernel.unmarked import UnmarkedUnpickling
 from jupyter_mlsc.verdict import Decision, Mode, Verdict, summary
 
 if TYPE_CHECKING:
+    from jupyter_mlsc.recording import Place
     from jupyter_mlsc.session import Session
 
 _WRAPPING = Wrapping(WATCHED)
@@ -204,8 +205,9 @@ class Guard:
 
     # cells
 
-    def cell_begins(self) -> None:
+    def cell_begins(self, place: Place | None = None) -> None:
         """A cell is about to run. The run is still at the place of the cell before, to which belongs what was written since it ended."""
+        del place
         self._settle_since_last_cell()
         self._paths.new_cell()
         self._judged_here.clear()

@@ -7,20 +7,28 @@ came from; what opens a key never reaches the supervisor's environment, nor the 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from jupyter_mlsc.recording import Place
 
-_BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from jupyter_mlsc.sandbox.boot import main; main()"
+if TYPE_CHECKING:
+    from jupyter_mlsc.sandbox.desk import CarryOut
+
+_BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from jupyter_mlsc.supervising import main; main()"
 _SECRETS = ("PASSPHRASE", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "API_KEY", "COOKIE")
 """Parts of the names of environment variables that hold secrets."""
 _NO_SECRETS = frozenset({"TOKENIZERS_PARALLELISM"})
 _SOCKETS = frozenset({"SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "DOCKER_HOST", "TMUX", "STY", "WAYLAND_DISPLAY"})
 """Variables that name somebody outside who could be asked to do something."""
+
+END_TREE = getattr(signal, "SIGUSR2", signal.SIGTERM)
+"""The signal that asks a supervisor to kill its tree, and to record what that wrote."""
 
 
 _FOR_A_GUARD = ("MLSC_HOME", "MLSC_POLICY")
@@ -29,14 +37,15 @@ _FOR_A_GUARD = ("MLSC_HOME", "MLSC_POLICY")
 class Spec(msgspec.Struct, frozen=True):
     """What a supervisor is to run. ``start`` is the folder whose project rules, ``policy`` a policy that is trusted by being named.
 
-    ``tells_kernel`` is true where messages are shown by the kernel at the end of a cell, so that the terminal need not have them.
+    ``parent`` is the process that the run ends with, where it ends with one; ``kernel`` is true where the command is a kernel.
     """
 
     argv: tuple[str, ...]
     start: str
     policy: str | None = None
     place: Place = Place()  # frozen
-    tells_kernel: bool = False
+    parent: int | None = None
+    kernel: bool = False
 
 
 def command_line(spec: Spec) -> list[str]:
@@ -63,18 +72,21 @@ def _is_secret(name: str) -> bool:
     return name.startswith("JPY_") or any(part in name.upper() for part in _SECRETS)
 
 
-def main() -> None:
-    """Supervise what the first argument describes, and exit with its status; 125 when supervision failed."""
+def main(carry_out: CarryOut) -> None:
+    """Supervise what the first argument describes, and exit with its status; 125 when supervision failed. ``carry_out`` is the command line."""
     from jupyter_mlsc.errors import MlscError, SupervisionError
     from jupyter_mlsc.project import Project
     from jupyter_mlsc.recording import SUPERVISED
     from jupyter_mlsc.sandbox.features import probe
     from jupyter_mlsc.verdict import Mode
 
-    def tell(text: str) -> None:
-        sys.stderr.write(f"mlsc: {text}\n")
-        sys.stderr.flush()
+    stream = sys.stderr  # while a command is carried out, that name means what it prints
 
+    def tell(text: str) -> None:
+        stream.write(f"mlsc: {text}\n")
+        stream.flush()
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # before there is anything to serve, an interrupt ends this without a traceback
     try:
         spec = msgspec.json.decode(sys.argv[1], type=Spec)
         named = None if spec.policy is None else Path(spec.policy)
@@ -83,7 +95,7 @@ def main() -> None:
         if machine.complete:
             from jupyter_mlsc.sandbox.supervisor import supervise
 
-            status = supervise(project, spec, tell)
+            status = supervise(project, spec, tell, carry_out)
         else:
             why = f"this machine cannot supervise: {'; '.join(machine.missing)}"
             if project.policy.mode is Mode.ENFORCE:

@@ -30,6 +30,8 @@ from jupyter_mlsc.verdict import Decision, Mode, Verdict, printable, summary
 SIDECARS = (b"-wal", b"-journal", b"-shm", b".wal")
 """SQLite and DuckDB keep these beside a database; they share its rule and are no artifacts of their own."""
 _NOT_REOPENED = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+_MOST_REMEMBERED = 10_000
+"""Names whose last verdict is kept for those who ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Gate:
         self._live: dict[tuple[int, int], bytes] = {}
         self._written: dict[bytes, Actor] = {}
         self._told: set[tuple[object, ...]] = set()
+        self._judged: dict[bytes, Verdict] = {}
         self._lock = threading.RLock()
         self.record = threading.RLock()
         """Held while the ledger is read or written, and while the policy is asked."""
@@ -82,6 +85,7 @@ class Gate:
         try:
             return self._read(found, flags, by)
         except BlockedArtifactError as err:
+            self._remember(found.names, err.verdict)
             self._say(("blocked", found.path, err.verdict.reasons), str(err))
             raise error(errno.EACCES) from err
         except MlscError as err:
@@ -111,6 +115,7 @@ class Gate:
                 verdict = self._verdict(found, descriptor, shown, by, live=False)
             if live:
                 pinned.release(descriptor)
+            self._remember(found.names, verdict)
             if verdict.decision is Decision.WARN:
                 self._say(("warn", found.path, verdict.reasons), summary(verdict))
             if writes:
@@ -203,6 +208,15 @@ class Gate:
         for name in names:
             self._settle(name)
 
+    def judged(self, names: Sequence[bytes]) -> Verdict | None:
+        """The last verdict about a file that this run opened, was refused or wrote, by any of these names."""
+        return next((self._judged[name] for name in names if name in self._judged), None)
+
+    def _remember(self, names: Sequence[bytes], verdict: Verdict) -> None:
+        if len(self._judged) > _MOST_REMEMBERED:
+            self._judged.clear()
+        self._judged.update(dict.fromkeys(names, verdict))
+
     def _settle(self, name: bytes) -> None:
         with self._lock:
             by = self._written.pop(name, None)
@@ -216,7 +230,9 @@ class Gate:
             return
         try:
             with self.record:
-                observe_write(self._project, Path(os.fsdecode(name)), self._run, observed=True, by=by)
+                verdict = observe_write(self._project, Path(os.fsdecode(name)), self._run, observed=True, by=by)
+            if verdict is not None:
+                self._remember((name,), verdict)
         except MlscError as err:
             self._say(("unrecorded", name, err.message), f"{os.fsdecode(name)} was written, and that could not be recorded: {err}")
 

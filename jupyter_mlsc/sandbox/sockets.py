@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from jupyter_mlsc.sandbox import caller, linux, peers
 from jupyter_mlsc.sandbox.addresses import LONGEST, PATH_AT, by_descriptor, family_of, pathname, shown
 from jupyter_mlsc.sandbox.decide import Answer, Way, decide_bind, decide_connect, decide_network
+from jupyter_mlsc.sandbox.desk import Desk
 from jupyter_mlsc.sandbox.gate import Gate
 from jupyter_mlsc.sandbox.listed import ListedSockets
 from jupyter_mlsc.sandbox.listener import Listener, Notification
@@ -33,7 +34,10 @@ _QUIET = (b"/run/nscd/", b"/var/run/nscd/", b"/run/systemd/userdb/", b"/run/syst
 
 
 class Sockets:
-    """The handler of connect, bind and socketpair. ``network`` is whether Internet addresses may be connected to."""
+    """The handler of connect, bind and socketpair. What connects to the desk's address speaks to the supervisor itself.
+
+    ``network`` is whether Internet addresses may be connected to.
+    """
 
     def __init__(
         self,
@@ -46,6 +50,7 @@ class Sockets:
         tree: Tree,
         listed: ListedSockets,
         *,
+        desk: Desk,
         network: bool,
     ) -> None:
         self._answers: dict[int, Callable[[Notification], None]] = {
@@ -54,7 +59,7 @@ class Sockets:
             calls.inspected["socketpair"]: self._pair,
         }
         self._listener, self._resolver, self._places, self._gate = listener, resolver, places, gate
-        self._slow, self._tree, self._listed, self._network = slow, tree, listed, network
+        self._slow, self._tree, self._listed, self._desk, self._network = slow, tree, listed, desk, network
         self._memory = caller.Memory()
 
     @property
@@ -85,6 +90,10 @@ class Sockets:
 
         try:
             address = self._address(question)
+            if ours.family == socket.AF_UNIX and family_of(address) == socket.AF_UNIX and self._desk.takes(address[PATH_AT:]):
+                ours.close()
+                self._desk.serve(question, question.signed(0))
+                return
             path = pathname(address) if ours.family == socket.AF_UNIX else None
             if path is not None:
                 held.append(self._resolver.resolve(question.pid, None, path))

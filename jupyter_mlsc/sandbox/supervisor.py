@@ -11,11 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from jupyter_mlsc import wire
 from jupyter_mlsc.errors import MlscError, UsageError
 from jupyter_mlsc.project import Project
 from jupyter_mlsc.recording import SUPERVISED, Run
 from jupyter_mlsc.sandbox import linux
-from jupyter_mlsc.sandbox.boot import Spec, for_command
+from jupyter_mlsc.sandbox.boot import END_TREE, Spec, for_command
+from jupyter_mlsc.sandbox.desk import CarryOut, Desk, Messages
 from jupyter_mlsc.sandbox.filter import program
 from jupyter_mlsc.sandbox.gate import Gate
 from jupyter_mlsc.sandbox.launch import Launched, launch
@@ -35,15 +37,17 @@ _GRACE = 2.0
 """Seconds that what is left of a tree gets to end by itself."""
 
 
-def supervise(project: Project, spec: Spec, tell: Callable[[str], None]) -> int:
-    """Run a command tree supervised, and return its exit status (128 and the number for a signal).
+def supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_out: CarryOut) -> int:
+    """Run a command tree supervised, and return its exit status (128 and the number for a signal). ``carry_out`` is the command line, for who asks inside.
 
     Only for a machine that can (`features.probe`). Raises SupervisionError where the kernel refuses all the same, UsageError for a program that is not there.
     """
     executable = shutil.which(spec.argv[0], path=os.environ.get("PATH"))
     if executable is None:
         raise UsageError(f"{spec.argv[0]} was not found", next_step="check the command's name and PATH")
-    environ = {**for_command(os.environ), "MLSC_SUPERVISED": "1"}
+    environ = {**for_command(os.environ), wire.VARIABLE: "1"}
+    if spec.kernel:
+        environ["JPY_PARENT_PID"] = str(os.getpid())  # a kernel that no front end started says so on its terminal
     policy = project.policy
     seen = survey(
         project.root, policy, policy.supervise, mlsc_home=project.home.path, environ=environ, command=spec.argv, executable=os.path.abspath(executable)
@@ -63,18 +67,22 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None]) -> int:
     )
     linux.prctl(linux.PR_SET_DUMPABLE, 0)
     linux.drop_capabilities()
-    gate = Gate(project, run, seen.places, seen.linked, tell)
+    messages = Messages(tell)
+    gate = Gate(project, run, seen.places, seen.linked, messages.tell)
     listener = Listener(launched.listener)
-    loop = Loop(listener, tell)
+    loop = Loop(listener, messages.tell)
+    desk = Desk(project, run, gate, seen.places, listener, messages, spec, carry_out)
     tree = Tree(os.getpid())
     resolver = Resolver(tree.contains)
     listed = ListedSockets(policy.supervise.sockets, root=os.path.realpath(project.root), home=os.path.realpath(environ.get("HOME") or os.path.expanduser("~")))
     loop.add(Opens(tables, listener, resolver, seen.places, gate, fast=seen.fast, in_tree=tree.contains, slow=loop.slow))
-    loop.add(Sockets(tables, listener, resolver, seen.places, gate, loop.slow, tree, listed, network=policy.supervise.network == "allow"))
+    loop.add(Sockets(tables, listener, resolver, seen.places, gate, loop.slow, tree, listed, desk=desk, network=policy.supervise.network == "allow"))
     loop.add(Processes(tables, listener, tree))
     loop.add(Names(tables, listener, resolver, seen.places, gate, loop.slow))
-    with _signals(launched.pid):
-        status = _serve(loop, launched, gate)
+    ending = _Ending(launched.pid, spec.parent)
+    with _signals(ending):
+        status = _serve(loop, launched, gate, ending)
+    desk.close()
     gate.settle()
     try:
         project.end_run(run)
@@ -84,15 +92,46 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None]) -> int:
     return status if status >= 0 else 128 - status
 
 
-def _serve(loop: Loop, launched: Launched, gate: Gate) -> int:
+class _Ending:
+    """How a command comes to its end before its time."""
+
+    def __init__(self, pid: int, parent: int | None) -> None:
+        self._pid, self._parent = pid, parent
+        self.at_once = False
+        """Whether nothing that is left gets a moment to end by itself."""
+        self.over = False
+        """Whether the command was waited for: its number may be another process's now."""
+
+    def signal(self, number: int, frame: object = None) -> None:
+        """Send the command a signal."""
+        del frame
+        if not self.over:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, number)
+
+    def now(self, number: int = 0, frame: object = None) -> None:
+        """Kill the command and all that it left behind."""
+        del number, frame
+        self.at_once = True
+        self.signal(signal.SIGKILL)
+
+    def with_parent(self) -> None:
+        """End the run if it was to end with the process that started it, and that is gone."""
+        if self._parent is not None and os.getppid() != self._parent:
+            self.now()
+
+
+def _serve(loop: Loop, launched: Launched, gate: Gate, ending: _Ending) -> int:
     """Answer until the command has ended, then end what is left of its tree."""
     statuses: list[int] = []
 
     def wait() -> None:
+        os.waitid(os.P_PID, launched.pid, os.WEXITED | os.WNOWAIT)
+        ending.over = True
         statuses.append(os.waitstatus_to_exitcode(os.waitpid(launched.pid, 0)[1]))
         for number in (signal.SIGTERM, signal.SIGKILL):
             deadline = time.monotonic() + _GRACE
-            while _signal_children(number, gate) and time.monotonic() < deadline:
+            while _signal_children(number, gate) and time.monotonic() < deadline and (not ending.at_once or number == signal.SIGKILL):
                 time.sleep(0.02)
         loop.stop()
 
@@ -100,7 +139,7 @@ def _serve(loop: Loop, launched: Launched, gate: Gate) -> int:
     sys.setswitchinterval(0.0005)
     waiter = threading.Thread(target=wait, name="mlsc-wait", daemon=True)
     waiter.start()
-    reaper = threading.Thread(target=_reap, args=(launched.pid, gate), name="mlsc-reap", daemon=True)
+    reaper = threading.Thread(target=_reap, args=(launched.pid, gate, ending), name="mlsc-reap", daemon=True)
     reaper.start()
     loop.run()
     waiter.join()
@@ -136,10 +175,11 @@ def _reap_once(command: int | None) -> list[int]:
     return left
 
 
-def _reap(command: int, gate: Gate) -> None:
-    """Bury the orphans that this process adopted."""
+def _reap(command: int, gate: Gate, ending: _Ending) -> None:
+    """Bury the orphans that this process adopted, and see whether it is one itself."""
     while True:
         time.sleep(0.5)
+        ending.with_parent()
         if gate.record.acquire(blocking=False):
             try:
                 _reap_once(command)
@@ -148,17 +188,12 @@ def _reap(command: int, gate: Gate) -> None:
 
 
 @contextlib.contextmanager
-def _signals(pid: int) -> Iterator[None]:
+def _signals(ending: _Ending) -> Iterator[None]:
     """An interrupt goes to the whole group, and the tree is served on; what asks this process to end asks the command."""
-
-    def forward(number: int, frame: object) -> None:
-        del frame
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
-
     taken: dict[signal.Signals, Callable[[int, object], None] | signal.Handlers] = {
         **dict.fromkeys((signal.SIGINT, signal.SIGQUIT, signal.SIGIO), signal.SIG_IGN),
-        **dict.fromkeys((signal.SIGTERM, signal.SIGHUP), forward),
+        **dict.fromkeys((signal.SIGTERM, signal.SIGHUP), ending.signal),
+        END_TREE: ending.now,
     }
     before = {number: signal.signal(number, handler) for number, handler in taken.items()}
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_client import BlockingKernelClient, KernelManager
+from jupyter_client.kernelspec import KernelSpecManager
 
 LONG = 120
 
@@ -44,19 +45,45 @@ class Output:
 
 
 class LiveKernel:
-    """Starts a kernel in a folder, with an environment of its own. Call `close`."""
+    """Starts a kernel in a folder, with an environment of its own. Call `close`. ``specs`` is a folder of kernel specifications beside the usual ones."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
-        self._manager = KernelManager(kernel_name="python3")
+    def __init__(self, folder: Path, environ: Mapping[str, str], *, kernel: str = "python3", specs: Path | None = None) -> None:
+        found = KernelSpecManager() if specs is None else KernelSpecManager(kernel_dirs=[str(specs)])
+        self.manager = KernelManager(kernel_name=kernel, kernel_spec_manager=found)
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLSC_", "JPY_"))}
-        self._manager.start_kernel(cwd=str(folder), env={**kept, **environ})
-        self._client: BlockingKernelClient = self._manager.client()
+        self.manager.start_kernel(cwd=str(folder), env={**kept, **environ})
+        self._connect()
+
+    def _connect(self) -> None:
+        self._client: BlockingKernelClient = self.manager.client()
         self._client.start_channels()
         self._client.wait_for_ready(timeout=LONG)
 
-    def close(self) -> None:
+    def restart(self) -> None:
         self._client.stop_channels()
-        self._manager.shutdown_kernel(now=True)
+        self.manager.restart_kernel()
+        self._connect()
+
+    def close(self, *, now: bool = True) -> None:
+        self._client.stop_channels()
+        self.manager.shutdown_kernel(now=now)
+
+    def interrupted(self, code: str) -> Output:
+        """Run a cell that prints something and would not end by itself, and interrupt it when it has printed."""
+        asked_for = self._client.execute(code)
+        output = Output()
+        sent = False
+        while True:
+            told = self._client.get_iopub_msg(timeout=LONG)
+            if told["parent_header"].get("msg_id") != asked_for:
+                continue
+            if self._take(output, told):
+                break
+            if output.stdout and not sent:
+                self.manager.interrupt_kernel()
+                sent = True
+        self._client.get_shell_msg(timeout=LONG)
+        return output
 
     def run(self, code: str, *, cell: str | None = None, answers: list[str] | None = None) -> Output:
         """Run a cell. With ``answers`` the front end takes input, and answers with them in order."""

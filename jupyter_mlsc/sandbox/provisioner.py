@@ -1,0 +1,115 @@
+"""The kernel provisioner ``mlsc-supervised``: what Jupyter starts is a supervisor, and the kernel runs in its tree.
+
+Rules kept: everything that starts kernels through jupyter_client gets the same (Jupyter servers, nbclient, nbconvert, papermill), for kernels of any
+language; the kernel's connection file lies where no other tree may read it; nothing of the project or the kernel's environment is run out here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.connect import KernelConnectionInfo
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from jupyter_core.paths import jupyter_runtime_dir
+
+from jupyter_mlsc.inside import is_supervised
+from jupyter_mlsc.project_state import find_root
+from jupyter_mlsc.recording import Place
+from jupyter_mlsc.sandbox.boot import END_TREE, Spec, command_line, without_secrets
+
+NAME = "mlsc-supervised"
+_IPYTHON_KERNELS = frozenset({"ipykernel", "ipykernel_launcher"})
+_SECONDS_TO_RECORD = 30.0
+"""How long a supervisor whose tree was killed may hash and record what that wrote, before it is killed too."""
+
+
+class SupervisedProvisioner(LocalProvisioner):
+    """Starts kernels supervised. The project is the nearest one at or above the notebook's folder, which is the kernel's working directory."""
+
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """Prepare what the kernel may not make itself: a connection file in the runtime folder, IPython's profile."""
+        manager = self.parent
+        if manager is not None and not manager.connection_file:
+            # A temporary folder is everybody's, and who reads this file can run code in the kernel.
+            runtime = Path(jupyter_runtime_dir())
+            runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
+            manager.connection_file = str(runtime / f"kernel-{self.kernel_id}.json")
+        return await super().pre_launch(**kwargs)
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
+        """Start the supervisor with the kernel's own command. Raises UsageError where there is no project."""
+        environ: dict[str, str] = dict(kwargs.get("env") or os.environ)
+        if is_supervised(os.environ):
+            return await super().launch_kernel(with_extension(cmd), **kwargs)  # the supervisor around the server decides its opens, too
+        folder = str(kwargs.get("cwd") or os.getcwd())
+        root = find_root(Path(folder))
+        prepare_profile(environ)
+        spec = Spec(
+            tuple(with_extension(cmd)),
+            folder,
+            getattr(self.parent, "policy", None),  # of `mlsc run --policy`
+            place=Place(notebook=notebook_name(environ.get("JPY_SESSION_NAME"), root)),
+            parent=None if kwargs.get("independent") else os.getpid(),
+            kernel=True,
+        )
+        kwargs["env"] = without_secrets(environ)
+        return await super().launch_kernel(command_line(spec), **kwargs)
+
+    async def kill(self, restart: bool = False) -> None:
+        """End the whole tree at once, whatever it does. The supervisor sees to it and says in the ledger how the run ended; one that does not is killed."""
+        process = self.process
+        if process is None:
+            return
+        process.send_signal(END_TREE)
+        for _ in range(int(_SECONDS_TO_RECORD / 0.05)):
+            if process.poll() is not None:
+                return
+            await asyncio.sleep(0.05)
+        await super().kill(restart)
+
+    async def terminate(self, restart: bool = False) -> None:
+        """Ask the kernel to end; the supervisor hands the question on."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+
+
+def notebook_name(session: str | None, root: Path) -> str | None:
+    """A notebook as records name it, relative to the project. ``session`` is what a Jupyter server says: a path."""
+    if not session:
+        return None
+    path = Path(session)
+    return Path(os.path.relpath(path, root)).as_posix() if path.is_absolute() else path.as_posix()
+
+
+def with_extension(cmd: Sequence[str]) -> list[str]:
+    """An IPython kernel's command that loads this package's extension, where its interpreter has it; any other command as it is."""
+    module = cmd[cmd.index("-m") + 1] if "-m" in cmd[:-1] else ""
+    if module not in _IPYTHON_KERNELS or not _has_package(cmd[0]):
+        return list(cmd)
+    return [*cmd, "--ext=jupyter_mlsc"]
+
+
+def _has_package(python: str) -> bool:
+    """Whether this package is installed for an interpreter, told without running it."""
+    if os.path.abspath(python) == os.path.abspath(sys.executable):
+        return True
+    prefix = Path(os.path.abspath(python)).parent.parent
+    return any(prefix.glob("lib/python3*/site-packages/jupyter_mlsc-*.dist-info"))
+
+
+def prepare_profile(environ: Mapping[str, str]) -> None:
+    """Make IPython's default profile where there is none: start-up files lie in it, so a kernel may not. Kernels of other languages stand on it, too."""
+    home = Path(environ.get("HOME") or os.path.expanduser("~"))
+    profile = Path(environ.get("IPYTHONDIR") or home / ".ipython").expanduser() / "profile_default"
+    if (profile / "pid").is_dir() and (profile / "startup" / "README").exists():
+        return
+    from IPython.core.profiledir import ProfileDir
+
+    profile.mkdir(parents=True, exist_ok=True)
+    ProfileDir(location=str(profile))
