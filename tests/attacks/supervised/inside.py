@@ -139,7 +139,7 @@ def _in_child(attack: Try, stage: Stage) -> dict[str, str]:
         os.chdir(stage.project)
         try:
             said = _outcome(attack, stage)
-        except BaseException:  # a broken attack must show, and the child must end
+        except Exception:  # noqa: BLE001  # a broken attack must show, and the child must end
             said = {"broken": traceback.format_exc()}
         os.write(writing, json.dumps(said).encode())
         os._exit(0)

@@ -355,7 +355,9 @@ def preloaded_into_a_child(s: Stage) -> bytes:
     source = s.free / "opens.c"
     source.write_text('#include <stdlib.h>\n__attribute__((constructor)) static void f(void){unsetenv("LD_PRELOAD");system("/bin/cat $TARGET");}\n')
     output("gcc", "-shared", "-fPIC", "-o", s.free / "opens.so", source)
-    done = subprocess.run(["/bin/sleep", "0"], env={"LD_PRELOAD": f"{s.free}/opens.so", "TARGET": str(s.secret), "PATH": "/bin"}, capture_output=True, check=False)
+    done = subprocess.run(
+        ["/bin/sleep", "0"], env={"LD_PRELOAD": f"{s.free}/opens.so", "TARGET": str(s.secret), "PATH": "/bin"}, capture_output=True, check=False
+    )
     if b"ermission denied" in done.stderr:
         raise PermissionError(13, "cat")
     return done.stdout

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from tests.attacks.supervised.arena import build, check_refused, check_works_unwatched, run_supervised, run_unwatched
@@ -14,7 +12,6 @@ from tests.attacks.supervised.moves import ATTACKS
 def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
     """What the attacks reached with nobody watching, then supervised."""
     ada = build(tmp_path_factory.mktemp("moves"), ATTACKS)
-    os.link(ada.root / "data/a_hard_link_that_was_there_before/secret.csv", ada.root.parent / "before.txt")
     unwatched = run_unwatched(ada, "moves")
     return unwatched, run_supervised(ada, "moves")
 
