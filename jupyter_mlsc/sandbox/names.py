@@ -98,7 +98,7 @@ class Names:
         asked = NameQuestion(
             does,
             tuple(self._region(each) for each in found),
-            tuple(self._places.holds_protected(name) for each in found for name in each.names) if does in ("rename", "rmdir", "unlink", "link") else (),
+            tuple(self._places.holds_protected(name) for each in found for name in each.names) if _could_hide(question, call, does) else (),
             governed if len(governed) == 2 else (False, False),
             straight=all(len(each.names) == 1 for each in found),
             granted=tuple(self._places.holds_grant(name) for each in found for name in each.names) if does in ("rename", "rmdir") else (),
@@ -327,6 +327,13 @@ def _same(place: Resolved, judged: Resolved) -> bool:
     except OSError:
         return False
     return judged.status is not None and (now.st_dev, now.st_ino) == (judged.status.st_dev, judged.status.st_ino)
+
+
+def _could_hide(question: Notification, call: PathCall, does: str) -> bool:
+    """Whether a call could take away the way to what lies below a folder, from its owner too: an access list and a mode do that as well as a move."""
+    if does == "chmod":
+        return question.arguments[call.rest[0]] & stat.S_IRWXU != stat.S_IRWXU
+    return does in ("rename", "rmdir", "unlink", "link", "setxattr")
 
 
 def _known_flags(does: str, flags: int) -> None:

@@ -173,7 +173,7 @@ def _protect(draft: _Draft, environ: Mapping[str, str], mlsc_home: str, command:
     for name in _READ_ONLY_IN_PROJECT:
         regions[f"{root}/{name}"] = Region.READ_ONLY
     regions[f"{root}/.mlsc"] = Region.READ_ONLY
-    for suffix in ("", "-wal", "-shm", "-journal", ".lock"):
+    for suffix in ("", "-wal", "-shm", "-journal", "-lock"):
         regions[f"{root}/.mlsc/ledger.db{suffix}"] = Region.HIDDEN
     regions[mlsc_home] = Region.HIDDEN
 
