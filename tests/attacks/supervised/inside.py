@@ -157,9 +157,12 @@ def main() -> None:
     os.environ.setdefault("ARENA_PARENT", str(os.getppid()))
     table: Table = importlib.import_module(f"tests.attacks.supervised.{theme}").ATTACKS
     found = {}
+    unwatched = "--control" in sys.argv
     for attack in table.values():
+        if unwatched and not attack.control:
+            continue  # it may harm the machine
         root = arena
-        if "--control" in sys.argv:
+        if unwatched:
             root = arena.with_name(f"{arena.name}-copy") / attack.name
             shutil.copytree(arena, root, symlinks=True)
         found[attack.name] = _in_child(attack, Stage(root, attack.name))
