@@ -40,6 +40,7 @@ MEANINGS: dict[str, str] = {
     "device": "this device is not on the list of those that a supervised tree may use",
     "leaves-governed": "governed files keep governed names: this would take one, or a folder that could hold one, to a name that no rule governs",
     "holds-protected": "something that is protected lies below it",
+    "granted": "the wall grants this folder where it is: it can be copied, not moved",
     "in-use": "somebody reads these very bytes now: write a new file and rename it into place",
     "socket": "whoever listens there is outside the supervised tree, and the policy's [supervise] sockets does not name it",
     "governed-socket": "a rule governs this name, and a socket holds nothing that anybody could vouch for",
@@ -68,6 +69,8 @@ class OpenQuestion:
     mode: int | None
     governed_inode: bool = False
     """A governed file under another name: a hard link."""
+    foreign: bool = False
+    """Whether bytes lie there that the run did not write."""
 
 
 def is_temporary(flags: int) -> bool:
@@ -100,7 +103,8 @@ def decide_open(question: OpenQuestion) -> Answer:
     if creates and strictest is Region.FREE:
         return CONTINUE
     governed = strictest is Region.GOVERNED or question.governed_inode
-    if governed and reads and mode is not None and stat.S_ISREG(mode):
+    # Adding to bytes, or writing into them, makes them the run's own output, which it may read; cutting them all away leaves nothing to judge.
+    if governed and not flags & os.O_TRUNC and (reads or question.foreign) and mode is not None and stat.S_ISREG(mode):
         return JUDGE
     return DO
 
@@ -164,6 +168,10 @@ class NameQuestion:
     straight: bool
     verified: bool = False
     """Whether the source may be read here."""
+    granted: tuple[bool, ...] = ()
+    """Whether the wall grants the folder itself, or one below it."""
+    foreign: bool = False
+    """Whether governed bytes that the run did not write would come under another rule, or another name of this rule, that asks something else of them."""
 
 
 def decide_name(question: NameQuestion) -> Answer:
@@ -175,8 +183,11 @@ def decide_name(question: NameQuestion) -> Answer:
         return refuse("holds-protected")
     if question.does in ("rename", "link"):
         source, target = question.governed
-        if source and not target and (question.does == "link" or not question.verified):
+        if source and (not target or question.foreign) and (question.does == "link" or not question.verified):
             return refuse("leaves-governed")
+    if any(question.granted):
+        # What moves folders copies them then, as between file systems.
+        return refuse("granted", errno.EXDEV) if question.does == "rename" else DO
     if question.straight and question.does in _HELD_BY_THE_WALL and all(region is Region.FREE for region in question.regions):
         return CONTINUE
     return DO

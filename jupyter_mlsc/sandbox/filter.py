@@ -10,6 +10,7 @@ import ctypes
 import errno
 import socket
 import struct
+from collections.abc import Sequence
 
 from jupyter_mlsc.sandbox import linux
 from jupyter_mlsc.sandbox.syscalls import OF_A_PROCESS, REVIEWED, X32_BIT, Calls
@@ -22,7 +23,9 @@ _SET_MODE_FILTER = 1
 _NEW_LISTENER, _WAIT_KILLABLE_RECV = 8, 32
 
 CLONE_NEWUSER = 0x1000_0000
-TIOCSTI, TIOCLINUX = 0x5412, 0x541C
+TIOCSTI, TIOCLINUX, FS_IOC_ENABLE_VERITY = 0x5412, 0x541C, 0x40806685
+REFUSED_IOCTLS = (TIOCSTI, TIOCLINUX, FS_IOC_ENABLE_VERITY)
+"""What puts words into a terminal's mouth, and what freezes a file for good with a descriptor that can only read."""
 _SOCK_TYPE = 0xF
 
 Row = tuple[int, int, int, int]
@@ -50,10 +53,7 @@ def program(calls: Calls, *, network: bool) -> list[Row]:
         rows += [(_JEQ, 0, 1, number), (_RET, 0, 0, ERROR | error)]
     for number in (calls.inspected["clone"], calls.inspected["unshare"]):
         rows += _when(number, [(_LOAD, 0, 0, argument(0)), (_JSET, 0, 1, CLONE_NEWUSER), (_RET, 0, 0, ERROR | errno.EPERM)])
-    rows += _when(
-        calls.inspected["ioctl"],
-        [(_LOAD, 0, 0, argument(1)), (_JEQ, 1, 0, TIOCSTI), (_JEQ, 0, 1, TIOCLINUX), (_RET, 0, 0, ERROR | errno.EPERM)],
-    )
+    rows += _when(calls.inspected["ioctl"], [(_LOAD, 0, 0, argument(1)), *_any_of(REFUSED_IOCTLS, ERROR | errno.EPERM)])
     # A second listener, or a nested domain that hides a caller from this one's supervisor, is not needed inside.
     rows += _when(calls.inspected["seccomp"], [(_LOAD, 0, 0, argument(1)), (_JSET, 0, 1, _NEW_LISTENER), (_RET, 0, 0, ERROR | errno.EBUSY)])
     rows += _socket_rows(calls.inspected["socket"], network=network)
@@ -76,6 +76,12 @@ def program(calls: Calls, *, network: bool) -> list[Row]:
 def _when(number: int, rows: list[Row]) -> list[Row]:
     """Rows for one call alone; where they fall through, the call is allowed."""
     return [(_JEQ, 0, len(rows) + 1, number), *rows, (_RET, 0, 0, ALLOW)]
+
+
+def _any_of(values: Sequence[int], result: int) -> list[Row]:
+    """Rows that return where what was loaded is one of the values."""
+    last = len(values) - 1
+    return [*((_JEQ, last - index, 1 if index == last else 0, value) for index, value in enumerate(values)), (_RET, 0, 0, result)]
 
 
 def _on_unix_datagram(result: int) -> list[Row]:

@@ -15,16 +15,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from jupyter_mlsc.digests import measure_descriptor
 from jupyter_mlsc.errors import BlockedArtifactError, MlscError
 from jupyter_mlsc.file_identity import FileIdentity
+from jupyter_mlsc.judging import name_in_project
 from jupyter_mlsc.project_state import ProjectState
 from jupyter_mlsc.recording import Actor, Run
 from jupyter_mlsc.sandbox import caller, pinned
 from jupyter_mlsc.sandbox.decide import MEANINGS, wants
 from jupyter_mlsc.sandbox.places import Places, Region
 from jupyter_mlsc.sandbox.resolve import Resolved, error
-from jupyter_mlsc.verbs.observing import observe_write
-from jupyter_mlsc.verbs.overseeing import oversee_read, target_named
+from jupyter_mlsc.verbs.overseeing import oversee_read, oversee_write, target_named
 from jupyter_mlsc.verdict import Decision, Mode, Verdict, printable, summary
 
 SIDECARS = (b"-wal", b"-journal", b"-shm", b".wal")
@@ -41,16 +42,25 @@ class _Known:
     verdict: Verdict
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """Who wrote to a name, and which file it was: under the same name there may be another one soon."""
+
+    by: Actor
+    file: tuple[int, int]
+
+
 class Gate:
     """Judges reads and keeps account of writes, for one run. Safe for several threads."""
 
-    def __init__(self, project: ProjectState, run: Run, places: Places, linked: set[tuple[int, int]], tell: Callable[[str], None]) -> None:
+    def __init__(self, project: ProjectState, run: Run, places: Places, linked: dict[tuple[int, int], bytes], tell: Callable[[str], None]) -> None:
         self._project, self._run, self._places, self._linked, self._tell = project, run, places, linked, tell
         self._mode, self._always_copy = project.policy.mode, project.policy.supervise.pin == "copy"
         self._measured = pinned.Measured()
         self._known: dict[tuple[bytes, ...], _Known] = {}
         self._live: dict[tuple[int, int], bytes] = {}
-        self._written: dict[bytes, Actor] = {}
+        self._written: dict[bytes, _Written] = {}
+        self._own: dict[bytes, FileIdentity] = {}
         self._told: set[tuple[object, ...]] = set()
         self._judged: dict[bytes, Verdict] = {}
         self._lock = threading.RLock()
@@ -82,6 +92,7 @@ class Gate:
     def read(self, found: Resolved, flags: int, pid: int) -> int:
         """A descriptor of exactly the bytes that were judged; the caller closes it. Raises OSError EACCES for what is blocked."""
         by = self._actor(pid)
+        found = self._under_all_names(found)
         try:
             return self._read(found, flags, by)
         except BlockedArtifactError as err:
@@ -130,8 +141,16 @@ class Gate:
             os.close(descriptor)
 
     def _may_be_live(self, found: Resolved) -> bool:
-        # What lies in a free folder is changed by the tree without a question.
-        return not self._always_copy and self._places.of(found.path) is not Region.FREE
+        # What has a name in a free folder is changed by the tree without a question.
+        alone = found.status is not None and found.status.st_nlink == 1
+        return alone and not self._always_copy and self._places.of(found.path) is not Region.FREE
+
+    def _under_all_names(self, found: Resolved) -> Resolved:
+        """With the governed name of a file that was reached by another one of its names."""
+        if found.status is None or not self.is_governed_inode(found.status) or any(self._places.of(name) is Region.GOVERNED for name in found.names):
+            return found
+        name = self._linked[found.status.st_dev, found.status.st_ino]
+        return Resolved(found.descriptor, found.folder, found.name, (name, *found.names), found.status)
 
     def _verdict(self, found: Resolved, descriptor: int, shown: str, by: Actor, *, live: bool) -> Verdict:
         status = os.fstat(descriptor)
@@ -158,7 +177,7 @@ class Gate:
 
     def _opened_to_write(self, found: Resolved, flags: int, by: Actor) -> int:
         opened = self._opened(found, flags)
-        self._note(found.names, by)
+        self._note(found.names, by, os.fstat(opened))
         return opened
 
     @staticmethod
@@ -177,29 +196,45 @@ class Gate:
         finally:
             os.close(descriptor)
 
-    def wrote(self, names: Sequence[bytes], pid: int) -> None:
+    def wrote(self, names: Sequence[bytes], status: os.stat_result, pid: int) -> None:
         """A file was opened for writing, made, moved or cut under these names."""
+        if self.is_governed_inode(status):
+            names = (*names, self._linked[status.st_dev, status.st_ino])
         if any(self._places.of(name) is Region.GOVERNED for name in names):
-            self._note(names, self._actor(pid))
+            self._note(names, self._actor(pid), status)
 
-    def _note(self, names: Sequence[bytes], by: Actor) -> None:
+    def _note(self, names: Sequence[bytes], by: Actor, status: os.stat_result) -> None:
         with self._lock:
             for name in names:
                 if self._places.of(name) is Region.GOVERNED and not name.endswith(SIDECARS):
-                    self._written[name] = by
+                    self._written[name] = _Written(by, (status.st_dev, status.st_ino))
+
+    def is_own(self, name: bytes, status: os.stat_result) -> bool:
+        """Whether all bytes of the file that lies under a name were written by this run, or judged before it added to them."""
+        with self._lock:
+            written, own = self._written.get(name), self._own.get(name)
+        return (written is not None and written.file == (status.st_dev, status.st_ino)) or own == FileIdentity.of(status)
 
     def removed(self, name: bytes) -> None:
         """A name is gone."""
         with self._lock:
             self._written.pop(name, None)
+            self._own.pop(name, None)
+
+    def rules_of(self, names: Sequence[bytes]) -> frozenset[tuple[int | None, ...]]:
+        """The rules that judge a file with these names, layer by layer."""
+        policy, root = self._project.policy, self._project.root
+        known = [name_in_project(Path(os.fsdecode(name)), root, policy) for name in names if self._places.of(name) is Region.GOVERNED]
+        found = ([policy.rule_for(name, layer) for layer in policy.layers] for name in known)
+        return frozenset(tuple(None if rule is None else rule.index for rule in rules) for rules in found)
 
     def is_governed_inode(self, status: os.stat_result) -> bool:
         """Whether a file with several names is one that a rule governs under another name."""
         return status.st_nlink > 1 and (status.st_dev, status.st_ino) in self._linked
 
-    def linked(self, status: os.stat_result) -> None:
-        """A file got a governed name besides the one that it had."""
-        self._linked.add((status.st_dev, status.st_ino))
+    def linked(self, status: os.stat_result, name: bytes) -> None:
+        """A file has got a governed name besides the one that it had."""
+        self._linked.setdefault((status.st_dev, status.st_ino), name)
 
     def settle(self) -> None:
         """Record all that was written so far: a cell or the run has ended."""
@@ -219,22 +254,40 @@ class Gate:
 
     def _settle(self, name: bytes) -> None:
         with self._lock:
-            by = self._written.pop(name, None)
-        if by is None:
+            written = self._written.pop(name, None)
+        if written is None:
             return
         try:
-            status = os.stat(name)
-        except OSError:
-            return  # it is gone: there is nothing to say of it
-        if not stat.S_ISREG(status.st_mode):
+            descriptor = pinned.open_readable(name)
+        except OSError as err:
+            if err.errno not in (errno.ENOENT, errno.ENOTDIR):
+                self._say(("unrecorded", name), f"{printable(os.fsdecode(name))} was written, and that could not be recorded: {err.strerror}")
             return
         try:
+            status = os.fstat(descriptor)
+            if stat.S_ISREG(status.st_mode) and (status.st_dev, status.st_ino) == written.file:
+                self._record_write(name, descriptor, written)
+        finally:
+            os.close(descriptor)
+
+    def _record_write(self, name: bytes, descriptor: int, written: _Written) -> None:
+        shown = printable(os.fsdecode(name))
+        alone = pinned.lease(descriptor)
+        try:
+            measured = measure_descriptor(descriptor, name=shown)
             with self.record:
-                verdict = observe_write(self._project, Path(os.fsdecode(name)), self._run, observed=True, by=by)
+                target = target_named(self._project, [name])
+                verdict = oversee_write(self._project, target, descriptor, measured, self._run, written.by)
             if verdict is not None:
                 self._remember((name,), verdict)
         except MlscError as err:
-            self._say(("unrecorded", name, err.message), f"{os.fsdecode(name)} was written, and that could not be recorded: {err}")
+            self._say(("unrecorded", name, err.message), f"{shown} was written, and that could not be recorded: {err}")
+        with self._lock:
+            if alone and pinned.is_leased(descriptor):
+                self._own[name] = FileIdentity.of(os.fstat(descriptor))
+            else:
+                # Somebody can still write to it, and would not ask again.
+                self._written.setdefault(name, written)
 
     # what is told
 

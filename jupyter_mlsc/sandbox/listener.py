@@ -88,7 +88,7 @@ class Listener:
 
     def is_waiting(self, question: Notification) -> bool:
         """Whether the caller still waits: only then is what was read from its memory its own."""
-        return bool(_ioctl(self.descriptor, _ID_VALID, ctypes.addressof(ctypes.c_uint64(question.id))) == 0)
+        return bool(_ioctl(self.descriptor, _ID_VALID, ctypes.byref(ctypes.c_uint64(question.id))) == 0)
 
     def _send(self, response: bytes) -> None:
         self._carry_out(_SEND, response)

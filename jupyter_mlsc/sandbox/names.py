@@ -6,16 +6,20 @@ every move, so that what a run wrote is recorded under the name that it ends up 
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import stat
 import struct
+import threading
+from collections.abc import Callable
 from typing import Any
 
 from jupyter_mlsc.sandbox import caller, linux
 from jupyter_mlsc.sandbox.decide import NameQuestion, Way, decide_name
 from jupyter_mlsc.sandbox.gate import Gate
 from jupyter_mlsc.sandbox.listener import Listener, Notification
+from jupyter_mlsc.sandbox.moves import Move, Moves
 from jupyter_mlsc.sandbox.places import Places, Region
 from jupyter_mlsc.sandbox.resolve import Resolved, Resolver, error
 from jupyter_mlsc.sandbox.slow import SlowAnswers
@@ -34,6 +38,9 @@ class Names:
         self._calls = {number: NAME_CALLS[name] for name, number in calls.names.items()}
         self._listener, self._resolver, self._places, self._gate, self._slow = listener, resolver, places, gate, slow
         self._memory = caller.Memory()
+        self._moves = Moves(gate, places)
+        self._turn = threading.Lock()
+        """Held while a name is looked at for the last time and changed: workers change names too."""
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -87,41 +94,76 @@ class Names:
     def _decide_and_act(self, question: Notification, call: PathCall, does: str, found: list[Resolved]) -> None:
         flags = question.word(call.rest[0]) if does == "rename" and call.rest else 0
         governed = tuple(self._is_governed(each) for each in found)
+        moves = self._moves_of(does, found, flags) if len(found) == 2 and any(governed) else []
         asked = NameQuestion(
             does,
             tuple(self._region(each) for each in found),
-            tuple(self._places.holds_protected(name) for each in found for name in each.names) if does in ("rename", "rmdir", "unlink", "link") else (),
+            tuple(self._places.holds_protected(name) for each in found for name in each.names) if _could_hide(question, call, does) else (),
             governed if len(governed) == 2 else (False, False),
             straight=all(len(each.names) == 1 for each in found),
+            granted=tuple(self._places.holds_grant(name) for each in found for name in each.names) if does in ("rename", "rmdir") else (),
+            foreign=any(move.foreign for move in moves),
         )
         answer = decide_name(asked)
         if answer.way is not Way.REFUSE and flags & _RENAME_EXCHANGE and governed[1] and not governed[0]:
-            answer = decide_name(NameQuestion(does, asked.regions, asked.protected_below, (True, False), straight=False))
+            answer = decide_name(dataclasses.replace(asked, governed=(True, False), straight=False))
         if answer.why == "leaves-governed" and does == "rename" and not flags & _RENAME_EXCHANGE and self._is_file(found[0]):
             self._move_if_verified(question, found, flags)
+        elif answer.way is Way.DO and does == "truncate" and governed[0] and self._keeps_foreign(found[0], question.arguments[call.rest[0]]):
+            self._cut_if_verified(question, found[0], question.arguments[call.rest[0]])
         elif answer.way is Way.REFUSE:
-            self._gate.refused(found[0].path, answer.why, question.pid)
+            if answer.errno != errno.EXDEV:
+                self._gate.refused(found[0].path, answer.why, question.pid)
             self._listener.fail(question, answer.errno)
         elif answer.way is Way.CONTINUE:
             self._listener.proceed(question)
         else:
             arguments = self._arguments(question, call, does)
-            if self._listener.is_waiting(question):
-                self._listener.succeed(question, self._act(question, does, found, arguments) or 0)
+            with self._turn:
+                if self._listener.is_waiting(question):
+                    self._listener.succeed(question, self._act(question, does, found, arguments) or 0)
+
+    def _moves_of(self, does: str, found: list[Resolved], flags: int) -> list[Move]:
+        if does == "link":
+            return self._moves.of_link(found[0], found[1])
+        return self._moves.of_rename(found[0], found[1], exchange=bool(flags & _RENAME_EXCHANGE))
+
+    def _keeps_foreign(self, found: Resolved, size: int) -> bool:
+        """Whether a cut leaves bytes that the run did not write."""
+        status = found.status
+        return size > 0 and status is not None and status.st_size > 0 and not any(self._gate.is_own(name, status) for name in found.names)
+
+    def _cut_if_verified(self, question: Notification, found: Resolved, size: int) -> None:
+        held = Resolved(os.dup(found.descriptor or 0), None, b"", found.names, found.status)
+
+        def act() -> None:
+            self._relabel(question, "truncate", held, [size])
+
+        self._after_verdict(question, held, [held], act)
 
     def _move_if_verified(self, question: Notification, found: list[Resolved], flags: int) -> None:
         """A governed file may leave for a name that no rule governs if it could be read here."""
         source = self._at(found[0])
         held = [_kept(each) for each in found]
 
+        def act() -> None:
+            if not _same(held[0], source):
+                raise error(errno.EAGAIN)
+            self._rename(question, held, flags, judged=True)
+
+        self._after_verdict(question, source, [source, *held], act)
+
+    def _after_verdict(self, question: Notification, source: Resolved, held: list[Resolved], act: Callable[[], None]) -> None:
+        """Act where a file may be read here, and refuse where it may not."""
+
         def work() -> None:
             try:
                 os.close(self._gate.read(source, os.O_RDONLY, question.pid))
-                if self._listener.is_waiting(question) and _same(held[0], source):
-                    self._rename(question, held, flags)
-                    self._listener.succeed(question)
+                with self._turn:
+                    if self._listener.is_waiting(question):
+                        act()
+                        self._listener.succeed(question)
             finally:
-                source.close()
                 for each in held:
                     each.close()
 
@@ -200,7 +242,7 @@ class Names:
                 if kind in (stat.S_IFCHR, stat.S_IFBLK):
                     raise error(errno.EPERM)
                 os.mknod(first.name, kind | mode, dir_fd=first.folder)
-                self._gate.wrote(first.names, question.pid)
+                self._gate.wrote(first.names, os.lstat(first.name, dir_fd=first.folder), question.pid)
             if afterwards is not None:
                 _set_mode(first, afterwards)
         elif does == "symlink":
@@ -210,6 +252,8 @@ class Names:
             self._gate.removed(first.path)
         elif does == "rmdir":
             os.rmdir(first.name, dir_fd=first.folder)
+            if self._places.holds_grant(first.path):
+                self._places.add(first.path, Region.WRITABLE)  # what is made there later has no grant
         else:
             self._relabel(question, does, first, given)
         return None
@@ -220,7 +264,7 @@ class Names:
         if does == "truncate":
             size = given[0] - (1 << 64) if given[0] >> 63 else given[0]
             os.truncate(place, size)
-            self._gate.wrote(found.names, question.pid)
+            self._gate.wrote(found.names, os.stat(place), question.pid)
         elif does == "chmod":
             if is_link:
                 raise error(errno.EOPNOTSUPP)
@@ -238,21 +282,14 @@ class Names:
         else:
             os.removexattr(place, given[0])
 
-    def _rename(self, question: Notification, found: list[Resolved], flags: int) -> None:
+    def _rename(self, question: Notification, found: list[Resolved], flags: int, *, judged: bool = False) -> None:
         source, target = found
         assert source.folder is not None and target.folder is not None  # noqa: PT018  # resolved as parents
         if flags & _RENAME_WHITEOUT:
             raise error(errno.EPERM)
-        folder = self._is_folder(source)
+        moves = self._moves_of("rename", found, flags)
         linux.renameat2(source.folder, source.name, target.folder, target.name, flags)
-        self._gate.removed(source.path)
-        self._gate.wrote(target.names, question.pid)
-        if flags & _RENAME_EXCHANGE:
-            self._gate.wrote(source.names, question.pid)
-        if folder and self._places.holds_governed(target.path):
-            for place, _, files in os.walk(target.path):
-                for name in files:
-                    self._gate.wrote((os.path.join(place, name),), question.pid)
+        self._moves.done(moves, question.pid, judged=judged)
 
     def _link(self, question: Notification, found: list[Resolved]) -> None:
         source, target = found
@@ -265,10 +302,10 @@ class Names:
         is_link = source.status is not None and stat.S_ISLNK(source.status.st_mode)
         if is_link:
             raise error(errno.EPERM)
+        moves = self._moves_of("link", found, 0)
         linux.linkat(linux.AT_FDCWD, b"/proc/self/fd/%d" % source.descriptor, target.folder, target.name, linux.AT_SYMLINK_FOLLOW)
-        if any(self._places.of(name) is Region.GOVERNED for name in target.names):
-            self._gate.linked(os.fstat(source.descriptor))
-        self._gate.wrote(target.names, question.pid)
+        if any(self._places.of(name) is Region.GOVERNED for name in (*source.names, *target.names)):
+            self._moves.done(moves, question.pid, linked=True)
 
 
 def _set_mode(made: Resolved, mode: int) -> None:
@@ -290,6 +327,13 @@ def _same(place: Resolved, judged: Resolved) -> bool:
     except OSError:
         return False
     return judged.status is not None and (now.st_dev, now.st_ino) == (judged.status.st_dev, judged.status.st_ino)
+
+
+def _could_hide(question: Notification, call: PathCall, does: str) -> bool:
+    """Whether a call could take away the way to what lies below a folder, from its owner too: an access list and a mode do that as well as a move."""
+    if does == "chmod":
+        return question.arguments[call.rest[0]] & stat.S_IRWXU != stat.S_IRWXU
+    return does in ("rename", "rmdir", "unlink", "link", "setxattr")
 
 
 def _known_flags(does: str, flags: int) -> None:

@@ -160,7 +160,8 @@ class Opens:
         regions = [region for region in (self._places.of(name) for name in names[:-1]) if region not in (Region.PROCESS, Region.DEVICE)]
         linked = status is not None and self._gate.is_governed_inode(status)
         mode = None if status is None else status.st_mode
-        return decide_open(OpenQuestion(max((final, *regions)), final, request.flags, mode, linked))
+        foreign = status is not None and status.st_size > 0 and not any(self._gate.is_own(name, status) for name in names)
+        return decide_open(OpenQuestion(max((final, *regions)), final, request.flags, mode, linked, foreign))
 
     def _speaks_of_tree(self, name: bytes) -> bool:
         part = name.split(b"/")[2]
@@ -179,7 +180,7 @@ class Opens:
             raise _AgainError from err
         if afterwards is not None:
             os.fchmod(made, afterwards)
-        self._gate.wrote(found.names, question.pid)
+        self._gate.wrote(found.names, os.fstat(made), question.pid)
         self._give(question, request, made)
 
     def _judge(self, question: Notification, request: Request, found: Resolved) -> None:
@@ -218,7 +219,7 @@ class Opens:
             os.fchmod(opened, afterwards)
         self._give(question, request, opened)
         if wants(flags)[1]:
-            self._gate.wrote(found.names, question.pid)
+            self._gate.wrote(found.names, found.status, question.pid)
 
     def _waiting_open(self, question: Notification, request: Request, descriptor: int) -> Callable[[], None]:
         """An open of a FIFO, which waits for the other end."""

@@ -39,10 +39,12 @@ class Places:
     """The regions of a supervised tree.
 
     ``folders`` are absolute paths (files too) with their regions, the longest that fits counts; ``governs`` says whether a rule asks something of a path,
-    ``governs_below`` whether one could for something below it. Both get absolute paths.
+    ``governs_below`` whether one could for something below it. Both get absolute paths. ``granted`` are the folders that the wall grants.
     """
 
-    def __init__(self, folders: Mapping[bytes, Region], governs: Callable[[bytes], bool], governs_below: Callable[[bytes], bool]) -> None:
+    def __init__(
+        self, folders: Mapping[bytes, Region], governs: Callable[[bytes], bool], governs_below: Callable[[bytes], bool], granted: Iterable[bytes] = ()
+    ) -> None:
         self._folders = dict(folders)
         self._governs = governs
         self._governs_below = governs_below
@@ -51,6 +53,8 @@ class Places:
         for path, region in self._folders.items():
             if region in PROTECTED:
                 self._above.update(_ancestors(path))
+        self._granted = set(granted)
+        self._above_granted = {above for path in self._granted for above in _ancestors(path)} | self._granted
 
     def of(self, name: bytes) -> Region:
         """The region of one name."""
@@ -70,12 +74,17 @@ class Places:
         """Whether something protected lies below: such a folder is not moved, removed or replaced."""
         return folder in self._above
 
+    def holds_grant(self, folder: bytes) -> bool:
+        """Whether the wall grants this folder itself, or one below: a grant is the folder's own, and goes with it wherever it is moved."""
+        return folder in self._above_granted
+
     def holds_governed(self, folder: bytes) -> bool:
         """Whether a rule could ask something of a name below."""
         return self._governs_below(folder)
 
     def add(self, path: bytes, region: Region) -> None:
-        """Give one path a region of its own: a kernel's connection file."""
+        """Give one path a region of its own: a kernel's connection file, or a folder that the wall granted and that is gone."""
+        self._granted.discard(path)
         self._folders[path] = region
         self._known.clear()
 

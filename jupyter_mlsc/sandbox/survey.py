@@ -33,12 +33,12 @@ _MOST_CHILDREN = 400
 
 @dataclass
 class Survey:
-    """What was found: the places, the wall's grants, the beginnings of paths that are system without a look, and inodes of governed hard links."""
+    """What was found: the places, the wall's grants, the beginnings of paths that are system without a look, and governed files that have several names."""
 
     places: Places
     grants: list[tuple[bytes, int]]
     fast: tuple[bytes, ...]
-    linked: set[tuple[int, int]]
+    linked: dict[tuple[int, int], bytes]
 
 
 @dataclass
@@ -123,15 +123,25 @@ def survey(root: Path, policy: Policy, settings: Supervise, *, mlsc_home: Path, 
             draft.regions.setdefault(folder, Region.WRITABLE)
         free += found
     linked, crowded = _governed_links(draft)
-    free = [folder for folder in dict.fromkeys(free) if os.stat(folder).st_dev not in crowded]
+    free = [folder for folder in _outermost(free) if os.stat(folder).st_dev not in crowded]
     for folder in free:
         set_region(folder, Region.FREE)
     for path in settings.write:
         set_region(_absolute(path, draft), Region.WRITABLE)
-    places = Places({os.fsencode(p): r for p, r in draft.regions.items()}, draft.governs, draft.governs_below)
+    grants = list(_grants(draft, system, free))
+    places = Places({os.fsencode(p): r for p, r in draft.regions.items()}, draft.governs, draft.governs_below, (path for path, _ in grants))
     whole = set(system)
     fast = tuple(os.fsencode(folder) + b"/" for folder in (*_FAST, *environments) if _leads_into(os.path.realpath(folder), whole))
-    return Survey(places, list(_grants(draft, system, free)), fast, linked)
+    return Survey(places, grants, fast, linked)
+
+
+def _outermost(folders: Iterable[str]) -> list[str]:
+    """Without those that lie below others: a folder with a grant of its own could be moved within the outer one, and then out of it."""
+    found: list[str] = []
+    for folder in sorted(set(folders)):
+        if not found or not folder.startswith(found[-1].rstrip("/") + "/"):
+            found.append(folder)
+    return found
 
 
 def _protect(draft: _Draft, environ: Mapping[str, str], mlsc_home: str, command: list[str]) -> None:
@@ -163,7 +173,7 @@ def _protect(draft: _Draft, environ: Mapping[str, str], mlsc_home: str, command:
     for name in _READ_ONLY_IN_PROJECT:
         regions[f"{root}/{name}"] = Region.READ_ONLY
     regions[f"{root}/.mlsc"] = Region.READ_ONLY
-    for suffix in ("", "-wal", "-shm", "-journal", ".lock"):
+    for suffix in ("", "-wal", "-shm", "-journal", "-lock"):
         regions[f"{root}/.mlsc/ledger.db{suffix}"] = Region.HIDDEN
     regions[mlsc_home] = Region.HIDDEN
 
@@ -212,9 +222,9 @@ def _free_candidates(draft: _Draft, environ: Mapping[str, str], environments: se
     yield from dict.fromkeys(os.path.realpath(path) for path in (*places, *inside) if path)
 
 
-def _governed_links(draft: _Draft) -> tuple[set[tuple[int, int]], set[int]]:
-    """Inodes of governed files that have several names, and the file systems that they lie on."""
-    linked: set[tuple[int, int]] = set()
+def _governed_links(draft: _Draft) -> tuple[dict[tuple[int, int], bytes], set[int]]:
+    """Governed files that have several names, by inode, and the file systems that they lie on."""
+    linked: dict[tuple[int, int], bytes] = {}
     prefixes = {os.path.normpath(os.path.join(draft.root, prefix)) for prefix in draft.policy.prefixes}
     for top in prefixes:
         for folder, folders, files in os.walk(top):
@@ -226,7 +236,7 @@ def _governed_links(draft: _Draft) -> tuple[set[tuple[int, int]], set[int]]:
                 except OSError:
                     continue  # it went away meanwhile
                 if status.st_nlink > 1 and stat.S_ISREG(status.st_mode) and draft.governs(os.fsencode(path)):
-                    linked.add((status.st_dev, status.st_ino))
+                    linked[status.st_dev, status.st_ino] = os.fsencode(path)
     return linked, {device for device, _ in linked}
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlsc import formats
-from jupyter_mlsc.accounts import settle_read
+from jupyter_mlsc.accounts import record_write, settle_read, tell_output
 from jupyter_mlsc.artifacts import Measurement
 from jupyter_mlsc.format_choice import families_of, mismatch_faults
 from jupyter_mlsc.judging import Target, name_in_project
@@ -46,3 +46,17 @@ def oversee_read(
     verdict = project.judge.judge(target, measured, measure_fully, families=families, faults=faults, run=run)
     settle_read(project, verdict, run, by)
     return verdict
+
+
+def oversee_write(project: ProjectState, target: Target, descriptor: int, measured: Measurement, run: Run, by: Actor) -> Verdict | None:
+    """Record what a supervised process wrote, by the descriptor of the file that it wrote to. None where that is on record already.
+
+    Raises ArtifactError, LedgerError.
+    """
+    if run.wrote(target.asked, measured.digest):
+        return None
+    with os.fdopen(os.dup(descriptor), "rb") as stream:
+        identified = formats.identify(target.asked, stream)
+    output = tell_output(project, target, measured, families_of(identified), run, by=by)
+    record_write(project, output, run)
+    return output.verdict

@@ -1,0 +1,1 @@
+"""Ways out of supervision, each one really tried from a supervised process."""
