@@ -132,7 +132,7 @@ def another_terminals_mode(s: Stage) -> str:
 
 
 _SECRETS = """.ssh/id_ed25519 .aws/credentials .netrc .kube/config .docker/config.json .git-credentials .pypirc .gnupg/secring.gpg .config/gh/hosts.yml
-.huggingface/token .local/share/jupyter/runtime/jpserver-1.json .local/share/jupyter/runtime/jupyter_cookie_secret 
+.huggingface/token .local/share/jupyter/runtime/jpserver-1.json .local/share/jupyter/runtime/jupyter_cookie_secret
 .local/share/jupyter/runtime/kernel-other.json dotfiles/aws/credentials"""
 for _name in _SECRETS.split():
 
