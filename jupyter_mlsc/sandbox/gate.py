@@ -63,7 +63,8 @@ class Gate:
         self._own: dict[bytes, FileIdentity] = {}
         self._told: set[tuple[object, ...]] = set()
         self._judged: dict[bytes, Verdict] = {}
-        self._lock = threading.RLock()
+        self._lock = self.turn = threading.RLock()
+        """Held from the last look at who has a file open until it is opened, for reading and for writing."""
         self.record = threading.RLock()
         """Held while the ledger is read or written, and while the policy is asked."""
 
@@ -124,19 +125,22 @@ class Gate:
                 os.close(descriptor)
                 descriptor, live = copy, False
                 verdict = self._verdict(found, descriptor, shown, by, live=False)
-            if live:
-                pinned.release(descriptor)
             self._remember(found.names, verdict)
             if verdict.decision is Decision.WARN:
                 self._say(("warn", found.path, verdict.reasons), summary(verdict))
             if writes:
+                if live:
+                    pinned.release(descriptor)
                 return self._opened_to_write(found, flags, by)
-            if live:
-                status = os.fstat(descriptor)
-                with self._lock:
+            if not live:
+                return os.dup(descriptor)
+            with self.turn:
+                if pinned.is_leased(descriptor):
+                    status = os.fstat(descriptor)
                     self._live[status.st_dev, status.st_ino] = found.path
-                return os.open(b"/proc/self/fd/%d" % descriptor, flags & ~_NOT_REOPENED | os.O_CLOEXEC | os.O_NOCTTY)
-            return os.dup(descriptor)
+                    pinned.release(descriptor)
+                    return os.open(b"/proc/self/fd/%d" % descriptor, flags & ~_NOT_REOPENED | os.O_CLOEXEC | os.O_NOCTTY)
+            return self._read(found, flags, by)  # somebody has asked to write to it meanwhile
         finally:
             os.close(descriptor)
 

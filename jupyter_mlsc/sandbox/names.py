@@ -24,6 +24,7 @@ from jupyter_mlsc.sandbox.places import Places, Region
 from jupyter_mlsc.sandbox.resolve import Resolved, Resolver, error
 from jupyter_mlsc.sandbox.slow import SlowAnswers
 from jupyter_mlsc.sandbox.syscalls import NAME_CALLS, Calls, PathCall
+from jupyter_mlsc.sandbox.terminals import is_own_terminal
 
 _RENAME_NOREPLACE, _RENAME_EXCHANGE, _RENAME_WHITEOUT = 1, 2, 4
 _ON_PARENTS = frozenset({"mkdir", "mknod", "symlink", "rename", "unlink", "rmdir"})
@@ -34,11 +35,13 @@ _PERMISSIONS = 0o7777
 class Names:
     """The handler of every call that makes, moves, links, removes, cuts or re-labels a name."""
 
-    def __init__(self, calls: Calls, listener: Listener, resolver: Resolver, places: Places, gate: Gate, slow: SlowAnswers) -> None:
+    def __init__(
+        self, calls: Calls, listener: Listener, resolver: Resolver, places: Places, gate: Gate, slow: SlowAnswers, in_tree: Callable[[int], bool]
+    ) -> None:
         self._calls = {number: NAME_CALLS[name] for name, number in calls.names.items()}
         self._listener, self._resolver, self._places, self._gate, self._slow = listener, resolver, places, gate, slow
         self._memory = caller.Memory()
-        self._moves = Moves(gate, places)
+        self._moves, self._in_tree = Moves(gate, places), in_tree
         self._turn = threading.Lock()
         """Held while a name is looked at for the last time and changed: workers change names too."""
 
@@ -181,7 +184,7 @@ class Names:
         region = self._places.of(names[-1])
         others = [r for r in map(self._places.of, names[:-1]) if r not in (Region.PROCESS, Region.DEVICE)]
         if region is Region.DEVICE and found.status is not None and found.descriptor is not None:
-            return Region.WRITABLE if stat.S_ISCHR(found.status.st_mode) and names[-1].startswith(b"/dev/pts/") else region
+            return Region.WRITABLE if stat.S_ISCHR(found.status.st_mode) and is_own_terminal(names[-1], self._in_tree) else region
         return max((region, *others))
 
     def _is_governed(self, found: Resolved) -> bool:

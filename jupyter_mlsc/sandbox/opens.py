@@ -7,6 +7,7 @@ be looked at is left to the wall.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 import struct
@@ -202,24 +203,47 @@ class Opens:
     def _hand_over(self, question: Notification, request: Request, found: Resolved) -> None:
         assert found.status is not None  # there is a descriptor
         flags, mode = request.flags, found.status.st_mode
-        if wants(flags)[1] and stat.S_ISREG(mode):
-            why = self._gate.why_not_written(found)
-            if why:
-                self._gate.refused(found.path, why, question.pid)
-                self._listener.fail(question, errno.EACCES)
-                return
         if stat.S_ISFIFO(mode) and not flags & os.O_NONBLOCK and flags & os.O_ACCMODE != os.O_RDWR:
             self._slow.wait(question, self._waiting_open(question, request, os.dup(found.descriptor or 0)))
             return
         if wants(flags)[1] and not self._listener.is_waiting(question):
             return
-        mode, afterwards = caller.mode_to_make(question.pid, request.mode) if is_temporary(flags) else (0, None)
-        opened = reopen(found.descriptor or 0, flags, mode)
+        making, afterwards = caller.mode_to_make(question.pid, request.mode) if is_temporary(flags) else (0, None)
+        try:
+            with self._gate.turn:
+                why = self._gate.why_not_written(found) if wants(flags)[1] and stat.S_ISREG(mode) else ""
+                # Without waiting: who holds a lease on it (fcntl(2), F_SETLEASE) would hold up everybody.
+                opened = None if why else reopen(found.descriptor or 0, flags | os.O_NONBLOCK if stat.S_ISREG(mode) else flags, making)
+        except BlockingIOError:
+            if flags & os.O_NONBLOCK:
+                raise
+            self._slow.wait(question, self._open_after_lease(question, request, found))
+            return
+        if opened is None:
+            self._gate.refused(found.path, why, question.pid)
+            self._listener.fail(question, errno.EACCES)
+            return
+        if stat.S_ISREG(mode) and not flags & os.O_NONBLOCK:
+            fcntl.fcntl(opened, fcntl.F_SETFL, fcntl.fcntl(opened, fcntl.F_GETFL) & ~os.O_NONBLOCK)
         if afterwards is not None:
             os.fchmod(opened, afterwards)
         self._give(question, request, opened)
         if wants(flags)[1]:
             self._gate.wrote(found.names, found.status, question.pid)
+
+    def _open_after_lease(self, question: Notification, request: Request, found: Resolved) -> Callable[[], None]:
+        """An open that waits until a lease was given back, and is decided then."""
+        held = Resolved(os.dup(found.descriptor or 0), None, b"", found.names, found.status)
+
+        def work() -> None:
+            try:
+                # O_TRUNC would cut before it is decided.
+                os.close(linux.open_once(b"/proc/self/fd/%d" % (held.descriptor or 0), request.flags & os.O_ACCMODE | os.O_CLOEXEC | os.O_NOCTTY))
+                self._hand_over(question, request, held)
+            finally:
+                held.close()
+
+        return work
 
     def _waiting_open(self, question: Notification, request: Request, descriptor: int) -> Callable[[], None]:
         """An open of a FIFO, which waits for the other end."""

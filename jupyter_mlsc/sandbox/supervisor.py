@@ -20,6 +20,7 @@ from jupyter_mlsc.sandbox.boot import END_TREE, Spec, for_command
 from jupyter_mlsc.sandbox.desk import CarryOut, Desk, Messages
 from jupyter_mlsc.sandbox.filter import program
 from jupyter_mlsc.sandbox.gate import Gate
+from jupyter_mlsc.sandbox.inherited import judge_standard_streams
 from jupyter_mlsc.sandbox.launch import Launched, launch
 from jupyter_mlsc.sandbox.listed import ListedSockets
 from jupyter_mlsc.sandbox.listener import Listener
@@ -57,6 +58,11 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_o
     run = Run(project.project_id, SUPERVISED)
     run.at(spec.place)
     project.prepare()
+    messages = Messages(tell)
+    gate = Gate(project, run, seen.places, seen.linked, messages.tell)
+    tree = Tree(os.getpid())
+    resolver = Resolver(tree.contains)
+    judge_standard_streams(resolver, seen.places, gate)
     launched = launch(
         spec.argv,
         executable,
@@ -67,18 +73,14 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_o
     )
     linux.prctl(linux.PR_SET_DUMPABLE, 0)
     linux.drop_capabilities()
-    messages = Messages(tell)
-    gate = Gate(project, run, seen.places, seen.linked, messages.tell)
     listener = Listener(launched.listener)
     loop = Loop(listener, messages.tell)
     desk = Desk(project, run, gate, seen.places, listener, messages, spec, carry_out)
-    tree = Tree(os.getpid())
-    resolver = Resolver(tree.contains)
     listed = ListedSockets(policy.supervise.sockets, root=os.path.realpath(project.root), home=os.path.realpath(environ.get("HOME") or os.path.expanduser("~")))
     loop.add(Opens(tables, listener, resolver, seen.places, gate, fast=seen.fast, in_tree=tree.contains, slow=loop.slow))
     loop.add(Sockets(tables, listener, resolver, seen.places, gate, loop.slow, tree, listed, desk=desk, network=policy.supervise.network == "allow"))
     loop.add(Processes(tables, listener, tree))
-    loop.add(Names(tables, listener, resolver, seen.places, gate, loop.slow))
+    loop.add(Names(tables, listener, resolver, seen.places, gate, loop.slow, tree.contains))
     ending = _Ending(launched.pid, spec.parent)
     with _signals(ending):
         status = _serve(loop, launched, gate, ending)

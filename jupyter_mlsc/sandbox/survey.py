@@ -20,7 +20,7 @@ from jupyter_mlsc.sandbox import landlock
 from jupyter_mlsc.sandbox.boot import package_location
 from jupyter_mlsc.sandbox.decide import ACCELERATORS, PLAIN_DEVICES
 from jupyter_mlsc.sandbox.known_folders import in_home
-from jupyter_mlsc.sandbox.places import Places, Region
+from jupyter_mlsc.sandbox.places import PROTECTED, Places, Region
 
 _SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc", "/opt", "/sys", "/var", "/nix", "/snap")
 _FAST = ("/usr", "/lib", "/lib64", "/bin", "/sbin")
@@ -123,7 +123,7 @@ def survey(root: Path, policy: Policy, settings: Supervise, *, mlsc_home: Path, 
             draft.regions.setdefault(folder, Region.WRITABLE)
         free += found
     linked, crowded = _governed_links(draft)
-    free = [folder for folder in _outermost(free) if os.stat(folder).st_dev not in crowded]
+    free = [folder for folder in _outermost(free) if _device_of(folder) not in {None, *crowded}]
     for folder in free:
         set_region(folder, Region.FREE)
     for path in settings.write:
@@ -133,6 +133,13 @@ def survey(root: Path, policy: Policy, settings: Supervise, *, mlsc_home: Path, 
     whole = set(system)
     fast = tuple(os.fsencode(folder) + b"/" for folder in (*_FAST, *environments) if _leads_into(os.path.realpath(folder), whole))
     return Survey(places, grants, fast, linked)
+
+
+def _device_of(folder: str) -> int | None:
+    try:
+        return os.stat(folder).st_dev
+    except OSError:
+        return None  # somebody removed it meanwhile
 
 
 def _outermost(folders: Iterable[str]) -> list[str]:
@@ -176,6 +183,13 @@ def _protect(draft: _Draft, environ: Mapping[str, str], mlsc_home: str, command:
     for suffix in ("", "-wal", "-shm", "-journal", "-lock"):
         regions[f"{root}/.mlsc/ledger.db{suffix}"] = Region.HIDDEN
     regions[mlsc_home] = Region.HIDDEN
+    for name in (".local/lib", ".local/bin", ".local/etc"):
+        if not os.path.isdir(f"{home}/{name}"):
+            regions[f"{home}/{name}"] = Region.READ_ONLY  # else a system folder; who makes it decides what runs
+    # What a protected name leads to is as protected: dot files often are links into a folder of their own.
+    for path, region in [(path, region) for path, region in regions.items() if region in PROTECTED and os.path.islink(path)]:
+        place = os.path.realpath(path)
+        regions[place] = max(region, regions.get(place, region))
 
 
 def _leads_into(place: str, whole: set[str]) -> bool:

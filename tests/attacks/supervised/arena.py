@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import subprocess
@@ -14,11 +16,11 @@ from tests.attacks.supervised.inside import MARKER, Table, Try
 from tests.conftest import Person
 
 REPOSITORY = Path(__file__).parents[3]
-FEATURES = """
+LOOSE = """
 [[rule]]
 match   = "loose/**"
 kind    = "dataset"
-formats = {{ deny = ["pickle"] }}
+formats = { deny = ["pickle"] }
 """
 SIGNED = b"x,y\n1,2\n3,4\n"
 
@@ -45,9 +47,6 @@ def build(folder: Path, table: Table) -> Person:
     finally:
         pkcs8.SCRYPT_N, pkcs8.SCRYPT_P = n, p
     return ada
-
-
-LOOSE = FEATURES.replace("{{", "{").replace("}}", "}")
 
 
 def run_supervised(ada: Person, theme: str, **more: str) -> dict[str, dict[str, str]]:
@@ -135,7 +134,30 @@ def processes_of(folder: Path) -> list[str]:
 
 
 def entries(ada: Person) -> list[dict[str, Any]]:
-    """The ledger, as `mlsc log --json` shows it."""
-    shown = ada.mlsc("log", "--json")
+    """The ledger, as `mlsc log show --json` tells it."""
+    shown = ada.mlsc("log", "show", "--json")
     assert shown.returncode == 0, shown.stderr
-    return list(json.loads(shown.stdout)["entries"])
+    found: list[dict[str, Any]] = json.loads(shown.stdout)
+    return found
+
+
+def written(ada: Person) -> dict[str, list[str]]:
+    """The digests that runs were seen to write, by name, oldest first."""
+    found: dict[str, list[str]] = {}
+    for entry in entries(ada):
+        if entry.get("op") == "write":
+            found.setdefault(entry["path"], []).append(entry["digest"])
+    return found
+
+
+def entry_of_output(ada: Person, name: str) -> dict[str, Any]:
+    """The provenance of an output: what its newest claim file says."""
+    (digest,) = written(ada)[name][-1:]
+    lines = (ada.root / ".mlsc/claims" / f"{digest.partition(':')[2]}.jsonl").read_text().splitlines()
+    found: dict[str, Any] = json.loads(base64.b64decode(json.loads(lines[-1])["payload"]))
+    return found
+
+
+def digest_of(path: Path) -> str:
+    """As the ledger writes it."""
+    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"

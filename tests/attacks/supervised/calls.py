@@ -270,7 +270,7 @@ def priority_of_the_supervisor(s: Stage) -> str:
 
 @attack("EPERM", control=False)
 def priority_of_all_of_the_account(s: Stage) -> str:
-    """With 0 for the account, it means everybody's of the same: not tried unwatched, since it would reach every process of this account."""
+    """With 0 for the account, it means everybody's of the same: not tried with nobody watching, for it would work."""
     before = os.getpriority(os.PRIO_PROCESS, s.supervisor)
     number = in_child(lambda: os.setpriority(os.PRIO_USER, 0, before))
     return raising(number)
