@@ -215,7 +215,7 @@ class Desk:
             return observe_write(self._project, folder, self._run, observed=seen and bool(manifest), by=actor)
 
     def _command(self, arguments: list[str], asker: _Asker) -> wire.Done:
-        _require_read_only(arguments)
+        require_read_only(arguments)
         for argument in arguments:
             self._readable(os.fsencode(argument), asker)
         with self._one_command:
@@ -229,7 +229,8 @@ class Desk:
         return wire.Done(code, out.encode("utf-8", "backslashreplace"), err.encode("utf-8", "backslashreplace"))
 
 
-def _require_read_only(arguments: list[str]) -> None:
+def require_read_only(arguments: list[str]) -> None:
+    """Raise KeyUnavailableError for a command that is not on the list, UsageError for an option that is not."""
     words = [each for each in arguments if not each.startswith("-")]
     options = [each for each in arguments[: arguments.index("--") if "--" in arguments else None] if each.startswith("-")]
     if not {tuple(words[:1]), tuple(words[:2])} & READ_ONLY:

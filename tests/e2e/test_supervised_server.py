@@ -1,0 +1,188 @@
+"""A Jupyter server's kernels, over its REST interface and websocket, as JupyterLab uses them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import websocket
+
+from tests.conftest import Person
+from tests.e2e.supervised_people import KERNEL, notebook, phases, recorded, wait_until_gone
+from tests.kernel.live_kernel import LONG
+
+TOKEN = "a-token-of-this-test"
+
+
+@dataclass
+class Server:
+    """A server of one person: ``url`` ends in a slash."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+
+    def ask(self, method: str, path: str, body: object = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, {"Authorization": f"token {TOKEN}"}, method=method)
+        with urllib.request.urlopen(request, timeout=LONG) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+
+@dataclass
+class Cell:
+    """What a cell gave."""
+
+    stdout: str = ""
+    stderr: str = ""
+    error: str | None = None
+    traceback: str = ""
+
+
+@dataclass
+class Session:
+    """A notebook that is open in a browser's tab."""
+
+    server: Server
+    path: str
+    id: str = ""
+    kernel: str = ""
+    socket: websocket.WebSocket = field(default_factory=websocket.WebSocket)
+
+    def open(self) -> None:
+        made = self.server.ask("POST", "api/sessions", {"path": self.path, "name": self.path, "type": "notebook", "kernel": {"name": KERNEL}})
+        self.id, self.kernel = made["id"], made["kernel"]["id"]
+        self.connect()
+
+    def connect(self) -> None:
+        self.socket = websocket.WebSocket()
+        self.socket.settimeout(LONG)
+        self.socket.connect(self.server.url.replace("http", "ws", 1) + f"api/kernels/{self.kernel}/channels?token={TOKEN}")
+
+    def run(self, code: str, *, when_it_prints: Callable[[], object] | None = None) -> Cell:
+        asked = uuid.uuid4().hex
+        header = {"msg_id": asked, "msg_type": "execute_request", "username": "ada", "session": asked, "version": "5.3", "date": ""}
+        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False, "stop_on_error": False}
+        self.socket.send(
+            json.dumps({"channel": "shell", "header": header, "parent_header": {}, "metadata": {"cellId": "one"}, "content": content, "buffers": []})
+        )
+        cell = Cell()
+        while True:
+            told = json.loads(self.socket.recv())
+            if told["parent_header"].get("msg_id") != asked:
+                continue
+            content = told["content"]
+            match told["msg_type"]:
+                case "stream" if content["name"] == "stdout":
+                    cell.stdout += content["text"]
+                    if when_it_prints is not None:
+                        when_it_prints()
+                        when_it_prints = None
+                case "stream":
+                    cell.stderr += content["text"]
+                case "error":
+                    cell.error, cell.traceback = content["ename"], "\n".join(content["traceback"])
+                case "status" if content["execution_state"] == "idle":
+                    return cell
+
+
+@pytest.fixture
+def server(supervised: Person) -> Iterator[Server]:
+    runtime = supervised.home / "runtime"
+    environ = {**supervised.environ, "JUPYTER_RUNTIME_DIR": str(runtime), "JUPYTER_TOKEN": TOKEN, "JUPYTER_CONFIG_DIR": str(supervised.home / "config")}
+    command = [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", "--ServerApp.port=0", "--ServerApp.ip=127.0.0.1"]
+    with (supervised.home / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=supervised.root, env=environ, stdout=log, stderr=log, start_new_session=True)
+    try:
+        yield Server(process, _url(process, runtime))
+    finally:
+        process.terminate()
+        try:
+            process.wait(LONG)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _url(process: subprocess.Popen[bytes], runtime: Path) -> str:
+    place = runtime / f"jpserver-{process.pid}.json"
+    until = time.monotonic() + LONG
+    while True:
+        try:
+            return str(json.loads(place.read_text())["url"])
+        except (OSError, ValueError):
+            assert process.poll() is None, "the server ended"
+            assert time.monotonic() < until
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def session(server: Server, supervised: Person) -> Session:
+    notebook(supervised, "1 + 1")
+    opened = Session(server, "work.ipynb")
+    opened.open()
+    return opened
+
+
+def test_the_server_offers_the_supervised_kernel(server: Server) -> None:
+    offered = server.ask("GET", "api/kernelspecs")["kernelspecs"][KERNEL]["spec"]
+    assert offered["display_name"] == "Python 3 (supervised)"
+
+
+def test_a_notebook_in_the_server_is_supervised_and_recorded_by_its_name(session: Session, supervised: Person) -> None:
+    cell = session.run("import pandas as pd\nprint(len(pd.read_csv('data/train.csv')))\ntry:\n    open('data/unsigned.csv')\nexcept OSError:\n    pass")
+    assert cell.stdout == "50\n"
+    assert "next: ask a data-steward to run: mlsc sign data/unsigned.csv" in cell.stderr
+    session.run("import os; os.makedirs('models', exist_ok=True); open('models/m.json', 'w').write('{}')")
+    found = [(entry["op"], entry["path"], entry["notebook"], entry["cell_id"], entry["tier"]) for entry in recorded(supervised)]
+    assert found == [
+        ("read", "data/train.csv", "work.ipynb", "one", "supervised"),
+        ("read", "data/unsigned.csv", "work.ipynb", "one", "supervised"),
+        ("write", "models/m.json", "work.ipynb", "one", "supervised"),
+    ]
+
+
+def test_the_server_interrupts_restarts_and_shuts_down(session: Session, supervised: Person) -> None:
+    def interrupt() -> None:
+        session.server.ask("POST", f"api/kernels/{session.kernel}/interrupt")
+
+    assert session.run("print('begun', flush=True)\nimport time\ntime.sleep(1000)", when_it_prints=interrupt).error == "KeyboardInterrupt"
+    first = [int(each) for each in session.run("import os; open('data/train.csv').close(); print(os.getpid(), os.getppid())").stdout.split()]
+    session.server.ask("POST", f"api/kernels/{session.kernel}/restart")
+    wait_until_gone(*first)
+    session.socket.close()
+    session.connect()
+    second = [int(each) for each in session.run("import os; open('data/train.csv').close(); print(os.getpid(), os.getppid())").stdout.split()]
+    assert not set(first) & set(second)
+    session.server.ask("DELETE", f"api/sessions/{session.id}")
+    wait_until_gone(*second)
+    assert phases(supervised) == ["start", "end"] * 2
+
+
+def test_a_notebook_cannot_find_its_servers_token(session: Session) -> None:
+    assert TOKEN not in session.run("import os; print(dict(os.environ))").stdout
+    looked = session.run(
+        "import pathlib, jupyter_core.paths as p\n"
+        "found = [str(each) for each in pathlib.Path(os.path.expanduser('~/runtime')).glob('jpserver-*.json')]\nprint(len(found))\nopen(found[0]).read()"
+    )
+    assert (looked.stdout, looked.error) == ("1\n", "PermissionError")
+    parent = session.run("import os; print(open(f'/proc/{os.getppid()}/environ').read())")
+    assert parent.error == "PermissionError"
+
+
+def test_a_server_that_is_killed_leaves_no_kernel(session: Session) -> None:
+    pids = [int(each) for each in session.run("import os; print(os.getpid(), os.getppid())").stdout.split()]
+    session.server.process.kill()
+    session.server.process.wait()
+    wait_until_gone(*pids)

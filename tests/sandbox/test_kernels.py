@@ -1,0 +1,125 @@
+"""Kernel specifications that start supervised, and the parts of the provisioner that are plain functions."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from jupyter_client.kernelspec import KernelSpecManager
+
+from jupyter_mlsc.cli.kernels import supervised_name
+from jupyter_mlsc.sandbox.provisioner import NAME, notebook_name, prepare_profile, with_extension
+from tests.conftest import Person
+
+BESIDE = ".local/share/jupyter/kernels"
+
+
+def test_a_supervised_kernel_is_made_from_the_one_that_is_here(ada: Person) -> None:
+    done = ada.mlsc("kernels", "install", "--user", "--json")
+    assert done.returncode == 0, done.stderr
+    place = ada.home / BESIDE / "python3-supervised"
+    assert json.loads(done.stdout)["kernels"] == [{"name": "python3-supervised", "display_name": "Python 3 (supervised)", "path": str(place)}]
+    document = json.loads((place / "kernel.json").read_text())
+    source = KernelSpecManager().get_kernel_spec("python3")
+    assert document["metadata"] == {**source.metadata, "kernel_provisioner": {"provisioner_name": NAME}}
+    assert (document["argv"], document["language"], document["display_name"]) == (source.argv, "python", "Python 3 (supervised)")
+    logos = {name for name in os.listdir(source.resource_dir) if name.startswith("logo")}
+    assert logos
+    assert logos <= set(os.listdir(place))
+
+
+def test_installing_again_changes_nothing_and_a_supervised_kernel_is_not_made_twice_supervised(ada: Person) -> None:
+    place = ada.home / BESIDE / "python3-supervised" / "kernel.json"
+    ada.mlsc("kernels", "install", "--user")
+    before = place.read_text()
+    assert ada.mlsc("kernels", "install", "--user").returncode == 0
+    assert place.read_text() == before
+    twice = ada.mlsc("kernels", "install", "--user", "--kernel", "python3-supervised")
+    assert (twice.returncode, "starts supervised already" in twice.stderr) == (2, True)
+
+
+def test_several_kernels_are_installed_below_a_prefix_and_listed(ada: Person, tmp_path: Path) -> None:
+    other = ada.home / BESIDE / "mine"
+    other.mkdir(parents=True)
+    (other / "kernel.json").write_text(json.dumps({"argv": ["/bin/mine", "{connection_file}"], "display_name": "Mine", "language": "mine"}))
+    done = ada.mlsc("kernels", "install", "--prefix", str(tmp_path / "prefix"), "--kernel", "mine", "--kernel", "python3")
+    assert done.returncode == 0, done.stderr
+    assert sorted(os.listdir(tmp_path / "prefix/share/jupyter/kernels")) == ["mine-supervised", "python3-supervised"]
+    ada.more["JUPYTER_PATH"] = str(tmp_path / "prefix/share/jupyter")
+    rows = {row["name"]: row for row in json.loads(ada.mlsc("kernels", "list", "--json").stdout)["kernels"]}
+    assert (rows["mine"]["supervised"], rows["mine-supervised"]["supervised"]) == (False, True)
+    assert (rows["mine-supervised"]["display_name"], rows["mine-supervised"]["language"]) == ("Mine (supervised)", "mine")
+
+
+def test_without_a_supervised_kernel_the_list_says_how_to_get_one(ada: Person) -> None:
+    done = ada.mlsc("kernels", "list")
+    assert "python3: Python 3 (ipykernel)\n" in done.stdout
+    assert done.stderr == "none of them starts supervised; next: mlsc kernels install\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--kernel", "nonsense"], "there is no kernel 'nonsense' here"),
+        (["--user", "--sys-prefix"], "--user, --sys-prefix and --prefix exclude each other"),
+    ],
+)
+def test_what_cannot_be_installed_is_a_sentence(ada: Person, arguments: list[str], why: str) -> None:
+    done = ada.mlsc("kernels", "install", *arguments)
+    assert (done.returncode, why in done.stderr) == (2, True)
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(ada: Person) -> None:
+    (ada.home / "taken").write_text("a file")
+    done = ada.mlsc("kernels", "install", "--prefix", str(ada.home / "taken"))
+    assert (done.returncode, done.stderr.startswith("mlsc: python3-supervised could not be written")) == (3, True)
+
+
+def test_names_that_a_person_chooses() -> None:
+    assert supervised_name("Python 3 (ipykernel)") == "Python 3 (supervised)"
+    assert supervised_name("Bash") == "Bash (supervised)"
+
+
+@pytest.mark.parametrize(
+    ("cmd", "loads"),
+    [
+        ([sys.executable, "-m", "ipykernel_launcher", "-f", "x"], True),
+        ([sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel", "-f", "x"], True),
+        ([sys.executable, "-m", "bash_kernel", "-f", "x"], False),
+        (["/nowhere/bin/python", "-m", "ipykernel_launcher", "-f", "x"], False),
+        (["xeus", "-m"], False),
+        (["xeus", "-f", "x"], False),
+    ],
+)
+def test_the_extension_is_loaded_by_ipython_kernels_that_have_it(cmd: list[str], loads: bool) -> None:
+    assert with_extension(cmd) == ([*cmd, "--ext=jupyter_mlsc"] if loads else cmd)
+
+
+def test_another_environment_that_has_the_package_is_known_without_running_it(tmp_path: Path) -> None:
+    python = tmp_path / "bin" / "python"
+    (tmp_path / "lib/python3.12/site-packages/jupyter_mlsc-0.1.0.dist-info").mkdir(parents=True)
+    cmd = [str(python), "-m", "ipykernel_launcher", "-f", "x"]
+    assert with_extension(cmd) == [*cmd, "--ext=jupyter_mlsc"]
+
+
+@pytest.mark.parametrize(
+    ("session", "named"), [("/p/nb/work.ipynb", "nb/work.ipynb"), ("work.ipynb", "work.ipynb"), ("/q/x.ipynb", "../q/x.ipynb"), (None, None), ("", None)]
+)
+def test_a_notebook_is_named_relative_to_the_project(session: str | None, named: str | None) -> None:
+    assert notebook_name(session, Path("/p")) == named
+
+
+def test_a_profile_is_made_once_and_what_is_in_it_stays(tmp_path: Path) -> None:
+    environ = {"HOME": str(tmp_path)}
+    prepare_profile(environ)
+    profile = tmp_path / ".ipython" / "profile_default"
+    assert {"startup", "security", "pid", "log"} <= set(os.listdir(profile))
+    (profile / "startup" / "00-mine.py").write_text("mine = 1")
+    prepare_profile(environ)
+    assert (profile / "startup" / "00-mine.py").read_text() == "mine = 1"
+    elsewhere = tmp_path / "elsewhere"
+    prepare_profile({**environ, "IPYTHONDIR": str(elsewhere)})
+    assert (elsewhere / "profile_default" / "startup" / "README").exists()
