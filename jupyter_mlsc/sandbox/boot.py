@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jupyter_mlsc.recording import Place
+from jupyter_mlsc.sandbox.teller import Teller
 
 if TYPE_CHECKING:
     from jupyter_mlsc.sandbox.desk import CarryOut
 
-_BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from jupyter_mlsc.supervising import main; main()"
+_BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); import jupyter_mlsc; del sys.path[0]; from jupyter_mlsc.supervising import main; main()"
+"""The folder is on the path for one import: it may be a project's own, and nothing else of it is to be imported."""
 _SECRETS = ("PASSPHRASE", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "API_KEY", "COOKIE")
 """Parts of the names of environment variables that hold secrets."""
 _NO_SECRETS = frozenset({"TOKENIZERS_PARALLELISM"})
@@ -80,12 +82,7 @@ def main(carry_out: CarryOut) -> None:
     from jupyter_mlsc.sandbox.features import probe
     from jupyter_mlsc.verdict import Mode
 
-    stream = sys.stderr  # while a command is carried out, that name means what it prints
-
-    def tell(text: str) -> None:
-        stream.write(f"mlsc: {text}\n")
-        stream.flush()
-
+    tell = Teller(sys.stderr.fileno()).tell
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # before there is anything to serve, an interrupt ends this without a traceback
     try:
         spec = msgspec.json.decode(sys.argv[1], type=Spec)

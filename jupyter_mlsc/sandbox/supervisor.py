@@ -193,7 +193,8 @@ def _reap(command: int, gate: Gate, ending: _Ending) -> None:
 def _signals(ending: _Ending) -> Iterator[None]:
     """An interrupt goes to the whole group, and the tree is served on; what asks this process to end asks the command."""
     taken: dict[signal.Signals, Callable[[int, object], None] | signal.Handlers] = {
-        **dict.fromkeys((signal.SIGINT, signal.SIGQUIT, signal.SIGIO), signal.SIG_IGN),
+        # A command may take the terminal for itself (tcsetpgrp(3)): what is told is written all the same.
+        **dict.fromkeys((signal.SIGINT, signal.SIGQUIT, signal.SIGIO, signal.SIGTTOU), signal.SIG_IGN),
         **dict.fromkeys((signal.SIGTERM, signal.SIGHUP), ending.signal),
         END_TREE: ending.now,
     }
