@@ -35,6 +35,7 @@ BENCHMARKS: dict[str, tuple[list[str], list[str]]] = {
     "guard": ([], []),
     "guarded_formats": (["--rows", "50000", "--turns", "3"], []),
     "many": ([], ["--full"]),
+    "supervisor": ([], ["--full"]),
     "ledger": (["--quick"], []),
 }
 """Each benchmark with its arguments in quick sizes and in those of the budgets."""

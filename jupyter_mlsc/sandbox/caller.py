@@ -104,7 +104,15 @@ def status_field(pid: int, name: str) -> str:
 
 def umask(pid: int) -> int:
     """The caller's umask. Raises OSError."""
-    return int(status_field(pid, "Umask"), 8)
+    try:
+        status = os.open(b"/proc/%d/status" % pid, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError as err:
+        raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH)) from err
+    try:
+        # The second line; in the first, the process's name, a line's end is written as two characters.
+        return int(os.read(status, 256).split(b"\n", 2)[1].removeprefix(b"Umask:"), 8)
+    finally:
+        os.close(status)
 
 
 def mode_to_make(pid: int, mode: int) -> tuple[int, int | None]:

@@ -149,7 +149,7 @@ def decide_device(name: bytes, *, own_terminal: bool) -> Answer:
     return DO if rest.startswith(b"pts/") and own_terminal else refuse("device")
 
 
-_HELD_BY_THE_WALL = frozenset({"mkdir", "mknod", "symlink", "link", "rename", "unlink", "rmdir", "truncate"})
+HELD_BY_THE_WALL = frozenset({"mkdir", "mknod", "symlink", "link", "rename", "unlink", "rmdir", "truncate"})
 """Calls that Landlock has a right for; it has none for modes, owners, times and extended attributes."""
 
 
@@ -188,7 +188,7 @@ def decide_name(question: NameQuestion) -> Answer:
     if any(question.granted):
         # What moves folders copies them then, as between file systems.
         return refuse("granted", errno.EXDEV) if question.does == "rename" else DO
-    if question.straight and question.does in _HELD_BY_THE_WALL and all(region is Region.FREE for region in question.regions):
+    if question.straight and question.does in HELD_BY_THE_WALL and all(region is Region.FREE for region in question.regions):
         return CONTINUE
     return DO
 

@@ -61,6 +61,7 @@ class Gate:
         self._live: dict[tuple[int, int], bytes] = {}
         self._written: dict[bytes, _Written] = {}
         self._own: dict[bytes, FileIdentity] = {}
+        self._sidecars: dict[bytes, tuple[int, int]] = {}
         self._told: set[tuple[object, ...]] = set()
         self._judged: dict[bytes, Verdict] = {}
         self._lock = self.turn = threading.RLock()
@@ -109,6 +110,8 @@ class Gate:
             return self._opened(found, flags)
 
     def _read(self, found: Resolved, flags: int, by: Actor) -> int:
+        if self._is_own_sidecar(found):
+            return self._opened(found, flags)
         self._settle(found.path)
         shown = printable(os.fsdecode(found.path))
         descriptor = os.open(b"/proc/self/fd/%d" % (found.descriptor or 0), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
@@ -213,6 +216,19 @@ class Gate:
                 if self._places.of(name) is Region.GOVERNED and not name.endswith(SIDECARS):
                     self._written[name] = _Written(by, (status.st_dev, status.st_ino))
 
+    def made(self, names: Sequence[bytes], status: os.stat_result, pid: int) -> None:
+        """A file was made under these names: all that is in it will be the tree's."""
+        self.wrote(names, status, pid)
+        beside = [name for name in names if name.endswith(SIDECARS)]
+        if beside:
+            with self._lock:
+                self._sidecars.update(dict.fromkeys(beside, (status.st_dev, status.st_ino)))
+
+    def _is_own_sidecar(self, found: Resolved) -> bool:
+        """Whether the tree made this file beside a database: the database's users share it, it changes all the time, and nobody vouches for it."""
+        with self._lock:
+            return found.status is not None and self._sidecars.get(found.path) == (found.status.st_dev, found.status.st_ino)
+
     def is_own(self, name: bytes, status: os.stat_result) -> bool:
         """Whether all bytes of the file that lies under a name were written by this run, or judged before it added to them."""
         with self._lock:
@@ -224,6 +240,7 @@ class Gate:
         with self._lock:
             self._written.pop(name, None)
             self._own.pop(name, None)
+            self._sidecars.pop(name, None)
 
     def rules_of(self, names: Sequence[bytes]) -> frozenset[tuple[int | None, ...]]:
         """The rules that judge a file with these names, layer by layer."""

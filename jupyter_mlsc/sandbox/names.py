@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jupyter_mlsc.sandbox import caller, linux
-from jupyter_mlsc.sandbox.decide import NameQuestion, Way, decide_name
+from jupyter_mlsc.sandbox.decide import HELD_BY_THE_WALL, NameQuestion, Way, decide_name
 from jupyter_mlsc.sandbox.gate import Gate
 from jupyter_mlsc.sandbox.listener import Listener, Notification
 from jupyter_mlsc.sandbox.moves import Move, Moves
@@ -95,6 +95,9 @@ class Names:
             raise
 
     def _decide_and_act(self, question: Notification, call: PathCall, does: str, found: list[Resolved]) -> None:
+        if does in HELD_BY_THE_WALL and all(self._is_free(each) for each in found):
+            self._listener.proceed(question)
+            return
         flags = question.word(call.rest[0]) if does == "rename" and call.rest else 0
         governed = tuple(self._is_governed(each) for each in found)
         moves = self._moves_of(does, found, flags) if len(found) == 2 and any(governed) else []
@@ -125,6 +128,13 @@ class Names:
             with self._turn:
                 if self._listener.is_waiting(question):
                     self._listener.succeed(question, self._act(question, does, found, arguments) or 0)
+
+    def _is_free(self, found: Resolved) -> bool:
+        """The common case of `decide_name`, told before anything is put together: a name in a free folder, no link on the way, no grant of its own."""
+        if len(found.names) != 1 or (found.status is not None and self._gate.is_governed_inode(found.status)):
+            return False
+        path, places = found.path, self._places
+        return places.of(path) is Region.FREE and not places.holds_grant(path)
 
     def _moves_of(self, does: str, found: list[Resolved], flags: int) -> list[Move]:
         if does == "link":

@@ -15,11 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jupyter_mlsc.sandbox import caller, linux
-from jupyter_mlsc.sandbox.decide import Answer, OpenQuestion, Way, decide_device, decide_open, decide_process, is_temporary, wants
+from jupyter_mlsc.sandbox.decide import CONTINUE, Answer, OpenQuestion, Way, decide_device, decide_open, decide_process, is_temporary, wants
 from jupyter_mlsc.sandbox.gate import Gate
 from jupyter_mlsc.sandbox.listener import Listener, Notification
 from jupyter_mlsc.sandbox.places import Places, Region
-from jupyter_mlsc.sandbox.resolve import Resolved, Resolver, error
+from jupyter_mlsc.sandbox.resolve import NothingThereError, Resolved, Resolver, error
 from jupyter_mlsc.sandbox.slow import SlowAnswers
 from jupyter_mlsc.sandbox.syscalls import OPEN_CALLS, Calls, OpenCall
 from jupyter_mlsc.sandbox.terminals import is_own_terminal
@@ -103,9 +103,12 @@ class Opens:
         follow = not flags & os.O_NOFOLLOW and not (flags & os.O_CREAT and flags & os.O_EXCL)
         try:
             found = self._resolver.resolve(question.pid, request.folder, request.path, follow=follow, how=request.how)
-        except FileNotFoundError:
+        except FileNotFoundError as err:
             if not flags & os.O_CREAT:
                 raise
+            if isinstance(err, NothingThereError) and not request.how and self._is_made_in_free(question, request):
+                self._listener.proceed(question)
+                return
             found = self._place_to_make(question, request)
         try:
             self._act(question, request, found)
@@ -134,7 +137,7 @@ class Opens:
         raise error(errno.ELOOP)
 
     def _act(self, question: Notification, request: Request, found: Resolved) -> None:
-        answer = self._decide(request, found)
+        answer = CONTINUE if self._is_free(found) else self._decide(request, found)
         if answer.way is Way.CONTINUE:
             self._listener.proceed(question)
         elif answer.way is Way.REFUSE:
@@ -148,6 +151,17 @@ class Opens:
             self._judge(question, request, found)
         else:
             self._hand_over(question, request, found)
+
+    def _is_free(self, found: Resolved) -> bool:
+        """The common case of `decide_open`, told before anything is put together: what lies in a free folder, with no link on the way to it."""
+        status = found.status
+        alone = len(found.names) == 1 and status is not None and not self._gate.is_governed_inode(status)
+        return alone and self._places.of(found.path) is Region.FREE
+
+    def _is_made_in_free(self, question: Notification, request: Request) -> bool:
+        """The same of what is made there."""
+        name = self._resolver.spelled(question.pid, request.folder, request.path)
+        return name is not None and self._places.of(name) is Region.FREE and not self._places.holds_grant(name)
 
     def _decide(self, request: Request, found: Resolved) -> Answer:
         names = [name for name in found.names if name.startswith(b"/")]
@@ -181,7 +195,7 @@ class Opens:
             raise _AgainError from err
         if afterwards is not None:
             os.fchmod(made, afterwards)
-        self._gate.wrote(found.names, os.fstat(made), question.pid)
+        self._gate.made(found.names, os.fstat(made), question.pid)
         self._give(question, request, made)
 
     def _judge(self, question: Notification, request: Request, found: Resolved) -> None:

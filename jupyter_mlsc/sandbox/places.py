@@ -49,6 +49,7 @@ class Places:
         self._governs = governs
         self._governs_below = governs_below
         self._known: dict[bytes, Region] = {}
+        self._below: dict[bytes, bool] = {}
         self._above: set[bytes] = set()
         for path, region in self._folders.items():
             if region in PROTECTED:
@@ -80,7 +81,13 @@ class Places:
 
     def holds_governed(self, folder: bytes) -> bool:
         """Whether a rule could ask something of a name below."""
-        return self._governs_below(folder)
+        known = self._below.get(folder)
+        if known is None:
+            known = self._governs_below(folder)
+            if len(self._below) >= _MOST_KNOWN:
+                self._below.clear()
+            self._below[folder] = known
+        return known
 
     def add(self, path: bytes, region: Region) -> None:
         """Give one path a region of its own: a kernel's connection file, or a folder that the wall granted and that is gone."""
@@ -102,7 +109,8 @@ class Places:
         region = Region.ELSEWHERE if region is None else region
         if region in PROTECTED or region in (Region.PROCESS, Region.DEVICE, Region.FREE):
             return region
-        return Region.GOVERNED if self._governs(name) else region
+        # Of a folder it is known what could be governed in it; a new name in one where nothing is needs no look at the rules.
+        return Region.GOVERNED if self.holds_governed(name.rpartition(b"/")[0] or b"/") and self._governs(name) else region
 
 
 def _ancestors(path: bytes) -> Iterable[bytes]:

@@ -32,6 +32,10 @@ def name_of(descriptor: int) -> bytes:
     return os.readlink(b"/proc/self/fd/%d" % descriptor)
 
 
+class NothingThereError(FileNotFoundError):
+    """Nothing lies at a path, and as far as it leads there is no symbolic link on it."""
+
+
 @dataclass(slots=True)
 class Resolved:
     """What a path leads to. ``descriptor`` is None where the last name does not exist yet; then ``folder`` and ``name`` say where it would be.
@@ -85,6 +89,17 @@ class Resolver:
             if base != self._root:
                 os.close(base)
 
+    def spelled(self, pid: int, folder: int | None, path: bytes) -> bytes | None:
+        """The absolute name that a path without links spells; None where it takes more than joining. Raises OSError where the caller is gone."""
+        if b"//" in path or b"/./" in path or b"/../" in path or path.startswith((b"./", b"../")) or path.endswith((b"/", b"/.", b"/..")):
+            return None
+        if path.startswith(b"/"):
+            return path
+        if path in (b"", b".", b"..") or not (folder is None or folder == linux.AT_FDCWD):
+            return None
+        here = os.readlink(b"/proc/%d/cwd" % pid)
+        return None if here.endswith(_DELETED) else here.rstrip(b"/") + b"/" + path
+
     def opened(self, pid: int, descriptor: int) -> Resolved:
         """The file that the caller has open under a number. Raises OSError EBADF."""
         try:
@@ -112,6 +127,8 @@ class Resolver:
         except OSError as err:
             if err.errno == errno.ELOOP:
                 return None
+            if err.errno == errno.ENOENT:
+                raise NothingThereError(*err.args) from err
             raise
         return _result(found, ())
 
