@@ -51,7 +51,7 @@ class Memory:
             got = self._fill(pid, address, room)
             piece = bytes(self._view[:got])
             end = piece.find(b"\0")
-            if end >= 0:
+            if end >= 0 and len(parts) + end < PATH_MAX:
                 return parts + piece[:end] if parts else piece[:end]
             parts += piece
             if len(parts) >= PATH_MAX:
@@ -100,6 +100,12 @@ def status_field(pid: int, name: str) -> str:
     except FileNotFoundError as err:
         raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH)) from err
     raise OSError(errno.ESRCH, f"/proc/{pid}/status has no {name}")
+
+
+def flags_of(pid: int, descriptor: int) -> int:
+    """The flags that a process has a file open with. Raises OSError, FileNotFoundError for a number that is not open."""
+    with open(f"/proc/{pid}/fdinfo/{descriptor}", "rb") as file:
+        return next(int(line.split()[1], 8) for line in file if line.startswith(b"flags:"))
 
 
 def umask(pid: int) -> int:

@@ -20,6 +20,7 @@ AT_REMOVEDIR = 0x200
 
 RESOLVE_NO_MAGICLINKS = 0x02
 RESOLVE_NO_SYMLINKS = 0x04
+RESOLVE_BENEATH, RESOLVE_IN_ROOT = 0x08, 0x10
 _OPENAT2 = 437
 _OPEN_HOW = struct.Struct("<QQQ")
 
@@ -48,6 +49,14 @@ def prctl(option: int, *arguments: int) -> int:
     """prctl(2)."""
     padded = (*arguments, 0, 0, 0, 0)[:4]
     return checked(libc.prctl(option, *(ctypes.c_ulong(each) for each in padded)), "prctl")
+
+
+def check_flags(flags: int, mode: int, resolve: int) -> None:
+    """Raise what the kernel says of an open's flags, whatever the path is: it looks at them first, and no path is empty."""
+    try:
+        os.close(openat2(AT_FDCWD, b"", flags, resolve, mode))
+    except FileNotFoundError:
+        return
 
 
 def openat2(folder: int, path: bytes, flags: int, resolve: int, mode: int = 0) -> int:

@@ -26,10 +26,20 @@ from jupyter_mlsc.sandbox.slow import SlowAnswers
 from jupyter_mlsc.sandbox.syscalls import NAME_CALLS, Calls, PathCall
 from jupyter_mlsc.sandbox.terminals import is_own_terminal
 
-_RENAME_NOREPLACE, _RENAME_EXCHANGE, _RENAME_WHITEOUT = 1, 2, 4
+_RENAME_NOREPLACE, _RENAME_EXCHANGE = 1, 2
 _ON_PARENTS = frozenset({"mkdir", "mknod", "symlink", "rename", "unlink", "rmdir"})
+_ON_FOLDERS = {
+    ("rmdir", b""): errno.EBUSY,
+    ("rmdir", b"."): errno.EINVAL,
+    ("rmdir", b".."): errno.ENOTEMPTY,
+    ("unlink", b""): errno.EISDIR,
+    ("rename", b""): errno.EBUSY,
+}
+"""What a call answers for a path that ends with no name of its own (a slash alone, a dot, two dots); EEXIST where it is not here."""
 _XATTR_NAME, _XATTR_SIZE = 255, 65536
 _PERMISSIONS = 0o7777
+_NODES = (0, stat.S_IFREG, stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFCHR, stat.S_IFBLK)
+_UTIME_OMIT = (1 << 30) - 2
 
 
 class Names:
@@ -58,41 +68,65 @@ class Names:
             does = "rmdir"
         if call.flags is not None:
             _known_flags(does, question.word(call.flags))
+        if self._needs_no_look(question, call, does):
+            self._listener.succeed(question)
+            return
         found: list[Resolved] = []
         try:
+            late: _NoNameError | None = None
             for index, (folder, path) in enumerate(call.paths):
-                found.append(self._resolved(question, call, does, index, folder, path))
+                try:
+                    found.append(self._resolved(question, call, does, index, folder, path))
+                except _NoNameError as err:
+                    late = late or err  # the kernel looks at both paths first
+            if late is not None:
+                raise late
             if call.descriptor is not None:
-                found.append(self._resolver.opened(question.pid, question.signed(call.descriptor)))
+                found.append(self._resolver.opened(question.pid, question.signed(call.descriptor), with_contents=True))
             self._decide_and_act(question, call, does, found)
         finally:
             for each in found:
                 each.close()
 
+    def _needs_no_look(self, question: Notification, call: PathCall, does: str) -> bool:
+        """Whether a call changes nothing, whatever its path is. Raises OSError for arguments that the kernel refuses before it looks at the path."""
+        if call.does == "unlink" and call.rest and question.word(call.rest[0]) & ~linux.AT_REMOVEDIR:
+            raise error(errno.EINVAL)
+        if does == "symlink" and not self._memory.text(question.pid, question.arguments[call.rest[0]]):
+            raise error(errno.ENOENT)
+        kind = stat.S_IFMT(question.word(call.rest[0])) if does == "mknod" else 0
+        if kind not in _NODES:
+            raise error(errno.EPERM if kind == stat.S_IFDIR else errno.EINVAL)
+        if does == "truncate" and question.arguments[call.rest[0]] >> 63:
+            raise error(errno.EINVAL)
+        if does == "utimens" and question.arguments[call.rest[0]]:
+            _, first, _, second = struct.unpack("<qqqq", self._memory.data(question.pid, question.arguments[call.rest[0]], 32))
+            return (first, second) == (_UTIME_OMIT, _UTIME_OMIT)
+        return False
+
     def _resolved(self, question: Notification, call: PathCall, does: str, index: int, folder: int | None, path: int) -> Resolved:
         at = None if folder is None else question.signed(folder)
         flags = 0 if call.flags is None else question.word(call.flags)
         if does in ("utimens", "utimes") and question.arguments[path] == 0 and at is not None:
+            if flags or at == linux.AT_FDCWD:
+                raise error(errno.EINVAL if flags else errno.EFAULT)
             return self._resolver.opened(question.pid, at)  # futimens(3): the descriptor itself
         raw = self._memory.text(question.pid, question.arguments[path])
         if not raw and flags & linux.AT_EMPTY_PATH and at is not None:
             return self._resolver.opened(question.pid, at)
         if does in _ON_PARENTS or (does == "link" and index == 1):
-            if raw.endswith(b"/") and does not in ("mkdir", "rmdir", "rename"):
-                raise error(errno.ENOENT if does != "unlink" else errno.ENOTDIR)
-            return self._parent(question, does, at, raw)
+            no_replace = index == 1 and bool(call.rest) and does == "rename" and bool(question.word(call.rest[0]) & _RENAME_NOREPLACE)
+            return self._parent(question, "make" if no_replace else does, at, raw)
         follow = (call.follow and not flags & linux.AT_SYMLINK_NOFOLLOW) or bool(does == "link" and flags & linux.AT_SYMLINK_FOLLOW)
         return self._resolver.resolve(question.pid, at, raw, follow=follow)
 
     def _parent(self, question: Notification, does: str, at: int | None, raw: bytes) -> Resolved:
-        try:
-            return self._resolver.resolve(question.pid, at, raw, parent=True)
-        except OSError as err:
-            last = raw.rstrip(b"/").rpartition(b"/")[2]
-            if err.errno in (errno.EBUSY, errno.EEXIST) and last in (b"", b".", b".."):
-                special = {("mkdir", b"."): errno.EEXIST, ("rmdir", b"."): errno.EINVAL, ("rmdir", b".."): errno.ENOTEMPTY, ("unlink", b"."): errno.EISDIR}
-                raise error(special.get((does, last), errno.EEXIST if does in ("mkdir", "mknod", "symlink") else errno.EBUSY)) from err
-            raise
+        last = raw.rstrip(b"/").rpartition(b"/")[2]
+        if raw and last in (b"", b".", b".."):
+            self._resolver.resolve(question.pid, at, raw).close()
+            number = _ON_FOLDERS.get((does, last), _ON_FOLDERS.get((does, b""), errno.EEXIST))
+            raise _NoNameError(number, os.strerror(number))
+        return self._resolver.resolve(question.pid, at, raw, parent=True)
 
     def _decide_and_act(self, question: Notification, call: PathCall, does: str, found: list[Resolved]) -> None:
         if does in HELD_BY_THE_WALL and all(self._is_free(each) for each in found):
@@ -188,8 +222,8 @@ class Names:
         return Resolved(descriptor, None, b"", place.names, os.fstat(descriptor))
 
     def _region(self, found: Resolved) -> Region:
-        names = [name for name in found.names if name.startswith(b"/")]
-        if not names or (found.status is not None and found.status.st_nlink == 0):
+        names = found.names
+        if not found.path.startswith(b"/") or (found.status is not None and found.status.st_nlink == 0):
             return Region.WRITABLE  # a pipe, a socket, memory: metadata of what has no name
         region = self._places.of(names[-1])
         others = [r for r in map(self._places.of, names[:-1]) if r not in (Region.PROCESS, Region.DEVICE)]
@@ -249,22 +283,20 @@ class Names:
         elif does in ("mkdir", "mknod"):
             mode, afterwards = caller.mode_to_make(question.pid, given[0] & _PERMISSIONS)
             if does == "mkdir":
-                os.mkdir(first.name, mode, dir_fd=first.folder)
+                os.mkdir(first.last, mode, dir_fd=first.folder)
             else:
                 kind = stat.S_IFMT(given[0] & 0xFFFF) or stat.S_IFREG
-                if kind in (stat.S_IFCHR, stat.S_IFBLK):
-                    raise error(errno.EPERM)
-                os.mknod(first.name, kind | mode, dir_fd=first.folder)
+                os.mknod(first.last, kind | mode, given[1] & 0xFFFF_FFFF, dir_fd=first.folder)
                 self._gate.wrote(first.names, os.lstat(first.name, dir_fd=first.folder), question.pid)
             if afterwards is not None:
                 _set_mode(first, afterwards)
         elif does == "symlink":
-            os.symlink(given[0], first.name, dir_fd=first.folder)
+            os.symlink(given[0], first.last, dir_fd=first.folder)
         elif does == "unlink":
-            os.unlink(first.name, dir_fd=first.folder)
+            os.unlink(first.last, dir_fd=first.folder)
             self._gate.removed(first.path)
         elif does == "rmdir":
-            os.rmdir(first.name, dir_fd=first.folder)
+            os.rmdir(first.last, dir_fd=first.folder)
             if self._places.holds_grant(first.path):
                 self._places.add(first.path, Region.WRITABLE)  # what is made there later has no grant
         else:
@@ -298,25 +330,20 @@ class Names:
     def _rename(self, question: Notification, found: list[Resolved], flags: int, *, judged: bool = False) -> None:
         source, target = found
         assert source.folder is not None and target.folder is not None  # noqa: PT018  # resolved as parents
-        if flags & _RENAME_WHITEOUT:
-            raise error(errno.EPERM)
         moves = self._moves_of("rename", found, flags)
-        linux.renameat2(source.folder, source.name, target.folder, target.name, flags)
+        linux.renameat2(source.folder, source.last, target.folder, target.last, flags)
         self._moves.done(moves, question.pid, judged=judged)
 
     def _link(self, question: Notification, found: list[Resolved]) -> None:
         source, target = found
         assert source.descriptor is not None and target.folder is not None  # noqa: PT018  # resolved so
-        if source.status is not None and stat.S_ISDIR(source.status.st_mode):
-            raise error(errno.EPERM)
         if source.status is not None and source.status.st_nlink == 0 and not source.path.startswith(b"/"):
             raise error(errno.ENOENT)
-        # Of a link itself there is no name in /proc to follow; AT_EMPTY_PATH would need a capability.
-        is_link = source.status is not None and stat.S_ISLNK(source.status.st_mode)
-        if is_link:
-            raise error(errno.EPERM)
         moves = self._moves_of("link", found, 0)
-        linux.linkat(linux.AT_FDCWD, b"/proc/self/fd/%d" % source.descriptor, target.folder, target.name, linux.AT_SYMLINK_FOLLOW)
+        if source.status is not None and stat.S_ISLNK(source.status.st_mode):
+            _link_a_link(source.path, source.status, target)
+        else:
+            linux.linkat(linux.AT_FDCWD, b"/proc/self/fd/%d" % source.descriptor, target.folder, target.last, linux.AT_SYMLINK_FOLLOW)
         if any(self._places.of(name) is Region.GOVERNED for name in (*source.names, *target.names)):
             self._moves.done(moves, question.pid, linked=True)
 
@@ -330,8 +357,25 @@ def _set_mode(made: Resolved, mode: int) -> None:
         os.close(descriptor)
 
 
+def _link_a_link(path: bytes, status: os.stat_result, target: Resolved) -> None:
+    """Give a symbolic link another name. /proc has no name of the link itself to follow, so it is the name that is linked, and what came of it is looked at."""
+    folder = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.link(os.path.basename(path), target.last, src_dir_fd=folder, dst_dir_fd=target.folder, follow_symlinks=False)
+        made = os.lstat(target.name, dir_fd=target.folder)
+        if (made.st_dev, made.st_ino) != (status.st_dev, status.st_ino):
+            os.unlink(target.name, dir_fd=target.folder)
+            raise error(errno.EAGAIN)
+    finally:
+        os.close(folder)
+
+
+class _NoNameError(OSError):
+    """A path ends with a dot, two dots or a slash alone, where a name is needed."""
+
+
 def _kept(found: Resolved) -> Resolved:
-    return Resolved(None, os.dup(found.folder or 0), found.name, found.names, None)
+    return Resolved(None, os.dup(found.folder or 0), found.name, found.names, None, found.slash)
 
 
 def _same(place: Resolved, judged: Resolved) -> bool:

@@ -6,6 +6,7 @@ be looked at is left to the wall.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -26,6 +27,11 @@ from jupyter_mlsc.sandbox.terminals import is_own_terminal
 
 _HOW = struct.Struct("<QQQ")
 _NOT_REOPENED = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+_KNOWN_FLAGS = 0o37777703
+"""The kernel's VALID_OPEN_FLAGS (fcntl.h)."""
+_WITH_O_PATH = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_MOST_HOW = 4096
+_INSIDE = linux.RESOLVE_BENEATH | linux.RESOLVE_IN_ROOT
 _MOST_TRIES = 8
 _MAGIC_FILES = (b"/memfd:", b"/SYSV", b"/dev/zero")
 
@@ -90,17 +96,35 @@ class Opens:
     def _request(self, question: Notification, call: OpenCall, path: bytes) -> Request:
         folder = None if call.folder is None else question.signed(call.folder)
         if call.how is not None:
-            if question.arguments[3] < _HOW.size:
-                raise error(errno.EINVAL)
-            flags, mode, how = _HOW.unpack(self._memory.data(question.pid, question.arguments[call.how], _HOW.size))
+            flags, mode, how = self._how(question, question.arguments[call.how], question.arguments[3])
             return Request(folder, path, flags, mode, how)
         flags = call.fixed_flags if call.flags is None else question.word(call.flags)
         # openat2(2): the older calls ignore flags that they do not know.
-        return Request(folder, path, flags, 0 if call.mode is None else question.word(call.mode) & 0o7777)
+        flags &= _KNOWN_FLAGS
+        mode = 0 if call.mode is None else question.word(call.mode) & 0o7777
+        if flags & os.O_PATH:
+            flags &= _WITH_O_PATH
+        elif flags & (os.O_DIRECTORY | os.O_CREAT) not in (0, os.O_CREAT):
+            linux.check_flags(flags, mode if flags & (os.O_CREAT | os.O_TMPFILE & ~os.O_DIRECTORY) else 0, 0)
+        return Request(folder, path, flags, mode)
+
+    def _how(self, question: Notification, address: int, size: int) -> tuple[int, int, int]:
+        """A ``struct open_how``. Raises OSError for what this kernel's openat2 does not accept."""
+        if not _HOW.size <= size <= _MOST_HOW:
+            raise error(errno.EINVAL if size < _HOW.size else errno.E2BIG)
+        data = self._memory.data(question.pid, address, size)
+        if any(data[_HOW.size :]):
+            raise error(errno.E2BIG)
+        flags, mode, how = _HOW.unpack_from(data)
+        linux.check_flags(flags, mode, how)
+        return flags, mode, how
 
     def _open(self, question: Notification, request: Request) -> None:
         flags = request.flags
         follow = not flags & os.O_NOFOLLOW and not (flags & os.O_CREAT and flags & os.O_EXCL)
+        if flags & os.O_CREAT and _ends_with_slash(request.path):
+            self._resolver.resolve(question.pid, request.folder, request.path, parent=True, how=request.how).close()
+            raise error(errno.EISDIR)  # a folder is not made so, whatever lies there
         try:
             found = self._resolver.resolve(question.pid, request.folder, request.path, follow=follow, how=request.how)
         except FileNotFoundError as err:
@@ -117,8 +141,6 @@ class Opens:
 
     def _place_to_make(self, question: Notification, request: Request) -> Resolved:
         """Where a file that does not exist would be made; a link that leads nowhere says where."""
-        if request.path.endswith(b"/"):
-            raise error(errno.EISDIR)
         path, folder = request.path, request.folder
         names: tuple[bytes, ...] = ()
         for _ in range(_MOST_TRIES):
@@ -130,13 +152,20 @@ class Opens:
             except OSError:
                 return found  # nothing there, or no link
             names = found.names
+            if request.how & _INSIDE:
+                found.close()
+                raise error(errno.EXDEV)
             path, folder = (target if target.startswith(b"/") else os.path.dirname(found.path) + b"/" + target), None
             found.close()
             if request.flags & (os.O_EXCL | os.O_NOFOLLOW):
                 raise error(errno.EEXIST if request.flags & os.O_EXCL else errno.ELOOP)
+            if target.endswith(b"/"):
+                raise error(errno.EISDIR)
         raise error(errno.ELOOP)
 
     def _act(self, question: Notification, request: Request, found: Resolved) -> None:
+        if found.status is not None and not is_temporary(request.flags):
+            _refuse_what_exists(request.flags, found.status.st_mode)
         answer = CONTINUE if self._is_free(found) else self._decide(request, found)
         if answer.way is Way.CONTINUE:
             self._listener.proceed(question)
@@ -145,8 +174,6 @@ class Opens:
             self._listener.fail(question, answer.errno)
         elif found.descriptor is None:
             self._make(question, request, found)
-        elif request.flags & os.O_CREAT and request.flags & os.O_EXCL and not is_temporary(request.flags):
-            raise error(errno.EEXIST)
         elif answer.way is Way.JUDGE:
             self._judge(question, request, found)
         else:
@@ -164,18 +191,19 @@ class Opens:
         return name is not None and self._places.of(name) is Region.FREE and not self._places.holds_grant(name)
 
     def _decide(self, request: Request, found: Resolved) -> Answer:
-        names = [name for name in found.names if name.startswith(b"/")]
+        if request.flags & os.O_PATH:
+            return CONTINUE  # also of a process and of a device: it gives no contents
         status = found.status
-        nameless = not names or (status is not None and status.st_nlink == 0 and found.path.startswith(_MAGIC_FILES))
+        nameless = not found.path.startswith(b"/") or (status is not None and status.st_nlink == 0 and found.path.startswith(_MAGIC_FILES))
         final = Region.WRITABLE if nameless else self._places.of(found.path)
         if final is Region.PROCESS and status is not None and not stat.S_ISDIR(status.st_mode):
             return decide_process(found.path, request.flags, in_tree=self._speaks_of_tree(found.path))
         if final is Region.DEVICE and status is not None and not stat.S_ISDIR(status.st_mode):
             return decide_device(found.path, own_terminal=is_own_terminal(found.path, self._in_tree))
-        regions = [region for region in (self._places.of(name) for name in names[:-1]) if region not in (Region.PROCESS, Region.DEVICE)]
+        regions = [region for region in (self._places.of(name) for name in found.names[:-1]) if region not in (Region.PROCESS, Region.DEVICE)]
         linked = status is not None and self._gate.is_governed_inode(status)
         mode = None if status is None else status.st_mode
-        foreign = status is not None and status.st_size > 0 and not any(self._gate.is_own(name, status) for name in names)
+        foreign = status is not None and status.st_size > 0 and not any(self._gate.is_own(name, status) for name in found.names)
         return decide_open(OpenQuestion(max((final, *regions)), final, request.flags, mode, linked, foreign))
 
     def _speaks_of_tree(self, name: bytes) -> bool:
@@ -188,15 +216,21 @@ class Opens:
         if not self._listener.is_waiting(question):
             return
         try:
-            made = os.open(found.name, request.flags | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY, mode, dir_fd=found.folder)
+            made = os.open(found.name, request.flags | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOCTTY, mode, dir_fd=found.folder)
         except FileExistsError as err:
             if request.flags & os.O_EXCL:
                 raise
             raise _AgainError from err
         if afterwards is not None:
             os.fchmod(made, afterwards)
-        self._gate.made(found.names, os.fstat(made), question.pid)
-        self._give(question, request, made)
+        made_is = os.fstat(made)
+        self._gate.made(found.names, made_is, question.pid)
+        try:
+            self._give(question, request, made)
+        except OSError:
+            _unmake(found, made_is)  # the caller has no number for it: without us there would be no file
+            self._gate.removed(found.path)
+            raise
 
     def _judge(self, question: Notification, request: Request, found: Resolved) -> None:
         held = Resolved(os.dup(found.descriptor or 0), None, b"", found.names, found.status)
@@ -277,6 +311,28 @@ class Opens:
             os.close(descriptor)
 
 
+def _unmake(place: Resolved, made: os.stat_result) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        there = os.lstat(place.name, dir_fd=place.folder)
+        if (there.st_dev, there.st_ino) == (made.st_dev, made.st_ino):
+            os.unlink(place.name, dir_fd=place.folder)
+
+
+def _ends_with_slash(path: bytes) -> bool:
+    bare = path.rstrip(b"/")
+    return len(bare) < len(path) and bare.rpartition(b"/")[2] not in (b"", b".", b"..")
+
+
+def _refuse_what_exists(flags: int, mode: int) -> None:
+    """Raise OSError where an open can have no other answer, because something lies there; a region has no say in that."""
+    if flags & os.O_CREAT and flags & os.O_EXCL:
+        raise error(errno.EEXIST)
+    if stat.S_ISLNK(mode) and not flags & os.O_PATH:
+        raise error(errno.ENOTDIR if flags & os.O_DIRECTORY else errno.ELOOP)
+    if stat.S_ISDIR(mode) and not flags & os.O_PATH and (flags & os.O_CREAT or wants(flags)[1]):
+        raise error(errno.EISDIR)
+
+
 class _AgainError(Exception):
     """What was resolved is not there any more."""
 
@@ -284,6 +340,6 @@ class _AgainError(Exception):
 def reopen(descriptor: int, flags: int, mode: int) -> int:
     """Open what an `O_PATH` descriptor stands for. A symbolic link itself cannot be opened. Raises OSError."""
     if stat.S_ISLNK(os.fstat(descriptor).st_mode):
-        raise error(errno.ELOOP)
-    kept = flags if is_temporary(flags) else flags & ~_NOT_REOPENED
+        raise error(errno.ENOTDIR if flags & os.O_DIRECTORY else errno.ELOOP)
+    kept = flags & ~os.O_NOFOLLOW if is_temporary(flags) else flags & ~_NOT_REOPENED
     return os.open(b"/proc/self/fd/%d" % descriptor, kept | os.O_CLOEXEC | os.O_NOCTTY, mode)

@@ -84,8 +84,12 @@ def open_readable(name: bytes) -> int:
     except PermissionError:
         folder = os.path.dirname(name)
         if not os.access(folder, os.R_OK | os.X_OK):
-            os.close(open_readable(folder))
-            return open_readable(name)
+            above = open_readable(folder)
+            try:
+                os.fchmod(above, stat.S_IMODE(os.fstat(above).st_mode) | stat.S_IRWXU)
+            finally:
+                os.close(above)
+            return os.open(name, flags) if os.access(name, os.R_OK) else open_readable(name)
         place = os.open(name, os.O_PATH | os.O_CLOEXEC)
     try:
         mode = os.fstat(place).st_mode

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jupyter_mlsc.sandbox import linux
+from jupyter_mlsc.sandbox import caller, linux
 from jupyter_mlsc.sandbox.caller import process_of
 
 _PATH = os.O_PATH | os.O_CLOEXEC
@@ -48,6 +48,13 @@ class Resolved:
     name: bytes
     names: tuple[bytes, ...]
     status: os.stat_result | None
+    slash: bytes = b""
+    """The slashes that the caller wrote behind the last name: only a folder fits then."""
+
+    @property
+    def last(self) -> bytes:
+        """The last name as the caller wrote it. With a slash a link there would be followed where something is looked at, never where a name is changed."""
+        return self.name + self.slash
 
     @property
     def path(self) -> bytes:
@@ -78,7 +85,8 @@ class Resolver:
         """
         if not path:
             raise error(errno.ENOENT)
-        base = self._root if path.startswith(b"/") else self._base(pid, folder)
+        inside = bool(how & linux.RESOLVE_IN_ROOT)
+        base = self._root if path.startswith(b"/") and not inside else self._base(pid, folder)
         try:
             if parent:
                 return self._parent(pid, base, path, how)
@@ -100,9 +108,13 @@ class Resolver:
         here = os.readlink(b"/proc/%d/cwd" % pid)
         return None if here.endswith(_DELETED) else here.rstrip(b"/") + b"/" + path
 
-    def opened(self, pid: int, descriptor: int) -> Resolved:
-        """The file that the caller has open under a number. Raises OSError EBADF."""
+    def opened(self, pid: int, descriptor: int, *, with_contents: bool = False) -> Resolved:
+        """The file that the caller has open under a number. Raises OSError EBADF, ``with_contents`` also for a descriptor that is a place only (`O_PATH`)."""
         try:
+            if descriptor == linux.AT_FDCWD and not with_contents:
+                return _result(self._base(pid, None), ())
+            if with_contents and caller.flags_of(pid, descriptor) & os.O_PATH:
+                raise error(errno.EBADF)
             found = os.open(b"/proc/%d/fd/%d" % (pid, descriptor), _PATH)
         except FileNotFoundError as err:
             raise error(errno.EBADF) from err
@@ -139,10 +151,13 @@ class Resolver:
         if how & linux.RESOLVE_NO_SYMLINKS:
             return found
         try:
-            walked = self._walk(pid, base, path.lstrip(b"/"), follow)
+            walked = self._walk(pid, base, path.lstrip(b"/"), follow, base if how & linux.RESOLVE_IN_ROOT else None)
         except OSError:
             found.close()
             raise
+        if found.status.st_dev == self._proc and walked.status is not None and walked.status.st_dev == self._proc:
+            found.close()  # `self` meant this process there
+            return walked
         same = walked.status is not None and (walked.status.st_dev, walked.status.st_ino) == (found.status.st_dev, found.status.st_ino)
         walked.close()
         if not same:
@@ -162,10 +177,13 @@ class Resolver:
             above.close()
             raise error(errno.ENOTDIR)
         place = above.path.rstrip(b"/") + b"/" + name
-        return Resolved(None, above.descriptor, name, (*(n + b"/" + name for n in above.names[:-1]), place), None)
+        return Resolved(None, above.descriptor, name, (*(n + b"/" + name for n in above.names[:-1]), place), None, b"/" if path.endswith(b"/") else b"")
 
-    def _walk(self, pid: int, base: int, path: bytes, follow: bool) -> Resolved:
-        """Component by component, as the kernel does it (path_resolution(7)), with the name of each link that is followed."""
+    def _walk(self, pid: int, base: int, path: bytes, follow: bool, root: int | None = None) -> Resolved:
+        """Component by component, as the kernel does it (path_resolution(7)), with the name of each link that is followed.
+
+        ``root`` is a folder that the path cannot leave (RESOLVE_IN_ROOT).
+        """
         here, names, links = os.dup(base), [], 0
         must_be_folder = path.endswith(b"/")
         todo = [part for part in reversed(path.split(b"/")) if part not in (b"", b".")]
@@ -173,6 +191,8 @@ class Resolver:
             while todo:
                 part = todo.pop()
                 part = self._meant(pid, here, part)
+                if part == b".." and root is not None and os.path.sameopenfile(here, root):
+                    continue
                 last = not todo
                 step = os.open(part, _PATH | os.O_NOFOLLOW, dir_fd=here)
                 status = os.fstat(step)
@@ -196,7 +216,7 @@ class Resolver:
                 os.close(step)
                 if target.startswith(b"/"):
                     os.close(here)
-                    here = os.dup(self._root)
+                    here = os.dup(self._root if root is None else root)
                 todo.extend(part for part in reversed(target.split(b"/")) if part not in (b"", b"."))
                 must_be_folder = must_be_folder or (last and target.endswith(b"/"))
             if must_be_folder and not stat.S_ISDIR(os.fstat(here).st_mode):

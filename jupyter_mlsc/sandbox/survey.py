@@ -62,8 +62,10 @@ class _Draft:
 
     def governs_below(self, path: bytes) -> bool:
         text = os.fsdecode(path)
-        relative = self._relative(text)
-        return self.policy.governs_below(relative) or (relative.startswith("../") and self.policy.governs_below(text))
+        if text == self.root or text.startswith(self.root + "/"):
+            return self._rules_reach(text, inside=True)
+        # Of a folder beside the project the rules themselves say "perhaps"; the beginnings of their patterns know better.
+        return bool(self.policy.prefixes) if self.root.startswith(text.rstrip("/") + "/") else self._rules_reach(text, inside=False)
 
     def _relative(self, text: str) -> str:
         # What the kernel names is plain already, and relpath takes longer than a whole open.
