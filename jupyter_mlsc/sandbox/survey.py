@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jupyter_mlsc.policy import Policy
+from jupyter_mlsc.policy.globs import normal
 from jupyter_mlsc.policy.rules import Supervise
 from jupyter_mlsc.sandbox import landlock
 from jupyter_mlsc.sandbox.boot import package_location
@@ -85,8 +86,10 @@ class _Draft:
             return self.policy.governs_below(os.path.relpath(folder, self.root))
         # A rule that climbs out of the project or is absolute; a wildcard alone never leaves it.
         outward = [prefix for prefix in self.policy.prefixes if prefix.startswith(("/", ".."))]
-        reached = [os.path.normpath(prefix if prefix.startswith("/") else os.path.join(self.root, prefix)) for prefix in outward]
-        return any(r == folder or r.startswith(folder.rstrip("/") + "/") or folder.startswith(r.rstrip("/") + "/") for r in reached)
+        # Compared as rules compare: two spellings of one visible name are one name.
+        reached = [normal(prefix if prefix.startswith("/") else os.path.join(self.root, prefix)) for prefix in outward]
+        here = normal(folder)
+        return any(r == here or r.startswith(here.rstrip("/") + "/") or here.startswith(r.rstrip("/") + "/") for r in reached)
 
     def cover(self, folder: str, region: Region, depth: int = 12) -> Iterator[str]:
         """The folder, or those below it that hold nothing to avoid."""

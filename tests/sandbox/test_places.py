@@ -23,7 +23,7 @@ FOLDERS = {
 
 @pytest.fixture
 def places() -> Places:
-    return Places(FOLDERS, lambda name: b"/data/" in name, lambda name: name in (b"/p", b"/p/data"), [])
+    return Places(FOLDERS, lambda name: b"/data/" in name, lambda name: name == b"/p" or b"/data/" in name + b"/", [])
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ PATTERNS = (
     "venv/share/**",
     "{top}/shared/one.csv",
     "../venv/lib/model.bin",
+    "../shared/donn\u00e9es/**",
+    "{top}/tmp/donn\u00e9es/**",
 )
 FILES = (
     "project/data/a.csv",
@@ -58,6 +60,9 @@ FILES = (
     "venv/weights/w.bin",
     "venv/project/data/q.csv",
     "project/.git/objects/ab/cd",
+    # The same visible name as in the patterns, spelled with a combining accent.
+    "shared/donne\u0301es/d.csv",
+    "tmp/donne\u0301es/e.csv",
 )
 
 
@@ -109,6 +114,8 @@ def leaks(machine: Machine, found: Survey, policy: Policy) -> list[tuple[str, st
         region = found.places._folders.get(os.fsencode(name)) or found.places.of(os.fsencode(name))
         for grants, forbidden in ((reading, governed or region is Region.HIDDEN), (writing, governed or region in (Region.HIDDEN, Region.READ_ONLY))):
             wrong += [(name, grant) for grant in grants if forbidden and (name == grant or name.startswith(grant.rstrip("/") + "/"))]
+        if governed and found.places.of(os.fsencode(name)) not in (Region.GOVERNED, Region.READ_ONLY, Region.HIDDEN):
+            wrong.append((name, "it is not known to be governed"))
     return wrong
 
 
