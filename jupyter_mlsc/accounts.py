@@ -58,7 +58,7 @@ def settle_read(project: ProjectState, verdict: Verdict, run: Run, by: Actor | N
             unrecorded(err)
     if not verdict.allowed:
         raise BlockedArtifactError(verdict)
-    run.note_read(verdict)
+    run.note_read(verdict, by)
 
 
 def _record_read(project: ProjectState, verdict: Verdict, run: Run, by: Actor | None) -> None:

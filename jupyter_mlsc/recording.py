@@ -45,10 +45,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The process of a supervised run that read or wrote something, as the supervisor saw it: its id and the program that it ran."""
+    """The process of a supervised run that read or wrote something, as the supervisor saw it: its id and the program that it ran.
+
+    ``place`` is where the kernel that it belongs to says to be, where a run has several kernels.
+    """
 
     process: int
     executable: str
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class Run:
 
     def facts(self, by: Actor | None = None, **more: object) -> predicates.RunFacts:
         """Where the run is now and which process acts, for a statement; ``more`` are further fields of RunFacts."""
-        place = self.place
+        place = self._place_of(by)
         base: Mapping[str, object] = {
             "run": self.id,
             "project": self.project,
@@ -119,14 +123,17 @@ class Run:
         with self._lock:
             self._recorded.discard((operation, name, digest, decision))
 
-    def note_read(self, verdict: Verdict) -> None:
+    def _place_of(self, by: Actor | None) -> Place:
+        return self.place if by is None or by.place is None else by.place
+
+    def note_read(self, verdict: Verdict, by: Actor | None = None) -> None:
         """Remember an input. What the run wrote itself counts as verified only where all that it was made from was."""
         if verdict.digest is None:
             return
         with self._lock:
             own = self._outputs.get((verdict.path, verdict.digest))
             verified = verdict.verified if own is None or not any(r.code == "own-output" for r in verdict.reasons) else own
-            self._reads[verdict.path, verdict.digest] = Read(verdict.path, verdict.digest, verdict.decision, verified, self.place.cell)
+            self._reads[verdict.path, verdict.digest] = Read(verdict.path, verdict.digest, verdict.decision, verified, self._place_of(by).cell)
 
     def note_write(self, name: str, digest: Digest, *, verified: bool) -> None:
         """Remember an output; ``verified`` is whether all its inputs were."""

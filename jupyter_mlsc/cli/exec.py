@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import click
@@ -20,10 +21,13 @@ def command(options: Options, arguments: tuple[str, ...]) -> int:
     """
     from jupyter_mlsc.inside import is_supervised
     from jupyter_mlsc.sandbox.boot import Spec, command_line, without_secrets
+    from jupyter_mlsc.sandbox.jupyter_homes import prepare_for
 
     if is_supervised(os.environ):
         # The supervisor around this process serves the command, too.
         return _become(arguments[0], list(arguments), dict(os.environ))
+    with contextlib.suppress(OSError):  # then the command says what it lacks
+        prepare_for(arguments, os.environ)
     started = command_line(Spec(arguments, os.getcwd(), None if options.policy is None else str(options.policy.absolute())))
     return _become(started[0], started, without_secrets(os.environ))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,9 @@ def command(options: Options, notebook: str, output: str | None, kernel: str | N
         failed = "the kernel died"
     except RuntimeError as err:
         raise SupervisionError(f"the kernel of {notebook} did not start: {err}", next_step="see what is written above") from err
+    finally:
+        # nbclient would clean a second time when this process ends, and fail at what is gone.
+        atexit.unregister(client._cleanup_kernel)
     _write(book, target)
     ran = sum(1 for cell in book.cells if cell.cell_type == "code" and cell.get("execution_count"))
     options.notes(project)

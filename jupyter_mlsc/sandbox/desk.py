@@ -26,6 +26,7 @@ from jupyter_mlsc.project import Project
 from jupyter_mlsc.recording import Actor, Place, Run
 from jupyter_mlsc.sandbox import caller
 from jupyter_mlsc.sandbox.boot import Spec
+from jupyter_mlsc.sandbox.cells import Cells
 from jupyter_mlsc.sandbox.gate import Gate
 from jupyter_mlsc.sandbox.listener import Listener, Notification
 from jupyter_mlsc.sandbox.places import Places, Region
@@ -93,6 +94,8 @@ class Desk:
         self._run, self._gate, self._places, self._listener = run, gate, places, listener
         self._project, self._messages, self._place, self._carry_out = project, messages, spec.place, carry_out
         self._policy = () if spec.policy is None else ("--policy", spec.policy)
+        self._cells = Cells()
+        gate.place_of = self._cells.place_of
         # Hashing for somebody who asks holds up no open: the gate has the project's first ledger connection to itself.
         self._telling = Project(project.root, project.home, project.trust, project.tier, project.clock)
         self._one_teller, self._one_command = threading.Lock(), threading.Lock()
@@ -153,8 +156,9 @@ class Desk:
         match question:
             case wire.CellBegins():
                 self._gate.settle()  # what was written until now belongs to the cell before
-                notebook = self._notebook(question.notebook)
-                self._run.at(Place(notebook, question.cell_id, question.execution_count, question.code))
+                place = Place(self._notebook(question.notebook), question.cell_id, question.execution_count, question.code)
+                self._cells.begins(asker.actor.process, place)
+                self._run.at(place)
                 return wire.Fine()
             case wire.CellEnds():
                 self._gate.settle()

@@ -20,7 +20,7 @@ from jupyter_mlsc.errors import BlockedArtifactError, MlscError
 from jupyter_mlsc.file_identity import FileIdentity
 from jupyter_mlsc.judging import name_in_project
 from jupyter_mlsc.project_state import ProjectState
-from jupyter_mlsc.recording import Actor, Run
+from jupyter_mlsc.recording import Actor, Place, Run
 from jupyter_mlsc.sandbox import caller, pinned
 from jupyter_mlsc.sandbox.decide import MEANINGS, wants
 from jupyter_mlsc.sandbox.places import Places, Region
@@ -66,6 +66,8 @@ class Gate:
         self._judged: dict[bytes, Verdict] = {}
         self._lock = self.turn = threading.RLock()
         """Held from the last look at who has a file open until it is opened, for reading and for writing."""
+        self.place_of: Callable[[int], Place | None] = lambda process: None
+        """Which cell a process works for, where a run has several kernels; None where the run has come to one place."""
         self.record = threading.RLock()
         """Held while the ledger is read or written, and while the policy is asked."""
 
@@ -330,7 +332,7 @@ class Gate:
             process = caller.process_of(pid)
         except OSError:
             process = pid
-        return Actor(process, caller.executable_of(pid))
+        return Actor(process, caller.executable_of(pid), self.place_of(process))
 
     def _state(self) -> object:
         """What changes when anything is said about any artifact: the ledger and the claim files. Our own records count too, and cost one more look."""

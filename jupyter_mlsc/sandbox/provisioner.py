@@ -10,7 +10,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from jupyter_mlsc.inside import is_supervised
 from jupyter_mlsc.project_state import find_root
 from jupyter_mlsc.recording import Place
 from jupyter_mlsc.sandbox.boot import END_TREE, Spec, command_line, without_secrets
+from jupyter_mlsc.sandbox.jupyter_homes import prepare_profile
 
 NAME = "mlsc-supervised"
 _IPYTHON_KERNELS = frozenset({"ipykernel", "ipykernel_launcher"})
@@ -101,15 +102,3 @@ def _has_package(python: str) -> bool:
         return True
     prefix = Path(os.path.abspath(python)).parent.parent
     return any(prefix.glob("lib/python3*/site-packages/jupyter_mlsc-*.dist-info"))
-
-
-def prepare_profile(environ: Mapping[str, str]) -> None:
-    """Make IPython's default profile where there is none: start-up files lie in it, so a kernel may not. Kernels of other languages stand on it, too."""
-    home = Path(environ.get("HOME") or os.path.expanduser("~"))
-    profile = Path(environ.get("IPYTHONDIR") or home / ".ipython").expanduser() / "profile_default"
-    if (profile / "pid").is_dir() and (profile / "startup" / "README").exists():
-        return
-    from IPython.core.profiledir import ProfileDir
-
-    profile.mkdir(parents=True, exist_ok=True)
-    ProfileDir(location=str(profile))

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -53,6 +54,9 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_o
     seen = survey(
         project.root, policy, policy.supervise, mlsc_home=project.home.path, environ=environ, command=spec.argv, executable=os.path.abspath(executable)
     )
+    if not spec.kernel:
+        # A Jupyter server in the tree has a runtime folder of its own: who reads the one outside can run code in kernels outside.
+        environ["JUPYTER_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="mlsc-runtime-")
     tables = calls()
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     run = Run(project.project_id, SUPERVISED)
@@ -91,6 +95,8 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_o
     except MlscError as err:
         tell(f"the end of this run was not recorded: {err}")
     loop.close()
+    if not spec.kernel:
+        shutil.rmtree(environ["JUPYTER_RUNTIME_DIR"], ignore_errors=True)
     return status if status >= 0 else 128 - status
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -58,6 +59,7 @@ class Session:
     path: str
     id: str = ""
     kernel: str = ""
+    cell: str = "one"
     socket: websocket.WebSocket = field(default_factory=websocket.WebSocket)
 
     def open(self) -> None:
@@ -75,7 +77,7 @@ class Session:
         header = {"msg_id": asked, "msg_type": "execute_request", "username": "ada", "session": asked, "version": "5.3", "date": ""}
         content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False, "stop_on_error": False}
         self.socket.send(
-            json.dumps({"channel": "shell", "header": header, "parent_header": {}, "metadata": {"cellId": "one"}, "content": content, "buffers": []})
+            json.dumps({"channel": "shell", "header": header, "parent_header": {}, "metadata": {"cellId": self.cell}, "content": content, "buffers": []})
         )
         cell = Cell()
         while True:
@@ -186,3 +188,59 @@ def test_a_server_that_is_killed_leaves_no_kernel(session: Session) -> None:
     session.server.process.kill()
     session.server.process.wait()
     wait_until_gone(*pids)
+
+
+@pytest.fixture
+def whole_server(supervised: Person) -> Iterator[Server]:
+    """A server that runs supervised itself, with all that it starts."""
+    command = [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", "--ServerApp.port=0", f"--IdentityProvider.token={TOKEN}"]
+    command = [sys.executable, "-m", "jupyter_mlsc.cli", "exec", "--", *command]
+    log = supervised.home / "server.log"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(command, cwd=supervised.root, env=supervised.environ, stdout=stream, stderr=stream, start_new_session=True)
+    try:
+        until = time.monotonic() + LONG
+        while not (found := re.search(r"http://127\.0\.0\.1:\d+/", log.read_text())):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        yield Server(process, found.group())
+    finally:
+        process.terminate()
+        try:
+            process.wait(LONG)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def test_a_whole_server_runs_supervised_and_one_supervisor_serves_all_its_kernels(whole_server: Server, supervised: Person) -> None:
+    (supervised.root / "models").mkdir()
+    sessions = []
+    for name, cell in (("one.ipynb", "first"), ("two.ipynb", "second")):
+        notebook(supervised, "1", name=name)
+        opened = Session(whole_server, name, cell=cell)
+        opened.open()
+        sessions.append(opened)
+    for opened in sessions:
+        assert opened.run("train = open('data/train.csv').read()\nopen('data/unsigned.csv')").error == "PermissionError"
+    one, two = sessions
+    two.run("open('models/two.json', 'w').write('{}')")
+    one.run("open('models/one.json', 'w').write('{}')")
+    written = [(entry["path"], entry["notebook"], entry["cell_id"]) for entry in recorded(supervised) if entry["op"] == "write"]
+    assert written == [("models/two.json", "two.ipynb", "second"), ("models/one.json", "one.ipynb", "first")]
+    supervisors = {opened.run("import os; print(open(f'/proc/{os.getppid()}/comm').read(), os.getppid())").stdout for opened in sessions}
+    assert len(supervisors) == 1  # the server, whose own supervisor decides for both
+
+
+def test_what_one_kernel_writes_while_another_runs_a_cell_is_its_own_cells(whole_server: Server, supervised: Person) -> None:
+    (supervised.root / "models").mkdir()
+    one, two = (Session(whole_server, name, cell=name) for name in ("one.ipynb", "two.ipynb"))
+    for opened in (one, two):
+        notebook(supervised, "1", name=opened.path)
+        opened.open()
+        opened.run("1")
+    one.run("open('models/one.json', 'w').write('{}')")
+    one.run("print('begun', flush=True)\nopen('models/late.json', 'w').write('{}')", when_it_prints=lambda: two.run("open('models/two.json', 'w').write('{}')"))
+    written = {entry["path"]: entry["notebook"] for entry in recorded(supervised) if entry["op"] == "write"}
+    assert written == {"models/one.json": "one.ipynb", "models/late.json": "one.ipynb", "models/two.json": "two.ipynb"}

@@ -11,7 +11,8 @@ import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 
 from jupyter_mlsc.cli.kernels import supervised_name
-from jupyter_mlsc.sandbox.provisioner import NAME, notebook_name, prepare_profile, with_extension
+from jupyter_mlsc.sandbox.jupyter_homes import prepare_for, prepare_profile
+from jupyter_mlsc.sandbox.provisioner import NAME, notebook_name, with_extension
 from tests.conftest import Person
 
 BESIDE = ".local/share/jupyter/kernels"
@@ -123,3 +124,18 @@ def test_a_profile_is_made_once_and_what_is_in_it_stays(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     prepare_profile({**environ, "IPYTHONDIR": str(elsewhere)})
     assert (elsewhere / "profile_default" / "startup" / "README").exists()
+
+
+@pytest.mark.parametrize("argv", [["jupyter", "lab"], ["/opt/bin/jupyter-lab"], [sys.executable, "-m", "jupyter_server"], ["ipython"]])
+def test_what_a_first_start_of_jupyter_makes_is_made_before(tmp_path: Path, argv: list[str]) -> None:
+    prepare_for(argv, {"HOME": str(tmp_path)})
+    assert (tmp_path / ".ipython/profile_default/startup/README").exists()
+    assert (tmp_path / ".jupyter/migrated").exists()
+
+
+def test_a_jupyter_that_is_there_is_left_alone_and_other_commands_need_nothing(tmp_path: Path) -> None:
+    prepare_for([sys.executable, "train.py"], {"HOME": str(tmp_path)})
+    assert os.listdir(tmp_path) == []
+    (tmp_path / ".jupyter").mkdir()
+    prepare_for(["jupyter", "lab"], {"HOME": str(tmp_path)})
+    assert os.listdir(tmp_path / ".jupyter") == []
