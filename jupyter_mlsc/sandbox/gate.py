@@ -11,7 +11,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +63,7 @@ class Gate:
         self._own: dict[bytes, FileIdentity] = {}
         self._sidecars: dict[bytes, tuple[int, int]] = {}
         self._told: set[tuple[object, ...]] = set()
+        self._is_recordable = False
         self._judged: dict[bytes, Verdict] = {}
         self._lock = self.turn = threading.RLock()
         """Held from the last look at who has a file open until it is opened, for reading and for writing."""
@@ -204,6 +205,19 @@ class Gate:
             return "in-use" if pinned.is_open_elsewhere(descriptor) else ""
         finally:
             os.close(descriptor)
+
+    def require_record(self, names: Iterable[bytes]) -> None:
+        """Open the record before something is written that belongs there. Raises OSError EACCES where that fails, in `enforce`; told in every mode."""
+        if self._is_recordable or not any(self._places.of(name) is Region.GOVERNED for name in names):
+            return
+        try:
+            with self.record:
+                self._project.prepare()
+        except MlscError as err:
+            self._say(("no-record", err.message), f"what this run writes cannot be recorded: {err}")
+            if self._mode is Mode.ENFORCE:
+                raise error(errno.EACCES) from err
+        self._is_recordable = True
 
     def wrote(self, names: Sequence[bytes], status: os.stat_result, pid: int) -> None:
         """A file was opened for writing, made, moved or cut under these names."""

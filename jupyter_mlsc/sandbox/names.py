@@ -159,6 +159,7 @@ class Names:
             self._listener.proceed(question)
         else:
             arguments = self._arguments(question, call, does)
+            self._gate.require_record(name for each in found for name in each.names)
             with self._turn:
                 if self._listener.is_waiting(question):
                     self._listener.succeed(question, self._act(question, does, found, arguments) or 0)

@@ -212,6 +212,7 @@ class Opens:
 
     def _make(self, question: Notification, request: Request, found: Resolved) -> None:
         assert found.folder is not None  # there is no descriptor
+        self._gate.require_record(found.names)
         mode, afterwards = caller.mode_to_make(question.pid, request.mode)
         if not self._listener.is_waiting(question):
             return
@@ -254,8 +255,10 @@ class Opens:
         if stat.S_ISFIFO(mode) and not flags & os.O_NONBLOCK and flags & os.O_ACCMODE != os.O_RDWR:
             self._slow.wait(question, self._waiting_open(question, request, os.dup(found.descriptor or 0)))
             return
-        if wants(flags)[1] and not self._listener.is_waiting(question):
-            return
+        if wants(flags)[1]:
+            self._gate.require_record(found.names)
+            if not self._listener.is_waiting(question):
+                return
         making, afterwards = caller.mode_to_make(question.pid, request.mode) if is_temporary(flags) else (0, None)
         try:
             with self._gate.turn:

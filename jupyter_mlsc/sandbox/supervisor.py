@@ -61,7 +61,6 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_o
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     run = Run(project.project_id, SUPERVISED)
     run.at(spec.place)
-    project.prepare()
     messages = Messages(tell)
     gate = Gate(project, run, seen.places, seen.linked, messages.tell)
     tree = Tree(os.getpid())
