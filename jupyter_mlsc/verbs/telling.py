@@ -194,17 +194,7 @@ def status(project: ProjectState, run: Run | None) -> Status:
         "revocations": [
             {"what": each.subject, "by": who, "at": predicates.rfc3339(each.signed_at), "why": each.why, "key": each.key} for each, who in revocations
         ],
-        "overrides": [
-            {
-                "path": body.name,
-                "digest": str(digest),
-                "by": who,
-                "at": predicates.rfc3339(body.signed_at),
-                "why": body.why,
-                "until": predicates.rfc3339(body.until),
-            }
-            for body, digest, who in overrides
-        ],
+        "overrides": [_override_document(*each) for each in overrides],
         "notes": [{"code": n.code, "message": n.message, "next": n.next} for n in (*project.notes, *faults)],
         "run": None if run is None else _run_document(run),
     }
@@ -263,6 +253,11 @@ def _standing_overrides(project: ProjectState) -> list[tuple[decisions.OverrideB
         if digest is not None and who is not None and body.project == project.project_id and body.until > now:
             found[envelope.digest] = (body, digest, who)
     return sorted(found.values(), key=lambda each: (each[0].until, each[0].name))
+
+
+def _override_document(body: decisions.OverrideBody, digest: Digest, who: str) -> dict[str, str]:
+    at, until = predicates.rfc3339(body.signed_at), predicates.rfc3339(body.until)
+    return {"path": body.name, "digest": str(digest), "by": who, "at": at, "why": body.why, "until": until}
 
 
 def _may_override(project: ProjectState, keys: Sequence[str]) -> str | None:
