@@ -54,8 +54,9 @@ class Judgement(msgspec.Struct, frozen=True):
 
     @property
     def person(self) -> bool:
-        """A person whom the rule trusts stands for these bytes."""
-        return self.tally is not None and any(not voice.is_run for counted in self.tally.of(COUNTED) for voice in counted.voices)
+        """A person whom the rule trusts has signed these bytes: having promoted them is not enough to run what is in them."""
+        signed = () if self.tally is None else (counted for counted in self.tally.of(COUNTED) if counted.claim.decision is None)
+        return any(not voice.is_run for counted in signed for voice in counted.voices)
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -289,7 +290,7 @@ def _hear(review: Review, layer: PolicyLayer, evidence: Evidence, earlier: tuple
     """The decisions about these bytes, under this name or one that they were promoted from (rule 1 of `reviewing`)."""
     about = [
         claim
-        for claim in evidence.claims
+        for claim in dict.fromkeys(evidence.claims)
         if claim.decision in (APPROVED, REJECTED) and claim.project == project_of(layer, evidence) and is_about(claim, evidence)
     ]
     heard = [c for c in about if any(binds_name(c, each) for each in (evidence, *earlier)) and c.signed_at is not None and not in_future(c, now)]

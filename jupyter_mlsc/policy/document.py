@@ -427,8 +427,8 @@ class _Document(TypedValues):
             into = self._text_at(table["into"], (*path, "into")).rstrip("/")
             if not into or any(c in into for c in "*?[") or into.startswith(("/", ".")) or ".." in into.split("/"):
                 self._fail((*path, "into"), f'"{into}" is no folder of the project', 'write a folder without wildcards, as in "models/production"')
-            rule = next((rule for rule in rules if rule.fits(Place(f"{into}/x"))), None)
-            if rule is None or not rule.governs:
+            rule = next((rule for rule in rules if rule.governs and any(glob.may_fit_below(Place(into)) for glob in rule.globs)), None)
+            if rule is None:
                 self._fail((*path, "into"), f'no rule asks anything of what lies in "{into}"', f'write a [[rule]] with match = "{into}/**"')
             if "by" in table:
                 by = self._persons_at(table["by"], (*path, "by"), identities, roles)

@@ -22,7 +22,8 @@ def revoked_keys(layer: PolicyLayer, project: str, revocations: Iterable[Revocat
 def revoked(layer: PolicyLayer, evidence: Evidence) -> list[tuple[Revocation, Identity]]:
     """Revocations of the bytes, and of what they were made from, that count in this layer, with who made them."""
     project = layer.project_id if layer.project_id is not None else evidence.project
-    found = ((each, revoker(layer, each, project)) for each in evidence.revocations if each.key is None)
+    bytes_of = sorted((each for each in evidence.revocations if each.key is None), key=lambda r: (r.signed_at, r.source, r.subject, r.through or ""))
+    found = ((each, revoker(layer, each, project)) for each in bytes_of)
     return [(each, who) for each, who in found if who is not None]
 
 
