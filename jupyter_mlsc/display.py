@@ -182,10 +182,16 @@ def decided_lines(decided: Decided) -> list[str]:
         f"ledger entry {decided.index}" if decided.index is not None else "",
     ]
     lines = [f"{verb} {origin}{printable(decided.path)}" + "".join(f" · {fact}" for fact in facts if fact)]
+    if decided.decision in (decisions.APPROVED, decisions.REJECTED) and decided.verdict is not None and not _is_heard(decided, decided.verdict):
+        lines.append("    no rule asks for a review of it under this name; it is on record")
     if decided.verdict is not None and any(r.fails for r in decided.verdict.reasons):
         lines.append("    still missing:" if not decided.done else "    the policy says:")
         lines += [line for line in verdict_lines(decided.verdict)[1:] if line.startswith(("    why", "    next"))]
     return lines
+
+
+def _is_heard(decided: Decided, verdict: Verdict) -> bool:
+    return any((seen.decision, seen.by) == (decided.decision, decided.signer) for seen in verdict.decisions)
 
 
 def decided_document(decided: Decided) -> dict[str, Any]:

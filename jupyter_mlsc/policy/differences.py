@@ -172,11 +172,13 @@ def _decisions(old: PolicyLayer | None, new: PolicyLayer) -> Iterator[str]:
         fewer = now.by is not None and (was.by is None or not set(was.by) <= set(now.by))
         yield f"revoke: by {' or '.join(now.by) if now.by is not None else 'whoever may sign'}{_mark(old is not None and fewer)}"
     if was.spread != now.spread:
-        yield f"revoke: what was made from what is revoked is {'only warned of' if now.spread == 'warn' else 'blocked'}{_mark(now.spread == 'warn')}"
+        only_warned = now.spread == "warn"
+        what_then = "only warned of" if only_warned else "blocked"
+        yield f"revoke: what was made from what is revoked is {what_then}{_mark(old is not None and only_warned)}"
     before = Override() if old is None else old.override
     if before != new.override:
         more = not set(new.override.by) <= set(before.by) or (bool(new.override.by) and new.override.max > before.max)
-        yield f"override: by {' or '.join(new.override.by) or 'nobody'}, for at most {duration(new.override.max)}{_mark(more)}"
+        yield f"override: by {' or '.join(new.override.by) or 'nobody'}, for at most {duration(new.override.max)}{_mark(old is not None and more)}"
     stages: Mapping[str, Stage] = {} if old is None else old.stages
     for name in dict.fromkeys((*stages, *new.stages)):
         stage = new.stages.get(name)

@@ -6,6 +6,7 @@ puts the file in its place; until then what lies there stays what it was. Where 
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from jupyter_mlsc.policy import Claim, PolicyLayer
     from jupyter_mlsc.policy.rules import Stage
     from jupyter_mlsc.project_state import ProjectState
-    from jupyter_mlsc.verdict import Verdict
+    from jupyter_mlsc.verdict import Reason, Verdict
 
 _OTHERS = frozenset({"threshold-not-met"})
 """What only other persons can still give."""
@@ -67,7 +68,7 @@ def promote(project: ProjectState, path: Path, stage_name: str, *, note: str, ch
     at = project.gatherer.later_than_all(move.name, project.clock())
     statements = _statements(project, move, stage, entry.id, note, channel, at)
     claims = tuple(claim for _, statement in statements for claim in claims_of(statement, [entry.id], move.name))
-    verdict = _judged(project, move, claims)
+    verdict = _with_steps(_judged(project, move, claims), move, stage)
     missing = {each.code for each in verdict.reasons if each.fails or each.code in NOT_VERIFIED}
     told = Decided(decisions.PROMOTED, move.name, (whole_digest(move.measured),), person, entry.id, at, note, None, verdict, source=move.source.asked)
     if missing - _OTHERS:
@@ -146,6 +147,17 @@ def _judged(project: ProjectState, move: _Move, more: tuple[Claim, ...]) -> Verd
     identified = identify_path(move.name, move.source.path)
     faults = mismatch_faults(identified, move.name)
     return project.judge.judge(move.target, move.measured, lambda: move.measured, families=families_of(identified), faults=faults, more=more)
+
+
+def _with_steps(verdict: Verdict, move: _Move, stage: Stage) -> Verdict:
+    """The verdict with steps that can be taken now: what is to be promoted still lies under its earlier name, and others agree by promoting it too."""
+
+    def mended(each: Reason) -> Reason:
+        if each.code in _OTHERS:
+            return replace(each, next=f"ask another person in {' or '.join(stage.by)} to run: mlsc promote {shlex.quote(move.source.asked)} --to {stage.name}")
+        return replace(each, next=each.next.replace(shlex.quote(move.name), shlex.quote(move.source.asked)))
+
+    return replace(verdict, reasons=tuple(mended(each) for each in verdict.reasons))
 
 
 def _copy(move: _Move, place: Path) -> None:

@@ -215,8 +215,8 @@ def test_an_exception_that_is_too_long_too_late_or_for_nothing_is_refused(failin
         override(failing.carol, "data/late.csv", until=now(seconds=-1))
     with pytest.raises(UsageError, match="nothing to override"):
         override(failing.carol, "data/train.csv", until=now(days=1))
+    failing.ada.write("scratch/x.csv")
     with pytest.raises(UsageError, match="no rule asks"):
-        failing.ada.write("scratch/x.csv")
         override(failing.carol, "scratch/x.csv", until=now(days=1))
 
 

@@ -104,7 +104,9 @@ def revocations_by(signers):
         lambda by, on, changed: revoked(by, on=on, **changed),
         st.sampled_from(signers),
         st.sampled_from([1, 25, NOW + timedelta(days=400)]),
-        st.sampled_from([{}, {"through": "data/raw.csv"}, {"project": OTHER_PROJECT}, *({"key": key_id(one)} for one in ("alice", "bob", "carol", "alice-runs"))]),
+        st.sampled_from(
+            [{}, {"through": "data/raw.csv"}, {"project": OTHER_PROJECT}, *({"key": key_id(one)} for one in ("alice", "bob", "carol", "alice-runs"))]
+        ),
     )
 
 

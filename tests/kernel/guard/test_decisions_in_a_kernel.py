@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from live_kernel import LiveKernel
 
 from tests.conftest import Person
-from live_kernel import LiveKernel
 
 READ = "print(len(open('data/train.csv').read()))"
 
