@@ -60,6 +60,7 @@ FAILING = [
     ("another name", BOTH, [AUTHOR, decided("bob", APPROVED, name="data/test.csv", on=2)], ["review-missing"]),
     ("another project", BOTH, [AUTHOR, decided("bob", APPROVED, on=2, project=OTHER_PROJECT)], ["review-missing"]),
     ("another channel", TERMINAL, [AUTHOR, decided("bob", APPROVED, on=2, channel="notebook")], ["review-missing"]),
+    ("no date, and the author may", ALSO_AUTHOR, [decided("bob", APPROVED, on=None)], ["review-missing"]),
     ("no date", BOTH, [AUTHOR, decided("bob", APPROVED, on=None)], ["review-missing"]),
     ("the future", BOTH, [AUTHOR, decided("bob", APPROVED, on=FUTURE)], ["review-missing"]),
     ("a stranger", BOTH, [AUTHOR, decided("mallory", APPROVED, on=2)], ["review-missing"]),
