@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 
 import pytest
 
+from jupyter_mlsc import decisions, predicates
 from jupyter_mlsc.errors import DecisionRefusedError, MlscError, UsageError
+from jupyter_mlsc.recording import Place
 from tests.attacks.decided import (
     MADE,
     MODEL,
@@ -412,3 +416,34 @@ def test_an_input_that_is_revoked_takes_what_was_promoted_down(model: Team) -> N
     _promoted(model)
     plant(model.ada, revocation(model.ada, digest_at(model.ada, "data/train.csv"), vouching_key(model.carol)))
     assert_refused(model.ada, TOP, "input-revoked")
+
+
+# notebooks
+
+
+def test_a_notebook_is_reviewed_with_what_its_last_run_read_and_wrote(team: Team) -> None:
+    cell = "df = mlsc.load('data/train.csv')"
+    notebook = {"cells": [{"cell_type": "code", "id": "a", "source": cell, "metadata": {}, "outputs": []}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    team.ada.write("reviewed/train.ipynb", json.dumps(notebook))
+    team.ada.sign("reviewed/train.ipynb")
+    run = team.ada.new_run()
+    run.at(Place("reviewed/train.ipynb", "a", 1, "sha256:" + hashlib.sha256(cell.encode()).hexdigest()))
+    team.ada.load("data/train.csv", run)
+    team.ada.save([1], MODEL, run)
+    done = approve(team.bob, "reviewed/train.ipynb")
+    assert done.seen == 2
+    told = [
+        predicates.from_predicate(found.statement.predicate, decisions.VerificationBody).mlsc for found in team.bob.project.books.claims.of_type(decisions.SVR)
+    ]
+    assert [(t.kind, t.inputs, t.outputs) for t in told if t is not None] == [
+        (
+            "notebook",
+            (decisions.Bound("data/train.csv", str(digest_at(team.ada, "data/train.csv"))),),
+            (decisions.Bound(MODEL, str(digest_at(team.ada, MODEL))),),
+        )
+    ]
+    # It is a word about the notebook: what it made has a name and a rule of its own.
+    approve(team.carol, "reviewed/train.ipynb")
+    assert codes(team.ada.verify("reviewed/train.ipynb")) == []
+    team.ada.write("reviewed/churn.json", (team.root / MODEL).read_bytes())
+    assert codes(team.ada.verify("reviewed/churn.json")) == ["review-missing"]
