@@ -95,6 +95,8 @@ class ClaimFolder:
                     os.ftruncate(fd, len(present))
                     raise ArtifactError(f"the disk is full: a claim could not be written to {target}", next_step="free some space, then repeat the command")
                 os.fsync(fd)
+            # Who looks only at the folder sees that something was added to a file that was there already.
+            os.utime(self.folder)
         except OSError as err:
             raise self._unwritable(target, err) from err
 
