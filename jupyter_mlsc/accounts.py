@@ -18,10 +18,10 @@ from jupyter_mlsc.attestation import Envelope, Statement, Subject, seal
 from jupyter_mlsc.bookkeeping import entry_of
 from jupyter_mlsc.environment import git_state, installed
 from jupyter_mlsc.errors import BlockedArtifactError, LedgerError
-from jupyter_mlsc.gathering import claims_of
 from jupyter_mlsc.judging import Target, kind_of, whole_digest
 from jupyter_mlsc.project_state import ProjectState
 from jupyter_mlsc.recording import Actor, Read, Run, phase_statement
+from jupyter_mlsc.statement_claims import claims_of
 from jupyter_mlsc.verdict import Mode, Verdict
 
 

@@ -95,6 +95,8 @@ class ClaimFolder:
                     os.ftruncate(fd, len(present))
                     raise ArtifactError(f"the disk is full: a claim could not be written to {target}", next_step="free some space, then repeat the command")
                 os.fsync(fd)
+            # Who looks only at the folder sees that something was added to a file that was there already.
+            os.utime(self.folder)
         except OSError as err:
             raise self._unwritable(target, err) from err
 
@@ -117,6 +119,14 @@ class ClaimFolder:
         self._look()
         for _, items in [self._read[name] for name in sorted(self._read)]:
             yield from items
+
+    def of_type(self, predicate_type: str) -> Iterator[FoundEnvelope]:
+        """The statements of one predicate type, in the order of their files."""
+        self._look()
+        for file in sorted(self._mentions.get(f"type {predicate_type}", ())):
+            for item in self._read.get(file, _NOTHING)[1]:
+                if isinstance(item, FoundEnvelope) and item.statement.predicate_type == predicate_type:
+                    yield item
 
     def about(self, names: Iterable[str], digest: Digest | None) -> Iterator[FoundEnvelope | UnreadableClaim]:
         """What `read` gives, without the files in which no statement has one of these names or this digest for a subject."""
@@ -155,6 +165,7 @@ class ClaimFolder:
         terms = {f"file {file.removesuffix('.jsonl')}"}
         for item in items:
             if isinstance(item, FoundEnvelope):
+                terms.add(f"type {item.statement.predicate_type}")
                 for subject in item.statement.subjects:
                     terms |= {f"name {subject.name}", str(Digest.from_in_toto(subject.digest))}
         for term in terms:

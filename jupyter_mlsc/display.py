@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from jupyter_mlsc import decisions, predicates
 from jupyter_mlsc.coverage import MEANINGS
 from jupyter_mlsc.lineage import LineageNode
 from jupyter_mlsc.policy.explain import Explanation
-from jupyter_mlsc.results import Saved, Signed
+from jupyter_mlsc.results import Decided, Saved, Signed
 from jupyter_mlsc.story import CellState, NotebookStory
 from jupyter_mlsc.verdict import Decision, Verdict, printable
 
@@ -37,9 +38,20 @@ def verdict_lines(verdict: Verdict) -> list[str]:
     who = ", ".join(dict.fromkeys(f"{s.identity or s.key[:SHOWN_DIGITS]} ({s.at[:10]})" for s in verdict.signers))
     facts = [verdict.kind or "", short(verdict.digest) if verdict.digest else "", f"signed by {who}" if who else ""]
     lines = [f"{MARKS[verdict.decision]} {printable(verdict.path)}: {WORDS[verdict.decision]}" + "".join(f" · {f}" for f in facts if f)]
+    lines += [f"    {line}" for line in decision_lines(verdict)]
     for item in verdict.reasons:
         lines.append(f"    why:  {printable(item.message)} [{item.code}]")
         lines.append(f"    next: {printable(item.next)}")
+    return lines
+
+
+def decision_lines(verdict: Verdict) -> list[str]:
+    """What persons decided for an artifact; what they decided against it is among the reasons, with the same words."""
+    lines = []
+    for seen in verdict.decisions:
+        if seen.decision in (decisions.APPROVED, decisions.PROMOTED):
+            origin = f" from {printable(seen.about)}" if seen.about else ""
+            lines.append(f"{seen.decision}{origin} by {printable(seen.by)} ({seen.at[:10]})" + (f": {printable(seen.why)}" if seen.why else ""))
     return lines
 
 
@@ -61,6 +73,7 @@ def verdict_html(verdict: Verdict) -> str:
     rows = "".join(
         f"<li>{escape(printable(r.message))} <code>{escape(r.code)}</code><br><i>next:</i> {escape(printable(r.next))}</li>" for r in verdict.reasons
     )
+    rows = "".join(f"<li>{escape(line)}</li>" for line in decision_lines(verdict)) + rows
     body = f'<ul style="margin:4px 0 0 0">{rows}</ul>' if rows else ""
     return f'<div style="border-left:4px solid {colour};padding:2px 10px;margin:4px 0">{head}{body}</div>'
 
@@ -151,6 +164,52 @@ def verdict_document(verdict: Verdict) -> dict[str, Any]:
         "tier": verdict.tier,
         "signers": [{"identity": s.identity, "key": s.key, "at": s.at} for s in verdict.signers],
         "reasons": [{"code": r.code, "message": r.message, "next": r.next} for r in verdict.reasons],
+        "decisions": [{"decision": d.decision, "by": d.by, "at": d.at, "why": d.why, "until": d.until, "about": d.about} for d in verdict.decisions],
+    }
+
+
+def decided_lines(decided: Decided) -> list[str]:
+    """A decision that was signed, and how things stand with it."""
+    what = {decisions.OVERRIDDEN: "made an exception for", decisions.PROMOTED: "promoted"}.get(decided.decision, decided.decision)
+    verb = what if decided.done else "agreed to promote" if decided.recorded else "not promoted:"
+    origin = f"{printable(decided.source)} to " if decided.source else ""
+    facts = [
+        *(short(digest) for digest in decided.digests[:1] if not decided.path.startswith("key ")),
+        f"and {len(decided.digests) - 1} other versions" if len(decided.digests) > 1 else "",
+        f"by {printable(decided.signer)}" if decided.recorded else "",
+        f"until {predicates.rfc3339(decided.until)[:16]}Z" if decided.until is not None else "",
+        f"with {decided.seen} inputs and outputs" if decided.seen else "",
+        f"ledger entry {decided.index}" if decided.index is not None else "",
+    ]
+    lines = [f"{verb} {origin}{printable(decided.path)}" + "".join(f" · {fact}" for fact in facts if fact)]
+    if decided.decision in (decisions.APPROVED, decisions.REJECTED) and decided.verdict is not None and not _is_heard(decided, decided.verdict):
+        lines.append("    no rule asks for a review of it under this name; it is on record")
+    if decided.verdict is not None and any(r.fails for r in decided.verdict.reasons):
+        lines.append("    still missing:" if not decided.done else "    the policy says:")
+        lines += [line for line in verdict_lines(decided.verdict)[1:] if line.startswith(("    why", "    next"))]
+    return lines
+
+
+def _is_heard(decided: Decided, verdict: Verdict) -> bool:
+    return any((seen.decision, seen.by) == (decided.decision, decided.signer) for seen in verdict.decisions)
+
+
+def decided_document(decided: Decided) -> dict[str, Any]:
+    """A decision for ``--json``."""
+    return {
+        "ok": decided.done,
+        "decision": decided.decision,
+        "path": decided.path,
+        "source": decided.source,
+        "digests": [str(digest) for digest in decided.digests],
+        "signer": decided.signer,
+        "key": decided.key,
+        "at": predicates.rfc3339(decided.at),
+        "why": decided.why,
+        "until": None if decided.until is None else predicates.rfc3339(decided.until),
+        "index": decided.index,
+        "recorded": decided.recorded,
+        "verdict": None if decided.verdict is None else verdict_document(decided.verdict),
     }
 
 

@@ -87,6 +87,10 @@ class BlockedArtifactError(MlscError, PermissionError):
         return self.message
 
 
+class DecisionRefusedError(MlscError):
+    """A decision that this person may not make, or that the policy would not count; nothing was signed."""
+
+
 class GuardError(MlscError, PermissionError):
     """The guard could not check a file that a library was about to open, and the mode is `enforce`."""
 
@@ -156,6 +160,7 @@ _TABLE: dict[type[MlscError], tuple[int, int]] = {
     PolicyError: (2, 422),
     PolicyUntrustedError: (2, 403),
     BlockedArtifactError: (1, 403),
+    DecisionRefusedError: (1, 403),
     GuardError: (3, 403),
     ArtifactError: (3, 422),
     ArtifactMissingError: (3, 404),

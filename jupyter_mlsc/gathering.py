@@ -7,6 +7,7 @@ signed tree is spoken for by its line of the tree's manifest.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,21 +16,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlsc import predicates
-from jupyter_mlsc.artifacts import Digest, ManifestLine, Measurement
+from jupyter_mlsc.artifacts import Digest, Measurement
 from jupyter_mlsc.attestation import Envelope, Statement, open_envelope, read_unverified
 from jupyter_mlsc.claim_files import ClaimFolder, UnreadableClaim, beside, lines_beside
-from jupyter_mlsc.digests import manifest_digest
 from jupyter_mlsc.errors import AttestationError
 from jupyter_mlsc.keys import PublicKey
 from jupyter_mlsc.policy.counting import CLOCK_SKEW
-from jupyter_mlsc.policy.evidence import Claim, InputClaim
+from jupyter_mlsc.policy.evidence import Claim, Revocation
+from jupyter_mlsc.revocations import Revocations, through
+from jupyter_mlsc.statement_claims import STATEMENT_KINDS, claims_of, oms_digest
 from jupyter_mlsc.verdict import Reason, reason
 
 if TYPE_CHECKING:
     from jupyter_mlsc.ledger import Entry, Ledger
 
-STATEMENT_KINDS = (predicates.ARTIFACT, predicates.PROVENANCE, predicates.OMS_SIGNATURE)
-"""Predicate types that can speak for an artifact; all others are records."""
+MOST_ANCESTORS = 2_000
+"""Artifacts that are looked at behind one, for revoked ones among them; where there are more, the verdict says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class _Logbook:
     _note: str = ""
     _answers: dict[tuple[str | None, str | None], list[Entry]] = field(default_factory=dict)
     _envelopes: dict[str, Envelope] = field(default_factory=dict)
+    _newest: list[datetime | None] = field(default_factory=list)
 
     def follow(self) -> None:
         """Forget the answers if the ledger has grown, unless it is held. Raises LedgerError."""
@@ -63,7 +66,7 @@ class _Logbook:
             return
         note = self.ledger.checkpoint().note
         if note != self._note:
-            self._note, self._answers = note, {}
+            self._note, self._answers, self._newest = note, {}, []
 
     def find(self, name: str | None = None, digest: str | None = None) -> list[Entry]:
         """As `Ledger.find`."""
@@ -71,6 +74,13 @@ class _Logbook:
         if key not in answers:
             answers[key] = self.ledger.find(name=name, digest=digest)
         return answers[key]
+
+    def newest_time(self) -> datetime | None:
+        """The time of the newest entry."""
+        if not self._newest:
+            entry = next(iter(self.ledger.entries(newest_first=True)), None)
+            self._newest = [None if entry is None else entry.time]
+        return self._newest[0]
 
     def envelope(self, digest: str) -> Envelope:
         """The envelope that an entry names, checked by its digest when it is first read. Raises AttestationError, LedgerError."""
@@ -91,6 +101,7 @@ class Gatherer:
 
     def __post_init__(self) -> None:
         self._folder = ClaimFolder(self.root / ".mlsc" / "claims")
+        self.revocations = Revocations(self.find_ledger, self._folder, self.keys)
 
     @contextmanager
     def one_look(self) -> Iterator[None]:
@@ -125,11 +136,57 @@ class Gatherer:
                 code = "statement-invalid" if any(claim.keys for claim in made) else "signature-invalid"
                 faults.setdefault(found.source, reason(code, name=name, where=found.source, why="a signature does not match the key that it names"))
             for claim in made:
-                claims.setdefault((claim.name, claim.digest, claim.keys, claim.signed_at, claim.predicate_type, claim.within), claim)
+                claims.setdefault((claim.name, claim.digest, claim.keys, claim.signed_at, claim.predicate_type, claim.within, claim.decision), claim)
         if measured is not None:
             for claim in self._bundles(name, path, measured, faults):
                 claims.setdefault((claim.name, claim.digest, claim.keys, claim.predicate_type), claim)
         return Gathered((*claims.values(), *_left_out(claims.values())), tuple(faults.values()))
+
+    def revocations_of(self, measured: Measurement, digest: Digest | None, claims: Iterable[Claim]) -> tuple[tuple[Revocation, ...], tuple[Reason, ...]]:
+        """Revocations of these bytes, of keys that signed claims about them, and of what they were made from; and what could not be looked at.
+
+        Statements may bind two digests of one file: revoking either revokes both.
+        """
+        known = self.revocations
+        known.look()
+        signed = [claim for claim in claims if claim.keys]
+        found = list(known.of_keys(key for claim in signed for key in claim.keys))
+        if not known.has_artifacts:
+            return tuple(found), tuple(known.faults.values())
+        about = [claim for claim in signed if claim.is_about(measured) or (digest is not None and claim.digest == digest)]
+        roots = {root for root in (measured.content_root, *(claim.content_root for claim in about)) if root is not None}
+        found += known.of(_digests(measured, digest, about), roots)
+        behind, is_whole = self._revoked_behind(about)
+        cut = () if is_whole else (reason("lineage-cut", most=MOST_ANCESTORS),)
+        return tuple(dict.fromkeys((*found, *behind))), (*known.faults.values(), *cut)
+
+    def is_any_sha256_revoked(self) -> bool:
+        """True when bytes are revoked that only their SHA-256 can tell."""
+        self.revocations.look()
+        return self.revocations.needs_sha256
+
+    def _revoked_behind(self, about: Iterable[Claim]) -> tuple[list[Revocation], bool]:
+        """Revocations of the inputs of these claims, of their inputs, and so on; and whether all of them were looked at."""
+        found: list[Revocation] = []
+        waiting = deque(each for claim in about for each in claim.inputs)
+        seen: set[Digest] = set()
+        while waiting:
+            each = waiting.popleft()
+            if each.digest is None or each.digest in seen:
+                continue
+            if len(seen) == MOST_ANCESTORS:
+                return found, False
+            seen.add(each.digest)
+            said = [c for c in self.gather(each.name, self.root / each.name, None, each.digest).claims if c.keys and c.digest == each.digest]
+            roots = {claim.content_root for claim in said if claim.content_root is not None}
+            found += through(self.revocations.of({each.digest, *(c.tree for c in said if c.tree is not None)}, roots), each.name)
+            waiting.extend(further for claim in said for further in claim.inputs)
+        return found, True
+
+    def newest_time(self) -> datetime | None:
+        """When the ledger's newest entry was made; None where there is none. Raises LedgerError."""
+        logbook = self._current_logbook()
+        return None if logbook is None else logbook.newest_time()
 
     def later_than_all(self, name: str, now: datetime) -> datetime:
         """A time for a new statement about ``name``: now, or just after the newest one that a known key signed, so that the new one wins.
@@ -217,8 +274,18 @@ class Gatherer:
                 continue
             if opened.bad and not opened.verified:
                 faults.setdefault(source, reason("signature-invalid", name=name, where=source, why="its signature does not match the key that it names"))
-            digest = _oms_digest(bundle.unverified.resources, None if measured.is_tree else path.name)
+            digest = oms_digest(bundle.unverified.resources, None if measured.is_tree else path.name)
             yield Claim(predicates.OMS_SIGNATURE, None, None, None, digest, opened.verified, None, source)
+
+
+def _digests(measured: Measurement, digest: Digest | None, about: Iterable[Claim]) -> set[Digest]:
+    """All digests that these bytes have, or that somebody known says they have, with those of the tree that they lie in and the files in them."""
+    found = {each for each in (measured.digest, digest) if each is not None}
+    for claim in about:
+        found.add(claim.digest)
+        if claim.tree is not None:
+            found.add(claim.tree)
+    return found | {Digest("sha256", line.sha256) for line in measured.manifest or ()}
 
 
 def _left_out(claims: Iterable[Claim]) -> Iterator[Claim]:
@@ -246,93 +313,3 @@ def _speaks_of(statement: Statement, names: set[str], digest: Digest | None) -> 
     if statement.predicate_type not in STATEMENT_KINDS:
         return False
     return any(s.name in names or (digest is not None and Digest.from_in_toto(s.digest) == digest) for s in statement.subjects)
-
-
-def claims_of(statement: Statement, keys: Iterable[str], name: str) -> Iterator[Claim]:
-    """What a statement, signed by these keys, claims about ``name``. Raises AttestationError for a malformed predicate."""
-    read = _READERS.get(statement.predicate_type)
-    if read is not None:
-        yield from read(statement, tuple(keys), name)
-
-
-def _from_artifact(statement: Statement, keys: tuple[str, ...], name: str) -> Iterator[Claim]:
-    body = predicates.from_predicate(statement.predicate, predicates.ArtifactBody)
-    digest = _one_subject(statement, body.name)
-    root = None if body.content_tree is None else _root(body.content_tree)
-    whole = Claim(predicates.ARTIFACT, body.name, body.kind, body.project, digest, keys, body.signed_at, "", root, body.size, channel=body.channel)
-    yield from _whole_and_member(whole, body.files, name)
-
-
-def _from_provenance(statement: Statement, keys: tuple[str, ...], name: str) -> Iterator[Claim]:
-    body = predicates.from_predicate(statement.predicate, predicates.ProvenanceBody)
-    made = body.artifact
-    digest = _one_subject(statement, made.name)
-    if body.facts.project != made.project:
-        raise AttestationError(f"provenance of {made.name} names two projects")
-    inputs = tuple(InputClaim(n, d, note.verified, note.cell) for n, d, note in body.inputs)
-    root = None if made.content_tree is None else _root(made.content_tree)
-    whole = Claim(
-        predicates.PROVENANCE,
-        made.name,
-        made.kind,
-        made.project,
-        digest,
-        keys,
-        body.finished_on,
-        "",
-        root,
-        made.size,
-        tier=body.facts.tier,
-        run=body.facts.run,
-        inputs=inputs,
-    )
-    yield from _whole_and_member(whole, made.files, name)
-
-
-def _from_oms(statement: Statement, keys: tuple[str, ...], name: str) -> Iterator[Claim]:
-    """The OMS twin of a vouching statement in the ledger or the claim files: it binds bytes only, so policy counts it as unbound."""
-    del name
-    from jupyter_mlsc.export.oms import oms_manifest
-
-    yield Claim(predicates.OMS_SIGNATURE, None, None, None, _oms_digest(oms_manifest(statement).resources), keys, None, "")
-
-
-_READERS: dict[str, Callable[[Statement, tuple[str, ...], str], Iterator[Claim]]] = {
-    predicates.ARTIFACT: _from_artifact,
-    predicates.PROVENANCE: _from_provenance,
-    predicates.OMS_SIGNATURE: _from_oms,
-}
-
-
-def _one_subject(statement: Statement, name: str) -> Digest:
-    if len(statement.subjects) != 1 or statement.subjects[0].name != name:
-        raise AttestationError(f"the statement's subject is not the artifact {name} that its predicate names")
-    digest = Digest.from_in_toto(statement.subjects[0].digest)
-    if digest is None:
-        raise AttestationError(f"the statement about {name} carries no SHA-256 or dirHash digest")
-    return digest
-
-
-def _root(tree: predicates.ContentTree) -> str:
-    if tree.block_size != predicates.CONTENT_BLOCK:
-        raise AttestationError(f"the statement's content tree has blocks of {tree.block_size} bytes; this version reads {predicates.CONTENT_BLOCK}")
-    return tree.root
-
-
-def _whole_and_member(whole: Claim, files: tuple[predicates.FileLine, ...] | None, name: str) -> Iterator[Claim]:
-    if files is not None and whole.digest != Digest("dirhash", manifest_digest(predicates.manifest_lines(files))):
-        raise AttestationError(f"the manifest in the statement about {whole.name} does not belong to its digest")
-    yield whole
-    if files is None or whole.name is None or not name.startswith(whole.name + "/"):
-        return
-    inside = name.removeprefix(whole.name + "/")
-    for line in files:
-        if line.name == inside:
-            yield replace(whole, name=name, digest=Digest("sha256", line.sha256), content_root=None, size=line.size, within=whole.name)
-
-
-def _oms_digest(resources: Mapping[str, str], file: str | None = None) -> Digest:
-    """The digest of an OMS resource map. A single file is named ``.``, or as ``file`` where the artifact is one of that name."""
-    if len(resources) == 1 and set(resources) <= {".", file}:
-        return Digest("sha256", next(iter(resources.values())))
-    return Digest("dirhash", manifest_digest(tuple(ManifestLine(n, d, 0) for n, d in sorted(resources.items()))))

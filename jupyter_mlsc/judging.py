@@ -124,7 +124,9 @@ class Judge:
         preview = Evidence(name=name, project=self.project_id, measured=measured, claims=gathered.claims)
         # What a run wrote is known by its SHA-256, which no statement's word may stand in for.
         own = run is not None and run.wrote_name(name)
-        if digest is None or (own and measured.digest is None) or self.policy.needs_sha256(preview):
+        # Bytes that were revoked by a digest alone are found by no other.
+        bare = measured.digest is None and self.gatherer.is_any_sha256_revoked()
+        if digest is None or bare or (own and measured.digest is None) or self.policy.needs_sha256(preview):
             measured = measure_fully()
             gathered = self.gatherer.gather(name, path, measured)
             digest = measured.digest
@@ -149,15 +151,18 @@ class Judge:
     ) -> Evidence:
         gathered = gathered or self.gatherer.gather(name, path, measured)
         claims = (*gathered.claims, *more)
+        revocations, told = self.gatherer.revocations_of(measured, digest, claims)
         return Evidence(
             name=name,
             project=self.project_id,
             measured=measured,
             claims=claims,
             families=families,
-            faults=(*faults, *gathered.faults, *self.faults(), *_mismatched_pairs(name, measured, claims)),
+            faults=(*faults, *gathered.faults, *told, *self.faults(), *_mismatched_pairs(name, measured, claims)),
             own_output=run is not None and run.wrote(name, digest),
             tier=run.tier if run is not None else None,
+            revocations=revocations,
+            not_before=self.gatherer.newest_time(),
         )
 
 

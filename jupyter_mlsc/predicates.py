@@ -32,18 +32,18 @@ VERIFIER = BASE + "verifier/v1"
 CONTENT_BLOCK = 1 << 20
 
 
-class _Body(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    pass
+class PredicateBody(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A predicate or a part of one: camelCase in JSON, unknown fields ignored."""
 
 
-class ContentTree(_Body, frozen=True):
+class ContentTree(PredicateBody, frozen=True):
     """Root of the RFC 6962 tree over a file's blocks; ``block_size`` in bytes."""
 
     root: str
     block_size: int = CONTENT_BLOCK
 
 
-class FileLine(_Body, frozen=True):
+class FileLine(PredicateBody, frozen=True):
     """One file of a signed tree: name relative to the tree, SHA-256 in hex, size in bytes."""
 
     name: str
@@ -51,7 +51,7 @@ class FileLine(_Body, frozen=True):
     size: int
 
 
-class ArtifactBody(_Body, frozen=True):
+class ArtifactBody(PredicateBody, frozen=True):
     """``artifact/v1``: a person stands for these bytes under this name, of this kind, in this project."""
 
     name: str
@@ -65,7 +65,7 @@ class ArtifactBody(_Body, frozen=True):
     note: str = ""
 
 
-class PolicyBody(_Body, frozen=True):
+class PolicyBody(PredicateBody, frozen=True):
     """``policy/v1``: a new version of a project's policy, bound to the version that it replaces (as TUF's roots follow one another)."""
 
     project: str
@@ -75,7 +75,7 @@ class PolicyBody(_Body, frozen=True):
     signed_at: datetime
 
 
-class RunFacts(_Body, frozen=True):
+class RunFacts(PredicateBody, frozen=True):
     """Where something happened: the run, the notebook (path in the project) and the cell; digests only, no data values."""
 
     run: str
@@ -97,7 +97,7 @@ class RunFacts(_Body, frozen=True):
     """``kernel`` where the cell is the kernel's own word, in a supervised run; everything else is the supervisor's."""
 
 
-class InputBody(_Body, frozen=True):
+class InputBody(PredicateBody, frozen=True):
     """One input of a provenance statement, as an annotation of its resource descriptor."""
 
     verdict: str
@@ -106,7 +106,7 @@ class InputBody(_Body, frozen=True):
     """The id of the cell that read it, or its execution count where the front end gives no id."""
 
 
-class OutputBody(_Body, frozen=True):
+class OutputBody(PredicateBody, frozen=True):
     """The artifact that a provenance statement is about: what ``artifact/v1`` binds, said by a run."""
 
     name: str
@@ -119,44 +119,44 @@ class OutputBody(_Body, frozen=True):
     """How the policy judged the output when it was written, for the record."""
 
 
-class _External(_Body, frozen=True):
+class _External(PredicateBody, frozen=True):
     artifact: OutputBody
 
 
-class _Descriptor(_Body, frozen=True):
+class _Descriptor(PredicateBody, frozen=True):
     name: str
     digest: dict[str, str]
     annotations: InputBody
 
 
-class _BuildDefinition(_Body, frozen=True):
+class _BuildDefinition(PredicateBody, frozen=True):
     build_type: str
     external_parameters: _External
     internal_parameters: RunFacts
     resolved_dependencies: tuple[_Descriptor, ...] = ()
 
 
-class _Builder(_Body, frozen=True):
+class _Builder(PredicateBody, frozen=True):
     id: str
 
 
-class _Metadata(_Body, frozen=True):
+class _Metadata(PredicateBody, frozen=True):
     invocation_id: str
     finished_on: datetime
 
 
-class _ByProduct(_Body, frozen=True):
+class _ByProduct(PredicateBody, frozen=True):
     name: str
     digest: dict[str, str]
 
 
-class _RunDetails(_Body, frozen=True):
+class _RunDetails(PredicateBody, frozen=True):
     builder: _Builder
     metadata: _Metadata
     byproducts: tuple[_ByProduct, ...] = ()
 
 
-class ProvenanceBody(_Body, frozen=True):
+class ProvenanceBody(PredicateBody, frozen=True):
     """SLSA provenance v1 whose build is the execution of a notebook cell; ``precise`` is false where inputs are 'all so far'."""
 
     build_definition: _BuildDefinition
@@ -184,16 +184,16 @@ class ProvenanceBody(_Body, frozen=True):
         return self.run_details.metadata.finished_on
 
 
-class _Verifier(_Body, frozen=True):
+class _Verifier(PredicateBody, frozen=True):
     id: str
 
 
-class _PolicyReference(_Body, frozen=True):
+class _PolicyReference(PredicateBody, frozen=True):
     uri: str
     digest: dict[str, str]
 
 
-class LoadBody(_Body, frozen=True):
+class LoadBody(PredicateBody, frozen=True):
     """SLSA VSA v1 about one load: subject is the digest that was seen; the fields below ``mlsc`` are ours and ignored by others."""
 
     verifier: _Verifier
@@ -205,7 +205,7 @@ class LoadBody(_Body, frozen=True):
     mlsc: LoadFacts | None = None
 
 
-class LoadFacts(_Body, frozen=True):
+class LoadFacts(PredicateBody, frozen=True):
     """Our part of a load's statement: the verdict with its reason codes, and where it happened."""
 
     verdict: str
@@ -215,7 +215,7 @@ class LoadFacts(_Body, frozen=True):
     facts: RunFacts
 
 
-class CellBody(_Body, frozen=True):
+class CellBody(PredicateBody, frozen=True):
     """One execution of a cell: its id where the front end gives one, its execution count, ``sha256:<hex>`` of its source."""
 
     code: str
@@ -223,7 +223,7 @@ class CellBody(_Body, frozen=True):
     execution_count: int | None = None
 
 
-class RunBody(_Body, frozen=True):
+class RunBody(PredicateBody, frozen=True):
     """``run/v1``: a run begins or ends, and what it is made of. ``coverage`` counts what no sensor could attribute."""
 
     facts: RunFacts

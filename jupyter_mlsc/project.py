@@ -1,12 +1,14 @@
 """The waist: a project's verbs, which every face calls. It only puts calls in order; nothing in here decides.
 
-sign, verify, load, open, save, lineage, status: the command line, the magics, the Python API and the server all come through here.
+sign, verify, review, revoke, override, promote, load, open, save, lineage, status: the command line, the magics, the Python API and the
+server all come through here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from jupyter_mlsc.lineage import LineageNode
     from jupyter_mlsc.policy import Explanation
     from jupyter_mlsc.recording import Run
-    from jupyter_mlsc.results import Loaded, Saved, Signed, Status
+    from jupyter_mlsc.results import Decided, Loaded, Saved, Signed, Status
     from jupyter_mlsc.story import NotebookStory
     from jupyter_mlsc.verdict import Verdict
 
@@ -55,6 +57,32 @@ class Project(ProjectState):
         from jupyter_mlsc.verbs.signing import sign
 
         return sign(self, paths, kind=kind, note=note, channel=channel, passphrases=passphrases, key=key, progress=progress)
+
+    def review(self, path: Path, *, approve: bool, note: str, channel: str, passphrases: PassphraseSource, key: str | None = None) -> Decided:
+        """Approve or reject exactly these bytes; of a notebook, with what its last run read and wrote. Raises DecisionRefusedError."""
+        from jupyter_mlsc.verbs.reviewing import NOTEBOOK, review
+
+        story = self.notebook_story(path) if path.suffix == NOTEBOOK else None
+        inputs, outputs = (story.reads, story.writes) if story is not None else ((), ())
+        return review(self, path, approve=approve, note=note, channel=channel, passphrases=passphrases, key=key, inputs=inputs, outputs=outputs)
+
+    def revoke(self, reference: str, *, why: str, channel: str, passphrases: PassphraseSource, key: str | None = None) -> Decided:
+        """Revoke a digest, a key, or all bytes of a path. Raises DecisionRefusedError."""
+        from jupyter_mlsc.verbs.revoking import revoke
+
+        return revoke(self, reference, why=why, channel=channel, passphrases=passphrases, key=key)
+
+    def override(self, path: Path, *, why: str, until: datetime, channel: str, passphrases: PassphraseSource, key: str | None = None) -> Decided:
+        """Let one version of an artifact be used for a while although it fails. Raises DecisionRefusedError."""
+        from jupyter_mlsc.verbs.overriding import override
+
+        return override(self, path, why=why, until=until, channel=channel, passphrases=passphrases, key=key)
+
+    def promote(self, path: Path, stage: str, *, note: str, channel: str, passphrases: PassphraseSource, key: str | None = None) -> Decided:
+        """Put an artifact into a stage's folder, if it satisfies what is asked there. Raises DecisionRefusedError."""
+        from jupyter_mlsc.verbs.promoting import promote
+
+        return promote(self, path, stage, note=note, channel=channel, passphrases=passphrases, key=key)
 
     def load(self, path: Path, run: Run, *, format_name: str | None = None) -> Loaded:
         """Load an artifact from exactly the bytes that were judged, and record it. Raises BlockedArtifactError."""

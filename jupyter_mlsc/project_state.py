@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from jupyter_mlsc.digest_cache import DigestCache
     from jupyter_mlsc.gathering import Gatherer
     from jupyter_mlsc.judging import Judge, Target
-    from jupyter_mlsc.ledger import NewEntry
+    from jupyter_mlsc.ledger import Ledger, NewEntry
     from jupyter_mlsc.recording import Run
 
 
@@ -46,7 +46,13 @@ class ProjectState:
         """The nearest folder with ``mlsc.toml`` at or above ``near``. Raises UsageError where there is none, PolicyError for a bad policy."""
         root = find_root(near)
         home = Home.find(environ, project=root)
-        return cls(root, home, load_trust(root, home, environ, datetime.now(UTC), named=policy_file), tier)
+
+        def find_ledger() -> Ledger | None:
+            from jupyter_mlsc.bookkeeping import Bookkeeper
+
+            return Bookkeeper(root, home, KeyStore(home)).ledger
+
+        return cls(root, home, load_trust(root, home, environ, datetime.now(UTC), named=policy_file, find_ledger=find_ledger), tier)
 
     @property
     def project_id(self) -> str:

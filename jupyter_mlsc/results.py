@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.verdict import Reason, Verdict
@@ -44,6 +45,31 @@ class Signed:
     index: int | None
     verdict: Verdict | None
     named: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision that was signed: what (`approved`, `rejected`, `revoked`, `overridden`, `promoted`), about what, by whom, and how things stand now.
+
+    ``index`` is its ledger entry, None where another user keeps the ledger. ``done`` is false for a promotion that waits for others; it was
+    ``recorded`` unless something else than others' agreement is missing too.
+    """
+
+    decision: str
+    path: str
+    digests: tuple[Digest, ...]
+    signer: str
+    key: str
+    at: datetime
+    why: str
+    index: int | None
+    verdict: Verdict | None = None
+    until: datetime | None = None
+    source: str | None = None
+    done: bool = True
+    recorded: bool = True
+    seen: int = 0
+    """Inputs and outputs of a notebook that the decision is bound to."""
 
 
 @dataclass(frozen=True, slots=True)

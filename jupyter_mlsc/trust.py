@@ -8,11 +8,11 @@ point into the project are refused.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.errors import AttestationError, PolicyError, UsageError
@@ -20,6 +20,9 @@ from jupyter_mlsc.home import Home, refuse_inside
 from jupyter_mlsc.keys import PublicKey
 from jupyter_mlsc.policy import AcceptedPolicies, Policy, PolicyChange, PolicyLayer, parse_policy, resolve
 from jupyter_mlsc.verdict import Reason
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.ledger import Ledger
 
 POLICY_FILE = "mlsc.toml"
 ADMIN_POLICY = Path("/etc/mlsc/policy.toml")
@@ -43,8 +46,19 @@ class Trust:
         return Digest.parse(self.layer.digest)
 
 
-def load_trust(root: Path, home: Home, environ: Mapping[str, str], now: datetime, *, named: Path | None = None) -> Trust:
-    """Read every layer. Raises PolicyError for a file that cannot be used, UsageError for a variable that points into the project."""
+def load_trust(
+    root: Path,
+    home: Home,
+    environ: Mapping[str, str],
+    now: datetime,
+    *,
+    named: Path | None = None,
+    find_ledger: Callable[[], Ledger | None] = lambda: None,
+) -> Trust:
+    """Read every layer. ``find_ledger`` is asked for revoked keys, where somebody signed a change of the policy.
+
+    Raises PolicyError for a file that cannot be used, UsageError for a variable that points into the project.
+    """
     admin = _admin_layers(root, environ)
     if named is not None:
         layer = parse_checked(read_policy_file(named), str(named), "project")
@@ -54,7 +68,7 @@ def load_trust(root: Path, home: Home, environ: Mapping[str, str], now: datetime
     accepted_policies = AcceptedPolicies(home.accepted)
     known_here = accepted_policies.project_at(root)
     accepted = accepted_policies.current(_project_id(file)) if counts_here(root, known_here, _project_id(file)) else None
-    resolution = resolve(text, POLICY_FILE, accepted, lambda layer: policy_changes(root, layer))
+    resolution = resolve(text, POLICY_FILE, accepted, lambda layer: policy_changes(root, layer, find_ledger))
     if resolution.to_accept is not None and accepted is not None:
         accepted_policies.accept(_project_id(file), text, resolution.to_accept.counter, accepted.ledger_origin, now)
     if accepted is not None and known_here is None:
@@ -74,18 +88,25 @@ def counts_here(root: Path, known_here: str | None, project_id: str) -> bool:
     return known_here == project_id
 
 
-def policy_changes(root: Path, accepted: PolicyLayer) -> list[PolicyChange]:
-    """Signed changes of the policy that travel with the project, with the keys of the accepted version that verify on them."""
+def policy_changes(root: Path, accepted: PolicyLayer, find_ledger: Callable[[], Ledger | None] = lambda: None) -> list[PolicyChange]:
+    """Signed changes of the policy that travel with the project, with the keys of the accepted version that verify on them and were not revoked."""
     # Needed only where the file differs from the accepted version: finding a project must be quick.
     from jupyter_mlsc import predicates
     from jupyter_mlsc.attestation import open_envelope
-    from jupyter_mlsc.claim_files import ClaimFolder, FoundEnvelope
+    from jupyter_mlsc.claim_files import ClaimFolder
+    from jupyter_mlsc.policy.revoking import revoked_keys
+    from jupyter_mlsc.revocations import Revocations
 
     keys = {key_id: PublicKey(der) for key_id, der in Policy((accepted,)).identities_by_key().items()}
     changes = []
-    for item in ClaimFolder(root / ".mlsc" / "claims").read():
-        if not isinstance(item, FoundEnvelope) or item.statement.predicate_type != predicates.POLICY:
-            continue
+    folder = ClaimFolder(root / ".mlsc" / "claims")
+    found = list(folder.of_type(predicates.POLICY))
+    if not found:
+        return []
+    revocations = Revocations(find_ledger, folder, keys)
+    revocations.look()
+    revoked = revoked_keys(accepted, _project_id(accepted), revocations.all())
+    for item in found:
         try:
             opened = open_envelope(item.envelope, keys)
             if not opened.verified:
@@ -95,7 +116,7 @@ def policy_changes(root: Path, accepted: PolicyLayer) -> list[PolicyChange]:
             continue  # the note 'policy-changed' is what a reader then sees
         digest = Digest.from_in_toto(opened.statement.subjects[0].digest)
         if digest is not None:
-            changes.append(PolicyChange(body.project, body.predecessor, str(digest), body.counter, tuple(opened.verified)))
+            changes.append(PolicyChange(body.project, body.predecessor, str(digest), body.counter, tuple(key for key in opened.verified if key not in revoked)))
     return changes
 
 

@@ -39,6 +39,9 @@ class Reason:
     fails: bool = True
 
 
+NOT_VERIFIED = frozenset({"own-output", "overridden"})
+"""Notes under which an artifact may be used and is not verified: nobody stands for it as the rule asks."""
+
 # code: (does it fail the artifact?, sentence, next step). Facts are filled in by `reason`.
 _REASONS: dict[str, tuple[bool, str, str]] = {
     "unsigned": (True, "no statement names {name}", "ask a {role} to run: mlsc sign {name}"),
@@ -69,6 +72,33 @@ _REASONS: dict[str, tuple[bool, str, str]] = {
         True,
         "the statement about {name} is dated {signed_at}, which is in the future",
         "correct the clock of the machine that signed, then sign again: mlsc sign {name}",
+    ),
+    "key-revoked": (True, "{name} is signed with a key of {signer} that was revoked", "ask a {role} to look at it and run: mlsc sign {name}"),
+    "review-missing": (
+        True,
+        "{name} has {have} of the {need} approvals that the rule asks for{why}",
+        "ask a {role} to run: mlsc review {name} --approve --note TEXT",
+    ),
+    "review-rejected": (
+        True,
+        "{name} was rejected by {who} on {when}: {note}",
+        "put right what was found; or ask a {role} to look again and run: mlsc review {name} --approve --note TEXT",
+    ),
+    "revoked": (
+        True,
+        "{what} was revoked by {who} on {when}: {why}",
+        "do not use these bytes: restore a version that stands; what was made from them: mlsc log show",
+    ),
+    "input-revoked": (
+        True,
+        "{name} was made from {what}, which was revoked by {who} on {when}: {why}",
+        "make it again without {what}",
+    ),
+    "overridden": (False, "{codes} of {name} is overridden by {who} until {until}: {why}", "have it put right before then: {then}"),
+    "lineage-cut": (
+        False,
+        "it was made from more than {most} artifacts, and not all of them were looked at for revocations",
+        "revoke what was made from a bad input by name, too",
     ),
     "signature-invalid": (
         True,
@@ -140,6 +170,21 @@ class SignerSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class DecisionSeen:
+    """A person's decision that a verdict rests on: ``approved``, ``rejected``, ``promoted``, ``revoked`` or ``overridden``; by whom, when, why.
+
+    ``about`` is what was revoked, where that is not the artifact itself; ``until`` is when an exception ends. Times are RFC 3339.
+    """
+
+    decision: str
+    by: str
+    at: str
+    why: str
+    until: str | None = None
+    about: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The policy's answer for one artifact. It has no truth value: ask ``allowed``, ``verified`` or ``decision``."""
 
@@ -154,6 +199,7 @@ class Verdict:
     governed: bool = True
     person_signed: bool = field(default=False)
     """A person (not a run) whom the policy trusts for this artifact stands for exactly these bytes: lifts the unpickle allowlist."""
+    decisions: tuple[DecisionSeen, ...] = ()
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a verdict has no truth value: use verdict.allowed, verdict.verified or verdict.decision")
@@ -165,8 +211,8 @@ class Verdict:
 
     @property
     def verified(self) -> bool:
-        """True when a rule governs the artifact and is satisfied, whatever the mode. What a run wrote itself has satisfied nothing."""
-        return self.governed and not any(r.fails or r.code == "own-output" for r in self.reasons)
+        """True when a rule governs the artifact and is satisfied, whatever the mode. What a run wrote itself, or an exception covers, has satisfied nothing."""
+        return self.governed and not any(r.fails or r.code in NOT_VERIFIED for r in self.reasons)
 
 
 def decision_for(mode: Mode, reasons: Iterable[Reason]) -> Decision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,12 @@ def test_a_running_project_sees_what_others_sign_meanwhile(ada: Person) -> None:
     ada.sign("data/train.csv", note="once more")
     (again,) = running.verify([path])
     assert again.signers != after.signers
+
+
+def test_what_is_added_to_a_file_that_was_there_shows_on_the_folder(signed_dataset: Person) -> None:
+    """The supervisor looks at the folder alone."""
+    folder = ClaimFolder(signed_dataset.root / ".mlsc" / "claims")
+    (file,) = folder.folder.iterdir()
+    os.utime(folder.folder, ns=(1, 1))
+    folder.add({Digest("sha256", file.stem): [b'{"one more": "line"}']})
+    assert folder.folder.stat().st_mtime_ns != 1

@@ -7,9 +7,15 @@ from pathlib import Path
 
 import msgspec
 
-from jupyter_mlsc import predicates
+from jupyter_mlsc import decisions, predicates
 
-SCHEMAS = {"artifact-v1.json": predicates.ArtifactBody, "policy-v1.json": predicates.PolicyBody, "run-v1.json": predicates.RunBody}
+SCHEMAS = {
+    "artifact-v1.json": predicates.ArtifactBody,
+    "override-v1.json": decisions.OverrideBody,
+    "policy-v1.json": predicates.PolicyBody,
+    "revocation-v1.json": decisions.RevocationBody,
+    "run-v1.json": predicates.RunBody,
+}
 
 
 def schema(name: str) -> str:

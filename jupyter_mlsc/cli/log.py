@@ -37,6 +37,9 @@ def show(options: Options, limit: int | None) -> int:
         tier = " (supervised)" if item.get("tier") == "supervised" else ""
         where = f" · cell {printable(str(item['cell_id'] or item['execution_count']))}" if item.get("cell_id") or item.get("execution_count") else ""
         verdict = f" · {printable(item['verdict'])}" if item.get("verdict") else ""
+        if item.get("decision"):
+            until = f" until {item['until'][:16]}Z" if item.get("until") else ""
+            verdict = f" · {item['decision']}{until}" + (f": {printable(item['why'])}" if item["why"] else "")
         names = ", ".join(printable(s["name"]) for s in item["subjects"])
         signer = item["signer"] or "a key that the policy does not name"
         options.say(f"{item['index']:>6}  {item['time'][:19]}Z  {printable(item['kind']):<13} {names}{phase}{verdict}{where} · {signer}{tier}")

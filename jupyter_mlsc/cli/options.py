@@ -17,6 +17,7 @@ from jupyter_mlsc.cli import output
 if TYPE_CHECKING:
     from jupyter_mlsc.keys import PassphraseSource
     from jupyter_mlsc.project import Project
+    from jupyter_mlsc.results import Decided
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,16 @@ def passphrases() -> PassphraseSource:
     from jupyter_mlsc.keys import PassphraseSource, ask_on_terminal
 
     return PassphraseSource.from_environ(os.environ, ask_on_terminal)
+
+
+def tell_decision(options: Options, project: Project, decided: Decided) -> int:
+    """Show a decision that was made; exit code 1 where it could not take effect yet."""
+    from jupyter_mlsc.display import decided_document, decided_lines
+
+    options.say("\n".join(decided_lines(decided)))
+    options.notes(project)
+    options.document(decided_document(decided))
+    return 0 if decided.done else 1
 
 
 def write_file(place: str, content: bytes) -> None:

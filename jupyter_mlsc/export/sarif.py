@@ -14,12 +14,16 @@ SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _WHOLE = {"startLine": 1}
 """A verdict is about a whole file; code scanning pages show nothing without a region."""
 
+SUPPRESSED = "overridden"
 _LEVELS = {Decision.BLOCK: "error", Decision.WARN: "warning", Decision.ALLOW: "note"}
 
 
 def sarif_log(verdicts: Sequence[Verdict], version: str) -> str:
-    """One result for each failing reason of each verdict, by the tool of this ``version``; notes are left out, since nobody has to act on them."""
-    failing = [(verdict, reason) for verdict in verdicts for reason in verdict.reasons if reason.fails]
+    """One result for each failing reason of each verdict, by the tool of this ``version``; what an exception covers is a suppressed one.
+
+    Other notes are left out, since nobody has to act on them.
+    """
+    failing = [(verdict, reason) for verdict in verdicts for reason in verdict.reasons if reason.fails or reason.code == SUPPRESSED]
     codes = sorted({reason.code for _, reason in failing})
     rules = [{"id": code, "name": _camel(code), "shortDescription": {"text": code.replace("-", " ").capitalize()}} for code in codes]
     results = [
@@ -30,6 +34,7 @@ def sarif_log(verdicts: Sequence[Verdict], version: str) -> str:
             "message": {"text": f"{reason.message}. Next: {reason.next}"},
             "locations": [{"physicalLocation": {"artifactLocation": _location(verdict.path), "region": _WHOLE}}],
             "partialFingerprints": {"digest/v1": str(verdict.digest)} if verdict.digest else {},
+            **({"suppressions": [{"kind": "external", "status": "accepted", "justification": reason.message}]} if reason.code == SUPPRESSED else {}),
         }
         for verdict, reason in failing
     ]

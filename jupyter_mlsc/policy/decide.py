@@ -7,27 +7,37 @@
 3. ``signed``: see `counting`. ``require`` has ``provenance``: a run of this layer's identities says, for this name, that it made these
    bytes; and ``verified-inputs``: the newest that runs say about these bytes, under whatever name, names no unverified input. Where no run
    says anything the inputs are unknown: good enough where persons stand for the bytes (a model from elsewhere that a lead signs), and
-   `provenance-missing` where the rule asks for no signature. ``formats``: every family that the bytes belong to must be acceptable.
+   `provenance-missing` where the rule asks for no signature. ``review``: see `reviewing`; what was promoted keeps what was said of it under its
+   earlier name (`promoting`). ``formats``: every family that the bytes belong to must be acceptable.
 4. What a run wrote itself it may read back: reasons about statements become the note `own-output`. The artifact is not verified by that.
 5. A layer that is not accepted trusts nobody: what it governs is `policy-untrusted`, in ``warn`` at least.
 6. Nothing governs: allowed, with the note `ungoverned`.
+7. An exception turns what it was made for into the note `overridden` (`overriding`). The artifact is not verified by that.
+8. Whatever rule fits or none: bytes that a layer's persons revoked are `revoked`, and what was made from such bytes is `input-revoked`, which is
+   only warned of where the layer says ``spread = "warn"`` (`revoking`). No exception covers either.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
 
 from jupyter_mlsc.artifacts import Kind
+from jupyter_mlsc.decisions import APPROVED, REJECTED
 from jupyter_mlsc.policy import reasons as say
-from jupyter_mlsc.policy.counting import COUNTED, Tally, binds_name, count, provenance
+from jupyter_mlsc.policy.counting import COUNTED, Tally, authors, binds_name, count, in_future, is_about, keys_revoked, project_of, provenance
 from jupyter_mlsc.policy.evidence import Claim, Evidence
 from jupyter_mlsc.policy.globs import Place
-from jupyter_mlsc.policy.rules import POLICY_ADMIN, PolicyLayer, Rule, Supervise
+from jupyter_mlsc.policy.overriding import covers, exceptions
+from jupyter_mlsc.policy.promoting import promotions
+from jupyter_mlsc.policy.reviewing import Hearing, hear
+from jupyter_mlsc.policy.revoking import revoked
+from jupyter_mlsc.policy.rules import POLICY_ADMIN, PolicyLayer, Review, Rule, Supervise
 from jupyter_mlsc.predicates import rfc3339
-from jupyter_mlsc.verdict import STRICTNESS, Decision, Mode, Reason, SignerSeen, Verdict, decision_for, reason
+from jupyter_mlsc.verdict import NOT_VERIFIED, STRICTNESS, Decision, DecisionSeen, Mode, Reason, SignerSeen, Verdict, decision_for, reason
 
 _MODES = (Mode.OBSERVE, Mode.WARN, Mode.ENFORCE)
 
@@ -40,11 +50,13 @@ class Judgement(msgspec.Struct, frozen=True):
     mode: Mode
     reasons: tuple[Reason, ...]
     tally: Tally | None = None
+    decisions: tuple[DecisionSeen, ...] = ()
 
     @property
     def person(self) -> bool:
-        """A person whom the rule trusts stands for these bytes."""
-        return self.tally is not None and any(not voice.is_run for counted in self.tally.of(COUNTED) for voice in counted.voices)
+        """A person whom the rule trusts has signed these bytes: having promoted them is not enough to run what is in them."""
+        signed = () if self.tally is None else (counted for counted in self.tally.of(COUNTED) if counted.claim.decision is None)
+        return any(not voice.is_run for counted in signed for voice in counted.voices)
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -165,20 +177,22 @@ class Policy(msgspec.Struct, frozen=True):
         """Put the judgements of all layers together: the strictest decision, every reason once."""
         digest = evidence.measured.digest if evidence.measured is not None else None
         kind = self.kind_for(evidence.name)
+        withdrawn = [each for layer in self.layers for each in self._withdrawn(layer, evidence)]
+        decision = max((each.decision for each in withdrawn), key=STRICTNESS.index, default=Decision.ALLOW)
+        seen = tuple(dict.fromkeys((*(each.seen for each in withdrawn), *(one for judgement in judgements for one in judgement.decisions))))
         if not judgements:
             mode = _strictest_mode(_mode(layer, self.rule_for(evidence.name, layer)) for layer in self.layers) if self.layers else Mode.WARN
             # Code that would run is refused wherever it lies; all else that is wrong with what nobody asks for is only told.
-            decision = decision_for(mode, [fault for fault in evidence.faults if fault.code == "unpickle-denied"])
-            noted = (say.ungoverned_reason(evidence), *evidence.faults)
-            return Verdict(evidence.name, digest, kind, decision, mode, noted, tier=evidence.tier, governed=False)
-        decision = Decision.ALLOW
-        reasons: dict[Reason, None] = {}
+            decision = max(decision, decision_for(mode, [fault for fault in evidence.faults if fault.code == "unpickle-denied"]), key=STRICTNESS.index)
+            noted = tuple(dict.fromkeys((*(each.reason for each in withdrawn), say.ungoverned_reason(evidence), *evidence.faults)))
+            return Verdict(evidence.name, digest, kind, decision, mode, noted, tier=evidence.tier, governed=False, decisions=seen)
+        reasons: dict[Reason, None] = dict.fromkeys(each.reason for each in withdrawn)
         for judgement in judgements:
             decision = max(decision, decision_for(judgement.mode, (*judgement.reasons, *evidence.faults)), key=STRICTNESS.index)
             reasons.update(dict.fromkeys(judgement.reasons))
         reasons.update(dict.fromkeys(evidence.faults))
         tallied = [judgement for judgement in judgements if judgement.tally is not None]
-        clean = not any(r.fails or r.code == "own-output" for r in reasons)
+        clean = not any(r.fails or r.code in NOT_VERIFIED for r in reasons)
         return Verdict(
             evidence.name,
             digest,
@@ -189,7 +203,20 @@ class Policy(msgspec.Struct, frozen=True):
             _signers(tallied),
             evidence.tier,
             person_signed=clean and bool(tallied) and all(judgement.person for judgement in tallied),
+            decisions=seen,
         )
+
+    def _withdrawn(self, layer: PolicyLayer, evidence: Evidence) -> list[_Withdrawn]:
+        """What a layer's persons revoked of these bytes and of what they were made from, whether one of its rules fits or none."""
+        mode = _mode(layer, self.rule_for(evidence.name, layer))
+        found = []
+        for revocation, who in revoked(layer, evidence):
+            why = say.revocation_reason(revocation, who, evidence)
+            mild = revocation.through is not None and layer.revoke.spread == "warn" and mode is Mode.ENFORCE
+            at = rfc3339(revocation.signed_at)
+            seen = DecisionSeen("revoked", who.name, at, revocation.why, about=revocation.through)
+            found.append(_Withdrawn(why, decision_for(Mode.WARN if mild else mode, [why]), seen))
+        return found
 
     def _rules(self, layer: PolicyLayer, evidence: Evidence) -> tuple[Rule | None, list[Rule]]:
         place = Place(evidence.name, self.root)
@@ -211,11 +238,19 @@ class Policy(msgspec.Struct, frozen=True):
         if not layer.accepted:
             return Judgement(layer, rule, mode, (reason("policy-untrusted"),))
         reasons: list[Reason] = []
+        seen: list[DecisionSeen] = []
         tally = None
+        keys = keys_revoked(layer, evidence)
+        promoted = promotions(layer, evidence, now, keys)
         if rule.signed is not None:
             tally = count(rule, rule.signed, layer, evidence, now, any_kind=inner)
             reasons += say.signature_reasons(tally, rule, rule.signed, layer, evidence)
-        reasons += _unmet(rule, layer, evidence, now)
+        earlier = tuple(replace(evidence, name=claim.promoted_from) for claim, _ in promoted if claim.promoted_from is not None)
+        reasons += _unmet(rule, layer, evidence, earlier, now)
+        if rule.review is not None:
+            hearing = _hear(rule.review, layer, evidence, earlier, now, keys)
+            reasons += say.review_reasons(hearing, rule.review, layer, evidence)
+            seen += [_seen(voice.claim, voice.person) for voice in (*hearing.approvals, *hearing.rejections)]
         if rule.formats is not None:
             refused = rule.formats.refused(evidence.families)
             if refused is not None:
@@ -223,7 +258,13 @@ class Policy(msgspec.Struct, frozen=True):
         if evidence.own_output:
             kept = [each for each in reasons if each.code not in say.LIFTED_BY_OWN_OUTPUT]
             reasons = kept if len(kept) == len(reasons) else [*kept, say.own_output_reason(evidence)]
-        return Judgement(layer, rule, mode, tuple(reasons), tally)
+        for claim, who in exceptions(layer, evidence, now, keys):
+            covered = [each for each in reasons if each.fails and covers(claim, each)]
+            if covered:
+                reasons = [*(each for each in reasons if each not in covered), say.override_reason(covered, claim, who, evidence)]
+                seen.append(_seen(claim, who.name))
+        seen += [_seen(claim, who.name) for claim, who in promoted]
+        return Judgement(layer, rule, mode, tuple(reasons), tally, tuple(seen))
 
 
 def is_policy_admin(layer: PolicyLayer, key_id: str) -> bool:
@@ -237,11 +278,35 @@ def all_below(rule: Rule, folder: Place) -> bool:
     return any(g.parts[-1] == "**" and len(g.parts) == len(g.prefix.strip("/").split("/")) + 1 and g.base == 0 and g.fits(folder) for g in rule.globs)
 
 
-def _unmet(rule: Rule, layer: PolicyLayer, evidence: Evidence, now: datetime) -> list[Reason]:
+class _Withdrawn(msgspec.Struct, frozen=True):
+    """A revocation that counts, as a reason, what the layer does about it, and as a decision to be shown."""
+
+    reason: Reason
+    decision: Decision
+    seen: DecisionSeen
+
+
+def _hear(review: Review, layer: PolicyLayer, evidence: Evidence, earlier: tuple[Evidence, ...], now: datetime, keys: frozenset[str]) -> Hearing:
+    """The decisions about these bytes, under this name or one that they were promoted from (rule 1 of `reviewing`)."""
+    about = [
+        claim
+        for claim in dict.fromkeys(evidence.claims)
+        if claim.decision in (APPROVED, REJECTED) and claim.project == project_of(layer, evidence) and is_about(claim, evidence)
+    ]
+    heard = [c for c in about if any(binds_name(c, each) for each in (evidence, *earlier)) and c.signed_at is not None and not in_future(c, now)]
+    return hear(heard, review, layer, authors(layer, evidence), keys, len(about) - len(heard))
+
+
+def _seen(claim: Claim, by: str) -> DecisionSeen:
+    at = rfc3339(claim.signed_at) if claim.signed_at is not None else ""
+    return DecisionSeen(claim.decision or "", by, at, claim.note, until=None if claim.until is None else rfc3339(claim.until), about=claim.promoted_from)
+
+
+def _unmet(rule: Rule, layer: PolicyLayer, evidence: Evidence, earlier: tuple[Evidence, ...], now: datetime) -> list[Reason]:
     if not rule.require:
         return []
     made = provenance(layer, evidence, now)
-    if "provenance" in rule.require and not any(binds_name(claim, evidence) for claim in made):
+    if "provenance" in rule.require and not any(binds_name(claim, each) for claim in made for each in (evidence, *earlier)):
         return [say.requirement_reason("provenance-missing", evidence)]
     if "verified-inputs" not in rule.require:
         return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from jupyter_mlsc.policy.reasons import duration
-from jupyter_mlsc.policy.rules import Formats, Identity, PolicyLayer, Rule, Signed, Supervise
+from jupyter_mlsc.policy.rules import Formats, Identity, Override, PolicyLayer, Review, Revoke, Rule, Signed, Stage, Supervise
 from jupyter_mlsc.verdict import Mode
 
 WEAKER = " [weaker]"
@@ -25,6 +25,7 @@ def differences(old: PolicyLayer | None, new: PolicyLayer) -> list[str]:
         lines += _members(f"role {role}", old.roles.get(role, ()), new.roles.get(role, ()))
     lines += _rules(old, new)
     lines += _members("unpickle", sorted(old.unpickle_allow or ()), sorted(new.unpickle_allow or ()))
+    lines += _decisions(old, new)
     lines += _supervise(old.supervise, new.supervise)
     return lines
 
@@ -40,6 +41,7 @@ def _all(layer: PolicyLayer) -> Iterator[str]:
         yield f"rule {_match(rule)}: {'; '.join(asks(rule))}"
     for name in sorted(layer.unpickle_allow or ()):
         yield f"unpickle: {name}"
+    yield from _decisions(None, layer)
     yield from _supervise(Supervise(), layer.supervise)
 
 
@@ -52,6 +54,8 @@ def asks(rule: Rule) -> tuple[str, ...]:
         said.append(f"kind {rule.kind}")
     if rule.require:
         said.append(f"requires {', '.join(rule.require)}")
+    if rule.review is not None:
+        said.append(_review(rule.review))
     if rule.formats is not None:
         said.append(_formats(rule.formats))
     if rule.mode is not None:
@@ -71,6 +75,17 @@ def _signed(signed: Signed) -> str:
         text += ", also by statements that bind no name"
     if signed.channel:
         text += f", through {' or '.join(signed.channel)}"
+    return text
+
+
+def _review(review: Review) -> str:
+    text = f"reviewed by {' or '.join(review.by)}"
+    if review.threshold > 1:
+        text += f", {review.threshold} persons"
+    if not review.not_author:
+        text += ", also by the author"
+    if review.channel:
+        text += f", through {' or '.join(review.channel)}"
     return text
 
 
@@ -131,6 +146,8 @@ def _asks_less(old: Rule, new: Rule) -> bool:
         return True
     if old.formats is not None and (new.formats is None or not _formats_at_least(old.formats, new.formats)):
         return True
+    if old.review is not None and (new.review is None or _reviews_less(old.review, new.review)):
+        return True
     was, now = old.signed, new.signed
     if was is None:
         return False
@@ -141,6 +158,34 @@ def _asks_less(old: Rule, new: Rule) -> bool:
     return (
         (was.not_author and not now.not_author) or (now.unbound and not was.unbound) or (bool(was.channel) and not set(now.channel or "?") <= set(was.channel))
     )
+
+
+def _reviews_less(old: Review, new: Review) -> bool:
+    narrower = set(new.by) <= set(old.by) and new.threshold >= old.threshold and new.not_author >= old.not_author
+    return not narrower or (bool(old.channel) and not set(new.channel or "?") <= set(old.channel))
+
+
+def _decisions(old: PolicyLayer | None, new: PolicyLayer) -> Iterator[str]:
+    """Who may revoke and make exceptions, and the stages. Fewer who may revoke is less protection, more who may make an exception too."""
+    was, now = (Revoke() if old is None else old.revoke), new.revoke
+    if was.by != now.by:
+        fewer = now.by is not None and (was.by is None or not set(was.by) <= set(now.by))
+        yield f"revoke: by {' or '.join(now.by) if now.by is not None else 'whoever may sign'}{_mark(old is not None and fewer)}"
+    if was.spread != now.spread:
+        only_warned = now.spread == "warn"
+        what_then = "only warned of" if only_warned else "blocked"
+        yield f"revoke: what was made from what is revoked is {what_then}{_mark(old is not None and only_warned)}"
+    before = Override() if old is None else old.override
+    if before != new.override:
+        more = not set(new.override.by) <= set(before.by) or (bool(new.override.by) and new.override.max > before.max)
+        yield f"override: by {' or '.join(new.override.by) or 'nobody'}, for at most {duration(new.override.max)}{_mark(old is not None and more)}"
+    stages: Mapping[str, Stage] = {} if old is None else old.stages
+    for name in dict.fromkeys((*stages, *new.stages)):
+        stage = new.stages.get(name)
+        if stage is None:
+            yield f"stage {name}: removed"
+        elif stage != stages.get(name):
+            yield f"stage {name}: into {stage.into}, by {' or '.join(stage.by)}{_mark(old is not None)}"
 
 
 def _formats_at_least(old: Formats, new: Formats) -> bool:

@@ -1,6 +1,6 @@
 """Reading `mlsc.toml`, strictly: every key is known, typed and checkable here, or the file is refused with the line and the way out.
 
-What this version cannot check (scans, reviews, reproduction, encryption, certificates, tripwires) is refused, never ignored: a rule that
+What this version cannot check (scans, reproduction, encryption, certificates, tripwires) is refused, never ignored: a rule that
 is silently not applied is worse than none. The text is kept as it was read, since its digest is what a person accepts.
 """
 
@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Collection, Mapping
-from datetime import timedelta
 from hashlib import sha256
-from typing import Any, NoReturn
+from typing import Any
 
 from jupyter_mlsc.artifacts import KINDS
 from jupyter_mlsc.errors import PolicyError
+from jupyter_mlsc.policy.deciding_tables import LATER, DecidingTables, Identities, Roles
 from jupyter_mlsc.policy.globs import Glob
 from jupyter_mlsc.policy.lines import KeyPath, line_of
 from jupyter_mlsc.policy.public_keys import read_key
-from jupyter_mlsc.policy.rules import Channel, Formats, Identity, LayerName, PolicyLayer, PublicKey, Requirement, Rule, Signed, Supervise
-from jupyter_mlsc.policy.typed_values import TypedValues, did_you_mean, key_shown, printable, type_name
+from jupyter_mlsc.policy.rules import Formats, Identity, LayerName, PolicyLayer, PublicKey, Requirement, Rule, Signed, Supervise
+from jupyter_mlsc.policy.typed_values import did_you_mean, key_shown
 from jupyter_mlsc.verdict import Mode
 
 VERSION = 1
@@ -27,30 +27,7 @@ LARGEST = 1 << 20
 """Bytes of the largest policy that is read."""
 LONGEST_LINE = 4096
 
-KEYS: Mapping[str, tuple[str, ...]] = {
-    "": ("version", "mode", "project", "identities", "roles", "rule", "unpickle", "supervise"),
-    "project": ("id",),
-    "identities": ("key", "runs-of"),
-    "rule": ("match", "kind", "signed", "require", "formats", "mode"),
-    "signed": ("by", "threshold", "max-age", "not-author", "unbound", "channel"),
-    "formats": ("deny", "allow"),
-    "unpickle": ("allow",),
-    "supervise": ("network", "environment", "write", "exec", "sockets", "pin"),
-}
-"""Every key that a policy may have, by table."""
-
-REQUIREMENTS: tuple[Requirement, ...] = ("provenance", "verified-inputs")
-CHANNELS: tuple[Channel, ...] = ("terminal", "panel", "hub", "notebook")
-_LATER = {
-    "encrypt": "encryption",
-    "certificate": "certificate identities",
-    "tripwires": "tripwires on data",
-    "scan": "scans",
-    "review": "reviews",
-    "reproduced": "reproduction",
-}
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-_DURATION = re.compile(r"([1-9][0-9]{0,4})([smhdw])\Z")
+REQUIREMENTS: tuple[Requirement, ...] = ("provenance", "verified-inputs", "review")
 _PROJECT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,127}\Z")
 _FAMILY = re.compile(r"[a-z0-9][a-z0-9._+-]*\Z")
 _DOTTED = re.compile(r"(?:[^\W\d]\w*)(?:\.[^\W\d]\w*)+\Z")
@@ -90,7 +67,7 @@ def _checked_text(text: str | bytes, file: str) -> str:
     return decoded
 
 
-class _Document(TypedValues):
+class _Document(DecidingTables):
     """One parse of one file: a method for each of its tables."""
 
     def __init__(self, text: str, layer: LayerName, file: str, families: Collection[str] | None) -> None:
@@ -127,18 +104,10 @@ class _Document(TypedValues):
             rules=rules,
             unpickle_allow=self._unpickle(),
             supervise=self._supervise(),
+            revoke=self._revoke(roles),
+            override=self._override(identities, roles),
+            stages=self._stages(identities, roles, rules),
         )
-
-    def _known(self, table: dict[str, Any], path: KeyPath, kind: str) -> None:
-        for key in table:
-            if key in KEYS[kind]:
-                continue
-            if key in _LATER:
-                self._cannot((*path, key), _LATER[key])
-            self._fail((*path, key), f'unknown key "{printable(key)}" in {key_shown(path)}', did_you_mean(key, KEYS[kind], "keys"))
-
-    def _cannot(self, path: KeyPath, what: str) -> NoReturn:
-        self._fail(path, f"this version cannot check {what}, and does not pretend to", "take it out until a version that can is installed")
 
     def _version(self) -> None:
         if "version" not in self._top:
@@ -200,10 +169,6 @@ class _Document(TypedValues):
         except ValueError as err:
             self._fail(path, f"{key_shown(path)}: {err}", "mlsc keys list shows the key in the form that stands here")
 
-    def _name(self, name: str, path: KeyPath, what: str) -> None:
-        if not name or not name.isprintable() or name != name.strip() or len(name) > 200:
-            self._fail(path, f"{name!a} cannot be the name of {what}", "use letters, digits, dots, dashes")
-
     def _roles(self, identities: Mapping[str, Identity]) -> dict[str, tuple[str, ...]]:
         roles = {}
         for role, value in self._table(self._top.get("roles", {}), ("roles",)).items():
@@ -221,7 +186,7 @@ class _Document(TypedValues):
             self._fail(("rule",), "rules are written with two brackets on each side", "write [[rule]]")
         return rules
 
-    def _rule(self, index: int, value: Any, identities: Mapping[str, Identity], roles: Mapping[str, tuple[str, ...]]) -> Rule:
+    def _rule(self, index: int, value: Any, identities: Identities, roles: Roles) -> Rule:
         path: KeyPath = ("rule", index)
         table = self._table(value, path)
         self._known(table, path, "rule")
@@ -234,8 +199,8 @@ class _Document(TypedValues):
             self._fail(path, f"the rule for {match[0]} names a kind but asks for nothing", "write signed, require or formats too")
         require = self._texts(table["require"], (*path, "require"), one=True) if "require" in table else ()
         for name in require:
-            if name in _LATER:
-                self._cannot((*path, "require"), _LATER[name])
+            if name in LATER:
+                self._cannot((*path, "require"), LATER[name])
         return Rule(
             index=index,
             match=match,
@@ -243,6 +208,7 @@ class _Document(TypedValues):
             kind=self._choice(table["kind"], (*path, "kind"), KINDS) if "kind" in table else None,
             signed=self._signed(table["signed"], (*path, "signed"), identities, roles) if "signed" in table else None,
             require=tuple(self._choice(name, (*path, "require"), REQUIREMENTS) for name in require),
+            review=self._review(table, path, require, identities, roles),
             formats=self._formats(table["formats"], (*path, "formats")) if "formats" in table else None,
             mode=Mode(self._choice(table["mode"], (*path, "mode"), tuple(Mode))) if "mode" in table else None,
         )
@@ -254,43 +220,20 @@ class _Document(TypedValues):
             sentence, _, advice = str(err).partition(": ")
             self._fail(path, f'bad pattern "{pattern}": {sentence}', advice or None)
 
-    def _signed(self, value: Any, path: KeyPath, identities: Mapping[str, Identity], roles: Mapping[str, tuple[str, ...]]) -> Signed:
+    def _signed(self, value: Any, path: KeyPath, identities: Identities, roles: Roles) -> Signed:
         table = self._table(value, path)
         self._known(table, path, "signed")
         if "by" not in table:
             self._fail(path, "signed does not say by whom", 'write signed = { by = "data-steward" }')
-        by = self._texts(table["by"], (*path, "by"), one=True)
-        for role in by:
-            if role not in roles:
-                self._fail((*path, "by"), f'unknown role "{role}"', did_you_mean(role, roles, "roles"))
-        threshold = table.get("threshold", 1)
-        if isinstance(threshold, bool) or not isinstance(threshold, int):
-            self._fail((*path, "threshold"), f"threshold must be a whole number, not {type_name(threshold)}")
-        persons = {identities[name].person for role in by for name in roles[role]}
-        if threshold < 1:
-            self._fail((*path, "threshold"), f"threshold is {threshold}: nobody would have to sign", "ask for 1 or more persons")
-        if threshold > max(len(persons), 1):
-            self._fail(
-                (*path, "threshold"),
-                f"threshold is {threshold}, but {_persons(len(persons))} can sign as {' or '.join(by)}",
-                "name more identities in the role, or lower the threshold (keys of one person count once)",
-            )
-        channel = self._texts(table["channel"], (*path, "channel"), one=True) if "channel" in table else ()
+        by = self._roles_at(table["by"], (*path, "by"), roles)
         return Signed(
             by=by,
-            threshold=threshold,
+            threshold=self._threshold(table, path, by, identities, roles),
             max_age=self._duration(table["max-age"], (*path, "max-age")) if "max-age" in table else None,
             not_author=self._boolean(table.get("not-author", False), (*path, "not-author")),
             unbound=self._boolean(table.get("unbound", False), (*path, "unbound")),
-            channel=tuple(self._choice(name, (*path, "channel"), CHANNELS) for name in channel),
+            channel=self._channel(table, path),
         )
-
-    def _duration(self, value: Any, path: KeyPath) -> timedelta:
-        text = self._text_at(value, path)
-        parsed = _DURATION.match(text)
-        if not parsed:
-            self._fail(path, f'"{text}" is no duration', "write a whole number and s, m, h, d or w, as in 12h, 180d, 4w")
-        return timedelta(seconds=int(parsed[1]) * _UNITS[parsed[2]])
 
     def _formats(self, value: Any, path: KeyPath) -> Formats:
         table = self._table(value, path)
@@ -349,7 +292,3 @@ class _Document(TypedValues):
             sockets=texts("sockets"),
             pin=self._choice(table.get("pin", default.pin), (*path, "pin"), ("auto", "copy")),
         )
-
-
-def _persons(count: int) -> str:
-    return {0: "nobody", 1: "only one person"}.get(count, f"only {count} persons")

@@ -48,7 +48,18 @@ class Claim:
     run: str | None = None
     within: str | None = None
     """The signed tree whose manifest names this file, when the statement is about the tree."""
+    tree: Digest | None = None
+    """The digest of that tree."""
     inputs: tuple[InputClaim, ...] = ()
+    decision: str | None = None
+    """What a person decided (`decisions.APPROVED`, ...); None for a statement that is no decision."""
+    note: str = ""
+    """The person's words: a reviewer's note, the reason for an exception."""
+    until: datetime | None = None
+    covers: tuple[str, ...] = ()
+    """The reasons' codes that an exception was made for, and when it ends."""
+    promoted_from: str | None = None
+    """The name that the bytes had before they were promoted to this one."""
 
     def is_about(self, measured: Measurement) -> bool:
         """True when the statement carries a digest that was computed here: the SHA-256, the content tree's root, or the tree's dirhash.
@@ -61,6 +72,25 @@ class Claim:
         ]
         compared = [mine == theirs for mine, theirs in pairs if mine is not None and theirs is not None]
         return bool(compared) and all(compared)
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """A person's word that bytes or a key are not to be trusted any more, with the keys whose signatures verified.
+
+    ``key`` is the id of the key that is revoked, None where it is bytes. ``through`` is the name of what they became an input of this artifact
+    under; None where it is the artifact itself that is revoked, or something in it.
+    """
+
+    project: str
+    subject: str
+    why: str
+    keys: tuple[str, ...]
+    signed_at: datetime
+    channel: str
+    source: str
+    key: str | None = None
+    through: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +110,7 @@ class Evidence:
     faults: tuple[Reason, ...] = ()
     own_output: bool = False
     tier: str | None = None
+    revocations: tuple[Revocation, ...] = ()
+    """Revocations of these bytes, of keys that signed claims, and of what the bytes were made from."""
+    not_before: datetime | None = None
+    """The newest time that the ledger has seen: a clock that shows an earlier one was put back."""

@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from jupyter_mlsc.policy.counting import ELSEWHERE, Counted, Tally, is_about
-from jupyter_mlsc.policy.evidence import Evidence, InputClaim
-from jupyter_mlsc.policy.rules import Formats, PolicyLayer, Rule, Signed
+from jupyter_mlsc.policy.evidence import Claim, Evidence, InputClaim, Revocation
+from jupyter_mlsc.policy.reviewing import Hearing
+from jupyter_mlsc.policy.rules import Formats, Identity, PolicyLayer, Review, Rule, Signed
 from jupyter_mlsc.verdict import Reason, reason
 
 LIFTED_BY_OWN_OUTPUT = frozenset(
@@ -28,12 +29,14 @@ LIFTED_BY_OWN_OUTPUT = frozenset(
         "expired",
         "not-yet-valid",
         "provenance-missing",
+        "key-revoked",
+        "review-missing",
     }
 )
 """What a run need not wait for to read back what it wrote: that somebody has stood for it. Formats, inputs, tampering and faults stay."""
 
 # Of several near misses the one that takes the least to put right; statements about these bytes go before those about others.
-_NEAR_MISSES = ("not-yet-valid", "wrong-channel", "wrong-kind", "other-name", "other-project", "untrusted-signer", "unbound")
+_NEAR_MISSES = ("not-yet-valid", "wrong-channel", "wrong-kind", "key-revoked", "other-name", "other-project", "untrusted-signer", "unbound")
 _SHOWN = 5
 _INSTEAD = {"model": "safetensors", "dataset": "parquet"}
 
@@ -42,7 +45,7 @@ def signature_reasons(tally: Tally, rule: Rule, signed: Signed, layer: PolicyLay
     """Why the count for a rule is too low; nothing when it is not."""
     if len(tally.persons) >= signed.threshold:
         return []
-    say = _Speaker(evidence.name, signed, layer)
+    say = _Speaker(evidence.name, signed.by, layer)
     superseded, mismatched = tally.of("superseded"), tally.of("digest-mismatch")
     elsewhere = [say.other_name(c) for c in tally.of("other-name")[:1]]
     if superseded and tally.deciding is not None:
@@ -86,17 +89,16 @@ def _near_miss(near: Counted, rule: Rule, signed: Signed, say: _Speaker) -> Reas
         return say.other_name(near)
     if near.outcome == "other-project":
         return say("other-project", other=shown(claim.project or ""))
-    if near.outcome == "untrusted-signer":
-        return say("untrusted-signer", signer=say.names(near))
+    if near.outcome in ("untrusted-signer", "key-revoked"):
+        return say(near.outcome, signer=say.names(near))
     return say("unbound", where=shown(claim.source))
 
 
 class _Speaker:
     """Fills the table of reasons for one artifact and rule: whom to ask, and names that a terminal can show and a shell can take."""
 
-    def __init__(self, name: str, signed: Signed | None, layer: PolicyLayer) -> None:
+    def __init__(self, name: str, roles: tuple[str, ...], layer: PolicyLayer) -> None:
         self._name = name
-        roles = () if signed is None else signed.by
         manned = [role for role in roles if any(not layer.identities[n].is_run for n in layer.roles[role])]
         self._only_runs = bool(roles) and not manned
         self._role = " or ".join(manned or roles)
@@ -130,6 +132,38 @@ def requirement_reason(code: str, evidence: Evidence, *, inputs: Iterable[InputC
     )
 
 
+def review_reasons(hearing: Hearing, review: Review, layer: PolicyLayer, evidence: Evidence) -> list[Reason]:
+    """Why a review is missing, or what was rejected; nothing when enough persons have approved and no rejection stands against it."""
+    if len(hearing.approvals) >= review.threshold:
+        return []
+    say = _Speaker(evidence.name, review.by, layer)
+    if hearing.rejections:
+        last = max(hearing.rejections, key=lambda v: (v.claim.signed_at is not None and v.claim.signed_at.timestamp(), v.person))
+        return [say("review-rejected", who=last.person, when=_when(last.claim.signed_at), note=shown(last.claim.note) or "(no note)")]
+    if hearing.by_authors and not hearing.approvals:
+        why = f": {_listed([v.person for v in hearing.by_authors])} is the author"
+    elif hearing.otherwise:
+        why = f"; {hearing.otherwise} decision{'s' if hearing.otherwise > 1 else ''} by others, through other channels or about another name do not count"
+    else:
+        why = ""
+    return [say("review-missing", have=len(hearing.approvals), need=review.threshold, why=why)]
+
+
+def revocation_reason(revocation: Revocation, who: Identity, evidence: Evidence) -> Reason:
+    """`revoked`, or `input-revoked` for what was made from it."""
+    facts = {"who": who.name, "when": _when(revocation.signed_at), "why": shown(revocation.why)}
+    if revocation.through is not None:
+        return reason("input-revoked", name=shown(evidence.name), what=shown(revocation.through), **facts)
+    return reason("revoked", what=shown(evidence.name), **facts)
+
+
+def override_reason(covered: list[Reason], claim: Claim, who: Identity, evidence: Evidence) -> Reason:
+    """The note that stands in for what an exception covers."""
+    codes = ", ".join(dict.fromkeys(each.code for each in covered))
+    told = reason("overridden", codes=codes, name=shown(evidence.name), who=who.name, until=_when(claim.until), why=shown(claim.note), then="")
+    return replace(told, next=f"have it put right before then: {covered[0].next}")
+
+
 def format_reason(refused: frozenset[str], formats: Formats, rule: Rule, evidence: Evidence) -> Reason:
     """`format-denied`, with a format that would do."""
     instead = sorted(formats.allow)[0] if formats.allow else _INSTEAD.get(rule.kind or "", "safetensors or parquet")
@@ -152,12 +186,13 @@ def outcome_sentence(counted: Counted) -> str:
     claim = counted.claim
     sentences = {
         "counted": "counts",
-        "not-vouching": "is a record and vouches for nothing",
+        "not-vouching": _decision_sentence(claim),
         ELSEWHERE: f"is about {shown(claim.name or 'another artifact')}",
         "other-name": f"is about these bytes as {shown(claim.name or '')}",
         "other-project": f"is of another project ({shown(claim.project or '')})",
         "unbound": "binds no name or project, and the rule does not say unbound = true",
         "untrusted-signer": "is by nobody who holds the rule's roles with that sort of key",
+        "key-revoked": "is by a key that was revoked",
         "wrong-kind": f"is about a {shown(claim.kind or 'thing of no kind')}",
         "wrong-channel": f"came through the channel {shown(claim.channel or '(none)')}",
         "not-yet-valid": f"is dated {_when(claim.signed_at)}, in the future",
@@ -167,6 +202,13 @@ def outcome_sentence(counted: Counted) -> str:
         "author-signed": "is the author's own word",
     }
     return sentences[counted.outcome]
+
+
+def _decision_sentence(claim: Claim) -> str:
+    if claim.decision is None:
+        return "is a record and vouches for nothing"
+    until = f" until {_when(claim.until)}" if claim.until is not None else ""
+    return f"is a decision ({claim.decision}{until}{': ' + shown(claim.note) if claim.note else ''}) and no signature"
 
 
 def shown(text: str, most: int = 300) -> str:

@@ -15,9 +15,11 @@ from jupyter_mlsc.verdict import Mode
 
 LayerName = Literal["admin", "project"]
 Channel = Literal["terminal", "panel", "hub", "notebook"]
-Requirement = Literal["provenance", "verified-inputs"]
+Requirement = Literal["provenance", "verified-inputs", "review"]
 POLICY_ADMIN = "policy-admin"
-"""The role whose persons may sign a new version of a project's policy."""
+"""The role whose persons may sign a new version of a project's policy, and revoke."""
+REVIEWER = "reviewer"
+"""The role whose persons review, where a rule names no other."""
 
 
 class PublicKey(msgspec.Struct, frozen=True):
@@ -57,6 +59,37 @@ class Signed(msgspec.Struct, frozen=True):
     channel: tuple[Channel, ...] = ()
 
 
+class Review(msgspec.Struct, frozen=True):
+    """Who must have approved, where a rule requires a review: so many persons of any of the roles ``by``, through one of the channels."""
+
+    by: tuple[str, ...] = (REVIEWER,)
+    threshold: int = 1
+    not_author: bool = True
+    channel: tuple[Channel, ...] = ()
+
+
+class Revoke(msgspec.Struct, frozen=True):
+    """``[revoke]``: the roles that may revoke, None where the file does not say; and what happens to what was made from what is revoked."""
+
+    by: tuple[str, ...] | None = None
+    spread: Literal["warn", "block"] = "block"
+
+
+class Override(msgspec.Struct, frozen=True):
+    """``[override]``: the roles that may make an exception, none unless the file says so; and for how long at most."""
+
+    by: tuple[str, ...] = ()
+    max: timedelta = timedelta(days=30)
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """One row of ``[stages]``: the folder ``into`` which artifacts are promoted, and the roles that may; those who sign there where it names none."""
+
+    name: str
+    into: str
+    by: tuple[str, ...]
+
+
 class Formats(msgspec.Struct, frozen=True):
     """Which families of formats the bytes may be: none that is denied; where ``allow`` is given, only those."""
 
@@ -80,6 +113,7 @@ class Rule(msgspec.Struct, frozen=True):
     kind: Kind | None = None
     signed: Signed | None = None
     require: tuple[Requirement, ...] = ()
+    review: Review | None = None
     formats: Formats | None = None
     mode: Mode | None = None
 
@@ -124,6 +158,9 @@ class PolicyLayer(msgspec.Struct, frozen=True, dict=True):
     rules: tuple[Rule, ...]
     unpickle_allow: frozenset[str] | None
     supervise: Supervise
+    revoke: Revoke = Revoke()
+    override: Override = Override()
+    stages: Mapping[str, Stage] = {}
     counter: int = 0
     accepted: bool = True
 
@@ -139,6 +176,10 @@ class PolicyLayer(msgspec.Struct, frozen=True, dict=True):
     def persons(self, roles: Iterable[str]) -> frozenset[str]:
         """The persons who can fill the roles, themselves or through their runs."""
         return frozenset(self.identities[name].person for name in self.holders(roles))
+
+    def members(self, roles: Iterable[str]) -> frozenset[str]:
+        """The identities of persons that hold any of the roles: decisions are a person's, whatever role runs are given."""
+        return frozenset(name for name in self.holders(roles) if not self.identities[name].is_run)
 
     def rule_for(self, place: Place) -> Rule | None:
         """The first rule that fits the name."""

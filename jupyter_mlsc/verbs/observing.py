@@ -59,7 +59,9 @@ def observe_write(project: ProjectState, path: Path, run: Run, *, observed: bool
 def _is_told_of(project: ProjectState, target: Target, measured: Measurement) -> bool:
     """Whether a statement that somebody known has made binds exactly these bytes to this name."""
     claims = project.gatherer.gather(target.asked, target.path, measured).claims
-    return any(claim.keys and claim.is_about(measured) and (claim.name == target.asked or claim.within is not None) for claim in claims)
+    return any(
+        claim.keys and claim.decision is None and claim.is_about(measured) and (claim.name == target.asked or claim.within is not None) for claim in claims
+    )
 
 
 def _read(project: ProjectState, target: Target, run: Run, unrecorded: Callable[[LedgerError], None]) -> Verdict:

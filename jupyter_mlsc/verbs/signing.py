@@ -17,13 +17,14 @@ from jupyter_mlsc.artifacts import KINDS, Digest, Measurement
 from jupyter_mlsc.attestation import Envelope, Statement, Subject, seal
 from jupyter_mlsc.bookkeeping import entry_of
 from jupyter_mlsc.digests import measure_many
-from jupyter_mlsc.errors import KeyUnavailableError, UsageError
+from jupyter_mlsc.errors import UsageError
 from jupyter_mlsc.format_choice import families_of, identify_path
 from jupyter_mlsc.judging import NEVER_ARTIFACTS, Target, kind_of, whole_digest
-from jupyter_mlsc.keys import KeyEntry, PassphraseSource, Signer
+from jupyter_mlsc.keys import PassphraseSource, Signer
 from jupyter_mlsc.policy import AcceptedPolicies
 from jupyter_mlsc.results import Signed
 from jupyter_mlsc.trust import POLICY_FILE
+from jupyter_mlsc.vouching import artifact_statement, key_to_sign_with, signer_name
 
 if TYPE_CHECKING:
     from jupyter_mlsc.ledger import NewEntry
@@ -68,7 +69,7 @@ def sign(
         return _sign_policy(project, passphrases, key)
     measured = measure_many([target.path for target in targets], progress=progress)
     items = [item for target in targets for item in _items(project, target, measured[target.path], kind)]
-    signer, signer_name = _unlock(project, passphrases, key)
+    signer, who = _unlock(project, passphrases, key)
     envelopes: list[tuple[_Item, Envelope, Envelope | None, datetime]] = []
     with project.gatherer.one_look():
         for item in items:
@@ -85,8 +86,7 @@ def sign(
     project.books.file_claims((item.digest, each) for item, envelope, twin, _ in envelopes for each in (envelope, twin) if each is not None)
     with project.gatherer.one_look():
         return [
-            _signed(project, item, signer_name, signer.public.key_id, None if indexes is None else indexes[place])
-            for item, place in zip(items, places, strict=True)
+            _signed(project, item, who, signer.public.key_id, None if indexes is None else indexes[place]) for item, place in zip(items, places, strict=True)
         ]
 
 
@@ -105,36 +105,12 @@ def _items(project: ProjectState, target: Target, measured: Measurement, kind: s
 
 
 def _unlock(project: ProjectState, passphrases: PassphraseSource, key: str | None, *, even_retired: bool = False) -> tuple[Signer, str]:
-    entry = _named_key(project) if key is None else project.keys.find("vouching", key)
-    return project.keys.signer(entry, passphrases, even_retired=even_retired), project.identity_of(entry.id) or entry.name
-
-
-def _named_key(project: ProjectState) -> KeyEntry:
-    """The key to sign with where none is asked for: the only one, or among several the only one that the policy names. Raises KeyUnavailableError."""
-    active = [entry for entry in project.keys.list() if entry.role == "vouching" and not entry.retired]
-    named = [entry for entry in active if project.identity_of(entry.id) is not None]
-    if len(active) > 1 and len(named) != 1:
-        those = f"{len(named)} of which the policy names" if named else "none of which the policy names"
-        raise KeyUnavailableError(
-            f"there are several vouching keys, {those}: {', '.join(entry.name for entry in named or active)}",
-            next_step="say which one, by name or id: --key NAME",
-        )
-    return named[0] if len(active) > 1 else project.keys.find("vouching")
+    entry = key_to_sign_with(project, key)
+    return project.keys.signer(entry, passphrases, even_retired=even_retired), signer_name(project, entry)
 
 
 def _vouch(project: ProjectState, item: _Item, note: str, channel: str, at: datetime, signer: Signer) -> Envelope:
-    body = predicates.ArtifactBody(
-        item.name,
-        item.kind,
-        project.project_id,
-        item.measured.size,
-        at,
-        channel,
-        predicates.content_tree(item.measured),
-        predicates.file_lines(item.measured),
-        note,
-    )
-    return seal(Statement((Subject(item.name, item.digest.in_toto()),), predicates.ARTIFACT, predicates.to_predicate(body)), [signer])
+    return seal(artifact_statement(project, item.name, item.kind, item.measured, at=at, channel=channel, note=note), [signer])
 
 
 def _twin(item: _Item, signer: Signer) -> Envelope | None:
@@ -159,15 +135,13 @@ def _sign_policy(project: ProjectState, passphrases: PassphraseSource, key: str 
     if file.digest == accepted.digest:
         raise UsageError(f"{POLICY_FILE} is the version that you accepted, so there is no change to sign", next_step="edit it first")
     # A key that was rotated may still say one thing: that another key follows it.
-    signer, signer_name = _unlock(project, passphrases, key, even_retired=True)
+    signer, who = _unlock(project, passphrases, key, even_retired=True)
     if not project.policy.is_admin(signer.public.key_id):
-        raise UsageError(
-            f"{signer_name} is no policy-admin in the accepted policy, so the signature would change nothing", next_step="ask a policy-admin to sign it"
-        )
+        raise UsageError(f"{who} is no policy-admin in the accepted policy, so the signature would change nothing", next_step="ask a policy-admin to sign it")
     now = project.clock()
     body = predicates.PolicyBody(project.project_id, accepted.digest, accepted.counter + 1, now)
     digest = Digest.parse(file.digest)
     envelope = seal(Statement((Subject(POLICY_FILE, digest.in_toto()),), predicates.POLICY, predicates.to_predicate(body)), [signer])
     indexes = project.books.append([entry_of("policy", envelope, predicates.POLICY, [(POLICY_FILE, digest)], now)])
     project.books.file_claim(digest, envelope)
-    return [Signed(POLICY_FILE, digest, "config", signer_name, signer.public.key_id, None if indexes is None else indexes[0], None)]
+    return [Signed(POLICY_FILE, digest, "config", who, signer.public.key_id, None if indexes is None else indexes[0], None)]

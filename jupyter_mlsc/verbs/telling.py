@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlsc import predicates
+from jupyter_mlsc import decisions, predicates
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.attestation import Envelope, Statement, open_envelope, read_unverified
-from jupyter_mlsc.claim_files import FoundEnvelope
 from jupyter_mlsc.coverage import MEANINGS
 from jupyter_mlsc.digests import measure
 from jupyter_mlsc.errors import ArtifactMissingError, AttestationError, UsageError
 from jupyter_mlsc.lineage import InputEdge, LineageGraph, LineageNode, Origin, Production
+from jupyter_mlsc.policy.revoking import revoked_keys, revoker
 from jupyter_mlsc.recording import GUARDED, SUPERVISED
 from jupyter_mlsc.results import Status
 
 if TYPE_CHECKING:
     from jupyter_mlsc.ledger import Entry
+    from jupyter_mlsc.policy.evidence import Revocation
     from jupyter_mlsc.project_state import ProjectState
     from jupyter_mlsc.recording import Run
 
@@ -58,7 +59,7 @@ def _newest_under(project: ProjectState, name: str) -> Digest | None:
 
 
 def _productions(project: ProjectState) -> Iterator[Production]:
-    for envelope in _provenance_envelopes(project):
+    for envelope in _envelopes_of(project, "write", predicates.PROVENANCE):
         try:
             opened = open_envelope(envelope, project.identities)
             statement = opened.statement if opened.verified else read_unverified(envelope)
@@ -77,16 +78,17 @@ def _productions(project: ProjectState) -> Iterator[Production]:
         yield Production(body.artifact.name, digest, origin, edges, body.precise)
 
 
-def _provenance_envelopes(project: ProjectState) -> Iterator[Envelope]:
+def _envelopes_of(project: ProjectState, kind: str, predicate_type: str) -> Iterator[Envelope]:
+    """The statements of one type, each once: in the ledger under this kind, and in the claim files."""
     seen = set()
     ledger = project.books.ledger
     if ledger is not None:
-        for entry in ledger.entries(kind="write"):
+        for entry in ledger.entries(kind=kind):
             envelope = Envelope.from_json(ledger.envelope(entry.envelope))
             seen.add(envelope.digest)
             yield envelope
-    for item in project.books.claims.read():
-        if isinstance(item, FoundEnvelope) and item.statement.predicate_type == predicates.PROVENANCE and item.envelope.digest not in seen:
+    for item in project.books.claims.of_type(predicate_type):
+        if item.envelope.digest not in seen:
             yield item.envelope
 
 
@@ -123,10 +125,31 @@ def _where(entry: Entry, statement: Statement) -> dict[str, Any]:
     if entry.kind == "write":
         body = predicates.from_predicate(statement.predicate, predicates.ProvenanceBody)
         return _operation(entry, "write", body.facts, body.artifact.verdict)
+    if entry.predicate_type in (decisions.SVR, decisions.REVOCATION, decisions.OVERRIDE) or entry.kind == "review":
+        return _decision(statement)
     if entry.kind == "run":
         run = predicates.from_predicate(statement.predicate, predicates.RunBody)
         return {"run": run.facts.run, "phase": run.phase, "tier": run.facts.tier, "coverage": run.coverage}
     return {}
+
+
+def _decision(statement: Statement) -> dict[str, Any]:
+    """What a person decided, in the same fields for every decision."""
+    if statement.predicate_type == decisions.REVOCATION:
+        revoked = predicates.from_predicate(statement.predicate, decisions.RevocationBody)
+        return {"decision": decisions.REVOKED, "revokes": revoked.revokes, "why": revoked.why, "channel": revoked.channel}
+    if statement.predicate_type == decisions.OVERRIDE:
+        made = predicates.from_predicate(statement.predicate, decisions.OverrideBody)
+        until = predicates.rfc3339(made.until)
+        return {"decision": decisions.OVERRIDDEN, "covers": list(made.covers), "why": made.why, "until": until, "channel": made.channel}
+    if statement.predicate_type == decisions.REJECTION:
+        told = predicates.from_predicate(statement.predicate, decisions.RejectionBody).review
+        return {"decision": decisions.REJECTED, "why": told.note, "channel": told.channel}
+    body = predicates.from_predicate(statement.predicate, decisions.VerificationBody)
+    if body.mlsc is None:
+        return {}
+    way = {"stage": body.mlsc.stage, "source": body.mlsc.source} if body.decision == decisions.PROMOTED else {}
+    return {"decision": body.decision, "why": body.mlsc.note, "channel": body.mlsc.channel, **way}
 
 
 def _operation(entry: Entry, operation: str, facts: predicates.RunFacts, verdict: str | None) -> dict[str, Any]:
@@ -156,6 +179,7 @@ def status(project: ProjectState, run: Run | None) -> Status:
         if not k.retired
     ]
     reads = () if run is None else run.inputs
+    revocations, overrides = _standing_revocations(project), _standing_overrides(project)
     document: dict[str, Any] = {
         "ok": not any(f.fails for f in faults) and project.trust.state != "untrusted",
         "root": str(project.root),
@@ -167,6 +191,10 @@ def status(project: ProjectState, run: Run | None) -> Status:
         if ledger is None
         else {"origin": ledger.origin, "size": ledger.size, "writable": ledger.writable, "root": checkpoint.root.hex() if checkpoint else None},
         "keys": keys,
+        "revocations": [
+            {"what": each.subject, "by": who, "at": predicates.rfc3339(each.signed_at), "why": each.why, "key": each.key} for each, who in revocations
+        ],
+        "overrides": [_override_document(*each) for each in overrides],
         "notes": [{"code": n.code, "message": n.message, "next": n.next} for n in (*project.notes, *faults)],
         "run": None if run is None else _run_document(run),
     }
@@ -183,6 +211,11 @@ def status(project: ProjectState, run: Run | None) -> Status:
         ("ledger", "none yet" if ledger is None else f"{ledger.size} entries, kept by {'you' if ledger.writable else 'another user'}"),
         ("keys", ", ".join(f"{k['name']} ({k['role']}{', ' + str(k['identity']) if k['identity'] else ''})" for k in keys) or "none yet: mlsc init"),
     ]
+    if revocations:
+        rows.append(("revoked", f"{len(revocations)} (the newest by {revocations[-1][1]}: {revocations[-1][0].subject}, {revocations[-1][0].why})"))
+    if overrides:
+        rows.append(("overrides", f"{len(overrides)} in force"))
+        rows.extend(("override", f"{body.name} until {predicates.rfc3339(body.until)[:16]}Z, by {who}: {body.why}") for body, _, who in overrides)
     if run is not None:
         rows.append(("tier", _TIERS[run.tier]))
         rows.append(("run", run.id))
@@ -190,6 +223,51 @@ def status(project: ProjectState, run: Run | None) -> Status:
         rows.extend(("not seen", f"{count} {MEANINGS[code]}") for code, count in sorted(run.coverage.items()))
     rows.extend(("note", f"{n.message}; {n.next}") for n in (*project.notes, *faults))
     return Status(tuple(rows), document)
+
+
+def _standing_revocations(project: ProjectState) -> list[tuple[Revocation, str]]:
+    """Revocations that count in a layer of the policy, oldest first, with who made them."""
+    known = project.gatherer.revocations
+    known.look()
+    found = []
+    for each in known.all():
+        who = next((who for layer in project.policy.layers if (who := revoker(layer, each, project.project_id)) is not None), None)
+        if who is not None:
+            found.append((each, who.name))
+    return found
+
+
+def _standing_overrides(project: ProjectState) -> list[tuple[decisions.OverrideBody, Digest, str]]:
+    """Exceptions that have not ended, by somebody who may make them, whether their artifacts still need them or not."""
+    now, found = project.clock(), {}
+    for envelope in _envelopes_of(project, "override", decisions.OVERRIDE):
+        try:
+            opened = open_envelope(envelope, project.identities)
+            if not opened.verified:
+                continue
+            body = predicates.from_predicate(opened.statement.predicate, decisions.OverrideBody)
+        except AttestationError:
+            continue  # `verify` and `log verify` report it; it makes no exception
+        digest = Digest.from_in_toto(opened.statement.subjects[0].digest)
+        who = _may_override(project, opened.verified)
+        if digest is not None and who is not None and body.project == project.project_id and body.until > now:
+            found[envelope.digest] = (body, digest, who)
+    return sorted(found.values(), key=lambda each: (each[0].until, each[0].name))
+
+
+def _override_document(body: decisions.OverrideBody, digest: Digest, who: str) -> dict[str, str]:
+    at, until = predicates.rfc3339(body.signed_at), predicates.rfc3339(body.until)
+    return {"path": body.name, "digest": str(digest), "by": who, "at": at, "why": body.why, "until": until}
+
+
+def _may_override(project: ProjectState, keys: Sequence[str]) -> str | None:
+    revocations = project.gatherer.revocations.of_keys(keys)
+    for layer in project.policy.layers:
+        revoked = revoked_keys(layer, project.project_id, revocations)
+        for key in keys:
+            if layer.accepted and key not in revoked and key in layer.owners and layer.owners[key].name in layer.members(layer.override.by):
+                return layer.owners[key].name
+    return None
 
 
 _TIERS = {

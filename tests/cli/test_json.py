@@ -13,7 +13,7 @@ from here import mlsc
 from tests.conftest import Person
 
 VERIFY = {"ok", "mode", "artifacts"}
-ARTIFACT = {"path", "digest", "kind", "verdict", "tier", "signers", "reasons"}
+ARTIFACT = {"path", "digest", "kind", "verdict", "tier", "signers", "reasons", "decisions"}
 LOG_ENTRY = {"index", "time", "kind", "subjects", "signer"}
 OPERATION = {"path", "op", "cell_id", "execution_count", "tier", "verdict"}
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
 
-from jupyter_mlsc import predicates
+from jupyter_mlsc import decisions, predicates
 from jupyter_mlsc.artifacts import Digest, ManifestLine, Measurement
 from jupyter_mlsc.policy import Claim, Evidence, InputClaim, Policy, PolicyLayer, parse_policy
+from jupyter_mlsc.policy.evidence import Revocation
 from jupyter_mlsc.verdict import Verdict
 
 PROJECT = "project-0123456789"
@@ -49,6 +50,23 @@ ml-lead      = ["alice", "carol"]
 builder      = ["alice-runs", "bob-runs"]
 policy-admin = ["alice", "bob-runs"]
 """
+
+
+DECIDING = (
+    IDENTITIES
+    + """
+reviewer = ["bob", "carol"]
+security = ["carol", "alice-runs"]
+
+[override]
+by  = "security"
+max = "30d"
+
+[stages]
+top = { into = "data", by = "ml-lead" }
+"""
+)
+"""The same people, among whom decisions are shared out; for policies with a rule for ``data/**``."""
 
 
 def policy_text(*rules: str, mode: str = "enforce", project: str | None = PROJECT, head: str = IDENTITIES) -> str:
@@ -109,6 +127,25 @@ def bundle(by: str, content: str = "v1", **changed: object) -> Claim:
     """A plain OMS bundle: it binds bytes and nothing else, and has no date."""
     plain = {"predicate_type": predicates.OMS_SIGNATURE, "kind": None, "project": None, "channel": None, "content_root": None, "size": None}
     return replace(vouch(by, content, None, on=None), **{**plain, **changed})
+
+
+def decided(by: str, decision: str, content: str | Measurement = "v1", name: str | None = NAME, *, on: int | datetime | None = 1, **changed: object) -> Claim:
+    """A person's decision. An exception is for what a signature lacks, and ends ten days after its date."""
+    kinds = {decisions.REJECTED: decisions.REJECTION, decisions.OVERRIDDEN: decisions.OVERRIDE}
+    more: dict[str, object] = {"predicate_type": kinds.get(decision, decisions.SVR), "decision": decision, "note": "because"}
+    if decision == decisions.OVERRIDDEN:
+        at = day(on) if isinstance(on, int) else on
+        more |= {"until": None if at is None else at + timedelta(days=10), "covers": ("unsigned",)}
+    if decision == decisions.PROMOTED:
+        more["promoted_from"] = "models/earlier.csv"
+    return vouch(by, content, name, on=on, **(more | changed))
+
+
+def revoked(by: str, *, on: int | datetime = 1, **changed: object) -> Revocation:
+    """A revocation of the artifact at hand."""
+    keys = tuple(key_id(owner) for owner in by.split("+")) if by else ()
+    made = Revocation(PROJECT, NAME, "it is bad", keys, day(on) if isinstance(on, int) else on, "terminal", f"a revocation by {by}")
+    return replace(made, **changed)
 
 
 def evidence(*claims: Claim, content: str | Measurement | None = "v1", name: str = NAME, **changed: object) -> Evidence:

@@ -8,9 +8,10 @@ from datetime import timedelta
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
-from policy_cases import NOW, OTHER_PROJECT, PROJECT, bundle, day, evidence, layer, made, vouch
+from policy_cases import DECIDING, NOW, OTHER_PROJECT, PROJECT, bundle, day, decided, evidence, key_id, layer, made, revoked, vouch
 
 from jupyter_mlsc import predicates
+from jupyter_mlsc.decisions import APPROVED, OVERRIDDEN, PROMOTED, REJECTED
 from jupyter_mlsc.policy import Policy, explain
 from jupyter_mlsc.verdict import STRICTNESS, reason
 
@@ -33,16 +34,32 @@ rules = st.builds(
     st.sampled_from(['match = "data/**"', 'match = "**/*.csv"', 'match = "models/**"']),
     st.sampled_from(["", 'kind = "dataset"', 'kind = "model"']),
     signed,
-    st.sampled_from(["", 'require = ["provenance"]', 'require = ["verified-inputs"]']),
+    st.sampled_from(
+        [
+            "",
+            'require = ["provenance"]',
+            'require = ["verified-inputs"]',
+            'require = ["review"]',
+            'require = ["provenance", "review"]\nreview = { by = ["reviewer", "builder"], threshold = 2, not-author = false, channel = "terminal" }',
+        ]
+    ),
     st.sampled_from(["", 'formats = { deny = ["pickle"] }', 'formats = { allow = ["csv"] }']),
     st.sampled_from(["", 'mode = "observe"', 'mode = "warn"', 'mode = "enforce"']),
 )
+
+
+def _with_stage(head, rule):
+    """A stage needs a rule for its folder."""
+    return head.split("[stages]")[0] if "models/**" in rule else head
+
+
 layers = st.builds(
-    lambda rule, mode, name, accepted: msgspec.structs.replace(layer(rule, mode=mode, name=name), accepted=accepted),
+    lambda rule, mode, name, accepted, head: msgspec.structs.replace(layer(rule, mode=mode, name=name, head=_with_stage(head, rule)), accepted=accepted),
     rules,
     st.sampled_from(["observe", "warn", "enforce"]),
     st.sampled_from(["admin", "project"]),
     st.sampled_from([True, True, True, False]),
+    st.sampled_from([DECIDING, DECIDING.replace("[override]", '[revoke]\nby = "security"\nspread = "warn"\n\n[override]')]),
 )
 KNOWN = ["alice", "alice-2", "bob", "carol", "alice-runs", "bob-runs", "alice+bob", "dave-runs"]
 
@@ -60,14 +77,51 @@ def statements(signers):
     )
 
 
-claims = st.lists(statements(KNOWN), max_size=5)
-strangers = st.lists(statements(["mallory", "mallory+eve", ""]), min_size=1, max_size=3)
+def decisions_by(signers):
+    return st.builds(
+        lambda by, decision, content, on, changed: decided(by, decision, content, on=on, **changed),
+        st.sampled_from(signers),
+        st.sampled_from([APPROVED, APPROVED, REJECTED, PROMOTED, OVERRIDDEN, OVERRIDDEN]),
+        st.sampled_from(["v1", "v1", "v1", "v2"]),
+        st.sampled_from([1, 10, 25, 30, None, NOW + timedelta(days=1)]),
+        st.sampled_from(
+            [
+                {},
+                {},
+                {"name": "data/test.csv"},
+                {"name": "models/earlier.csv"},
+                {"project": OTHER_PROJECT},
+                {"channel": "panel"},
+                {"covers": ("review-missing", "format-denied")},
+                {"covers": ("review-rejected", "provenance-missing", "inputs-unverified", "revoked", "input-revoked")},
+            ]
+        ),
+    )
+
+
+def revocations_by(signers):
+    return st.builds(
+        lambda by, on, changed: revoked(by, on=on, **changed),
+        st.sampled_from(signers),
+        st.sampled_from([1, 25, NOW + timedelta(days=400)]),
+        st.sampled_from(
+            [{}, {"through": "data/raw.csv"}, {"project": OTHER_PROJECT}, *({"key": key_id(one)} for one in ("alice", "bob", "carol", "alice-runs"))]
+        ),
+    )
+
+
+STRANGERS = ["mallory", "mallory+eve", ""]
+claims = st.lists(st.one_of(statements(KNOWN), decisions_by(KNOWN)), max_size=6)
+strangers = st.lists(st.one_of(statements(STRANGERS), decisions_by(STRANGERS)), min_size=1, max_size=3)
 found = st.builds(
-    lambda each, families, own, faults: evidence(*each, families=frozenset(families), own_output=own, faults=faults),
+    lambda each, families, own, faults, gone: evidence(
+        *each, families=frozenset(families), own_output=own, faults=faults, revocations=tuple(gone), not_before=NOW - timedelta(days=1)
+    ),
     claims,
     st.sampled_from([("csv",), ("pickle", "joblib"), ()]),
     st.booleans(),
     st.sampled_from([(), (reason("ledger-inconsistent", why="x"),)]),
+    st.lists(revocations_by(KNOWN), max_size=2),
 )
 
 
@@ -88,7 +142,8 @@ def test_the_strictest_layer_counts(some, what):
     alone = [Policy((each,)).decide(what, NOW) for each in some]
     assert strictness(together) == max(map(strictness, alone))
     governing = [v for v in alone if v.governed]
-    assert together.verified == (bool(governing) and all(v.verified for v in governing))
+    withdrawn = any(r.code in ("revoked", "input-revoked") for v in alone for r in v.reasons)
+    assert together.verified == (bool(governing) and all(v.verified for v in governing) and not withdrawn)
     assert together.person_signed <= any(v.person_signed for v in alone)
 
 
@@ -100,12 +155,51 @@ def test_a_strangers_statement_changes_no_decision(some, what, more):
     assert {s.identity for s in after.signers} == {s.identity for s in before.signers}
 
 
+@given(st.lists(layers, min_size=1, max_size=2), found, st.lists(revocations_by(STRANGERS), min_size=1, max_size=2))
+def test_a_strangers_revocation_takes_nothing_away(some, what, more):
+    policy = Policy(tuple(some))
+    assert policy.decide(replace(what, revocations=(*what.revocations, *more)), NOW) == policy.decide(what, NOW)
+
+
+@given(st.lists(layers, min_size=1, max_size=2), found, revocations_by(KNOWN))
+def test_a_revocation_of_bytes_never_makes_a_verdict_weaker(some, what, more):
+    more = replace(more, key=None)
+    policy = Policy(tuple(some))
+    before, after = policy.decide(what, NOW), policy.decide(replace(what, revocations=(*what.revocations, more)), NOW)
+    assert strictness(after) >= strictness(before)
+    assert after.verified <= before.verified
+    assert after.person_signed <= before.person_signed
+
+
+@given(st.lists(layers, min_size=1, max_size=2), found)
+def test_an_exception_verifies_nothing_and_covers_nothing_that_was_revoked(some, what):
+    policy = Policy(tuple(some))
+    verdict = policy.decide(what, NOW)
+    without = policy.decide(replace(what, claims=tuple(c for c in what.claims if c.decision != OVERRIDDEN)), NOW)
+    assert (verdict.verified, verdict.person_signed) in ((without.verified, without.person_signed), (False, False))
+    assert not (verdict.verified and not without.verified)
+    assert not (verdict.person_signed and not without.person_signed)
+    for code in ("revoked", "input-revoked", "policy-untrusted", "ledger-inconsistent"):
+        assert any(r.code == code for r in verdict.reasons) == any(r.code == code for r in without.reasons)
+    if any(r.code == "overridden" for r in verdict.reasons):
+        assert not verdict.verified
+
+
+@given(layers, found)
+def test_what_requires_a_review_is_verified_only_by_a_persons_approval_of_these_bytes(each, what):
+    verdict = Policy((each,)).decide(what, NOW)
+    if verdict.verified and each.rules[0].review is not None:
+        approving = [c for c in what.claims if c.decision == APPROVED and c.is_about(what.measured) and c.project == PROJECT]
+        assert any(each.owners[key].name in ("bob", "carol") for c in approving for key in c.keys if key in each.owners)
+
+
 @given(st.lists(layers, min_size=1, max_size=2), found, st.randoms(use_true_random=False))
 def test_the_order_of_statements_is_nothing(some, what, random):
     policy = Policy(tuple(some))
-    shuffled = list(what.claims)
+    shuffled, withdrawn = list(what.claims), list(what.revocations)
     random.shuffle(shuffled)
-    assert policy.decide(replace(what, claims=tuple(shuffled)), NOW) == policy.decide(what, NOW)
+    random.shuffle(withdrawn)
+    assert policy.decide(replace(what, claims=tuple(shuffled), revocations=tuple(withdrawn)), NOW) == policy.decide(what, NOW)
 
 
 @given(st.lists(layers, min_size=1, max_size=2), found)
