@@ -7,15 +7,16 @@ is done with it; an unknown call may change, mix and keep all that it can reach,
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jupyter_mlsc.dataflow import paths as names
 from jupyter_mlsc.dataflow import tables
 from jupyter_mlsc.dataflow.heap import EMPTY, NOTHING, UNKNOWN_LIBRARY, Closure, Frame, Taint, Value
+from jupyter_mlsc.dataflow.listed import Effect
 from jupyter_mlsc.dataflow.nodes import Call, Func, Name, Stmt
 from jupyter_mlsc.dataflow.state import DEEPEST, GaveUpError, State
 
-_PATH_METHODS = frozenset("read_text read_bytes open write_text write_bytes rename replace iterdir glob rglob joinpath".split())
+_PATH_METHODS = frozenset(("read_text", "read_bytes", "open", "write_text", "write_bytes", "rename", "replace", "iterdir", "glob", "rglob", "joinpath"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,25 @@ class Given:
         if place < len(self.args):
             return self.args[place]
         return mixed(value for name, value in self.keywords if name in tables.PATH_KEYWORDS)
+
+
+NO_ARGUMENTS = Given()
+MOST_ROUNDS = 40
+"""Times that a loop's body, or what calls back, is followed until nothing changes any more."""
+
+
+@dataclass
+class Pool:
+    """Functions that somebody may call, and all that he may call them with; what they call in turn joins them."""
+
+    closures: dict[int, Closure] = field(default_factory=dict)
+    given: Value = EMPTY
+    result: Value = EMPTY
+
+    def take(self, closures: Iterable[Closure], given: Value) -> None:
+        """More functions, and more values."""
+        self.closures |= {id(each): each for each in closures}
+        self.given |= given
 
 
 def mixed(values: Iterable[Value]) -> Value:
@@ -89,7 +109,7 @@ class Calls(State):
             members = list(self.members(which, name))
             this = Value(receiver.taint, frozenset((which,)))
             for member in members:
-                found.extend(self._call_member(node, member, this, given))
+                found.extend(self._call_member(node, member, this, given, by_class=which in self.classes))
             thing = self.heap.things[which]
             if not members or thing.libraries - {"notebook"}:
                 others.add(which)
@@ -97,14 +117,19 @@ class Calls(State):
             found.append(self._library_method(node, Value(receiver.taint, frozenset(others), paths=receiver.paths), name, given))
         return mixed(found).tainted(receiver.taint)
 
-    def _call_member(self, node: Call, member: Value, this: Value, given: Given) -> list[Value]:
+    def _call_member(self, node: Call, member: Value, this: Value, given: Given, *, by_class: bool = False) -> list[Value]:
         found = []
         for which in sorted(member.objects):
             thing = self.heap.things[which]
             for closure in thing.functions:
-                found.append(self.invoke(closure, given, this, id(node)))
+                if closure.kind == "other":
+                    every = Given((this, *given.args), given.keywords, given.flags, spread=True)
+                    found.append(self.invoke(closure, every, None, id(node)))
+                else:
+                    bound = closure.kind == "class" or (closure.kind != "static" and not by_class)
+                    found.append(self.invoke(closure, given, this if bound else None, id(node)))
             if not thing.functions or thing.libraries:
-                found.append(self._call_opaque(node, member | this, {which}, given))
+                found.append(self._call_opaque(node, member | this, {which}, Given((*given.args, this), given.keywords, given.flags)))
         return found
 
     def members(self, which: int, name: str) -> Iterable[Value]:
@@ -119,7 +144,7 @@ class Calls(State):
 
     def _instantiate(self, node: Call, made_of: int, given: Given) -> Value:
         class_ = self.heap.things[made_of]
-        this = self.fresh(self.site(node, "instance", made_of), NOTHING, {"notebook", *class_.libraries}, (made_of,))
+        this = self.fresh(self.site(node, "instance", made_of), NOTHING, {"notebook", *class_.libraries})
         (which,) = this.objects
         self.heap.things[which].classes.add(made_of)
         begins = [each for name in ("__new__", "__init__", "__post_init__", "__init_subclass__") for each in self.members(made_of, name)]
@@ -142,20 +167,20 @@ class Calls(State):
         if len(self.stack) >= DEEPEST:
             raise GaveUpError("calls that are nested too deeply")
         frame = Frame(frozenset(code.locals), closure.frame, frozenset(code.globals))
-        frame.names.update(bound)
+        frame.passed.update(bound)
         before = (self.frame, self.stack, self.pc)
         self.frame, self.stack = frame, (*self.stack, place)
         self._running.append((code, frame))
         try:
             while True:
-                version, result = self.heap.version, frame.result
+                version, result, passed = self.heap.version, frame.result, dict(frame.passed)
+                for name, value in passed.items():
+                    frame.names[name] = frame.names.get(name, EMPTY) | value
                 self.block(code.body)
                 self.pc = before[2]
-                if id(code) not in self._recursed or (self.heap.version == version and frame.result == result):
+                if id(code) not in self._recursed or (self.heap.version == version and frame.result == result and frame.passed == passed):
                     break
                 self.step()
-                for name, value in bound.items():
-                    frame.names[name] = frame.names[name] | value if name in frame.names else value
         finally:
             self._running.pop()
             self.frame, self.stack, self.pc = before
@@ -175,10 +200,8 @@ class Calls(State):
     def _recursive(self, code: Func, running: Frame, bound: dict[str, Value]) -> Value:
         self._recursed.add(id(code))
         for name, value in bound.items():
-            old = running.names.get(name, EMPTY)
-            if old | value != old:
-                running.names[name] = old | value
-                self.heap.version += 1
+            running.passed[name] = running.passed.get(name, EMPTY) | value
+            running.names[name] = running.names.get(name, EMPTY) | value
         return running.result | mixed(bound.values())
 
     def _bound(self, closure: Closure, args: tuple[Value, ...], given: Given) -> dict[str, Value]:
@@ -190,17 +213,19 @@ class Calls(State):
             if place < len(args) and not given.spread:
                 bound[name] = args[place]
             else:
-                bound[name] = (named[name] if name in named else defaults) | spread
-        over = mixed((*args[len(code.params) :], *(value for name, value in given.keywords if name not in code.params), spread))
+                bound[name] = named.get(name, defaults) | spread
         for name in code.rest:
-            bound[name] = over
+            over = (value for key, value in given.keywords if key not in code.params) if name.startswith("**") else args[len(code.params) :]
+            held = mixed((*over, spread))
+            bound[name.lstrip("*")] = self.fresh(self.site(code, name), held.taint, ("builtins",), held.objects)
         return bound
 
     # what the tables know
 
     def _call_symbol(self, node: Call, symbol: str, given: Given, receiver: Value = EMPTY) -> Value:
         if symbol == "builtins.super":
-            return self.look_up("self") | self.look_up("cls") if self.stack else self.unknown()
+            first = next((name for name in ("self", "cls") if name in self.frame.names), None)
+            return self.unknown() if first is None else self.frame.names[first]
         self.symbol_value((symbol,))
         if symbol in tables.PATH_BUILDERS or (symbol == "builtins.str" and mixed(given.args).paths):
             return self._spelled(given)
@@ -213,7 +238,7 @@ class Calls(State):
 
     def _library_method(self, node: Call, receiver: Value, name: str, given: Given) -> Value:
         libraries = self.heap.libraries(receiver.objects)
-        in_place = "inplace" in given.flags
+        in_place = "inplace" in given.flags or any(key == "**" for key, _ in given.keywords)
         if not receiver.objects:
             libraries = {"builtins"}
             effect = tables.METHODS.get(name, "view")
@@ -224,9 +249,7 @@ class Calls(State):
             effect = "fit"
         return self._apply(node, effect, receiver, given, "", "matplotlib" if effect == "state" else "", name, libraries)
 
-    def _apply(
-        self, node: Call, effect: tables.Effect, receiver: Value, given: Given, library: str, key: str, name: str, libraries: Iterable[str] = ()
-    ) -> Value:
+    def _apply(self, node: Call, effect: Effect, receiver: Value, given: Given, library: str, key: str, name: str, libraries: Iterable[str] = ()) -> Value:
         made = set(libraries) - {"notebook"} or {library}
         if effect == "world":
             return self._call_world(node, mixed((receiver, *given.all)), name)
@@ -259,7 +282,7 @@ class Calls(State):
                 self.change(self.heap.reach(first.objects, keeps=False), taint, parts=rest.objects)
                 return first.tainted(taint)
             case "state":
-                return self._call_state(node, key, name, taint, passed | receiver)
+                return self._call_state(node, key, name, taint, passed | receiver, given)
             case "read" | "lazy":
                 return self._call_reader(node, effect, receiver, given, taint, made, name)
             case "write":
@@ -268,8 +291,6 @@ class Calls(State):
                 source, target = given.path(0), given.path(1)
                 self.write(target.paths, self.read(source.paths) | taint)
                 return Value(taint, paths=target.paths)
-            case _:
-                return self._call_world(node, mixed((receiver, *given.all)), name)
 
     def inside(self, value: Value) -> Value:
         """A value and what it is made of: what a method gives may be either."""
@@ -292,7 +313,7 @@ class Calls(State):
         taint = self._taint_of(given)
         return Value(taint, paths=spelled or frozenset((names.ANY,)))
 
-    def _call_state(self, node: object, key: str, name: str, taint: Taint, passed: Value) -> Value:
+    def _call_state(self, node: object, key: str, name: str, taint: Taint, passed: Value, given: Given = NO_ARGUMENTS) -> Value:
         last = name.rpartition(".")[2]
         if key == "matplotlib":
             begins = last in ("figure", "subplots", "subplot_mosaic") and not passed.objects and not self.weak
@@ -300,17 +321,21 @@ class Calls(State):
             if begins or key not in self.kept:
                 self.kept[key] = which
             which = self.kept[key]
+            figure = Value(taint, frozenset((which,)))
             if last in ("savefig", "imsave"):
-                return Value(objects=frozenset((which,)))
+                self.write(given.path(0).paths, self.heap.taint(figure))
+                return figure
             self.change((which,), taint, keeps=passed.objects)
-            return Value(taint, frozenset((which,)))
+            return figure
         which = self.kept.setdefault(key, -1)
         if which < 0:
             which = self.kept[key] = self.heap.new(("kept", key), (key,))
         keeps_it = key != "random" or last in ("seed", "set_state", "setstate", "manual_seed")
         if keeps_it:
             self.change((which,), taint, keeps=passed.objects)
-        return self.fresh(self.site(node, name), taint | self.heap.taint(Value(objects=frozenset((which,)))), {name.partition(".")[0]}, passed.objects)
+        if last == "shuffle":
+            self.change(self.heap.reach(passed.objects, keeps=False), taint)
+        return self.inside(passed) | self.fresh(self.site(node, name), taint | self.heap.taint(Value(objects=frozenset((which,)))), {name.partition(".")[0]}, passed.objects)
 
     def _call_reader(self, node: Call, effect: str, receiver: Value, given: Given, taint: Taint, made: set[str], name: str) -> Value:
         mode = given.mode
@@ -396,6 +421,7 @@ class Calls(State):
         called = self.call_back(node, (mix,))
         mix = mix | called | self.unknown()
         reached = self.heap.reach(mix.objects)
+        reached = self.heap.reach({*reached, *(above for each in reached for above in self.heap.things[each].classes if above in self.heap.things)})
         taint = self.heap.taint(mix) | self.read(frozenset()) | self.pc
         value = self.fresh(self.site(node, "mixed", name), taint, ("?",), mix.objects)
         self.change(reached, taint, parts=value.objects)
@@ -417,11 +443,34 @@ class Calls(State):
         closures = self._closures(given.objects)
         if not closures:
             return found
-        anything = Value(given.taint, given.objects)
-        for closure in closures:
-            params = len(closure.code.params)
-            found |= self.invoke(closure, Given(tuple([anything] * params), (("*", anything),)), None, ("back", id(node), id(closure.code)))
-        return found
+        anything = Value(given.taint | self.pc, given.objects)
+        pool = self._pool
+        if pool is not None:
+            pool.take(closures, anything)
+            return found | pool.result
+        pool = self._pool = Pool()
+        pool.take(closures, anything)
+        pc, weak = self.pc, self.weak
+        try:
+            self.weak = weak + 1  # they may be called, or not
+            self._settle(node, pool)
+        finally:
+            self._pool, self.pc, self.weak = None, pc, weak
+        return found | pool.result
+
+    def _settle(self, node: object, pool: Pool) -> None:
+        """Call what is in the pool, and what that hands on, until nothing changes any more: in whatever order they are called."""
+        for _ in range(MOST_ROUNDS):
+            version, before = self.heap.version, (pool.given, pool.result, len(pool.closures))
+            for closure in list(pool.closures.values()):
+                self.pc = pool.given.taint
+                every = Given(tuple([pool.given] * (len(closure.code.params) + 1)), (("**", pool.given),))
+                pool.result |= self.invoke(closure, every, None, ("back", id(node), id(closure.code)))
+            if version == self.heap.version and before == (pool.given, pool.result, len(pool.closures)):
+                return
+        raise GaveUpError("functions that call each other without settling")
+
+    _pool: Pool | None = None
 
     def _closures(self, objects: Iterable[int]) -> list[Closure]:
         found: dict[int, Closure] = {}

@@ -32,7 +32,7 @@ class Value:
         return self
 
     def __or__(self, other: Value) -> Value:
-        if other == EMPTY or other == self:
+        if other in (EMPTY, self):
             return self
         if self == EMPTY:
             return other
@@ -58,9 +58,9 @@ class Frame:
     declared: frozenset[str] = frozenset()
     is_class: bool = False
     names: dict[str, Value] = field(default_factory=dict)
+    passed: dict[str, Value] = field(default_factory=dict)
+    """What it was called with, also by itself."""
     result: Value = EMPTY
-    left: Taint = NOTHING
-    """Reads that decided whether the rest of this code runs."""
 
 
 @dataclass(eq=False)
@@ -70,7 +70,8 @@ class Closure:
     code: Func
     frame: Frame
     defaults: Value = EMPTY
-    is_property: bool = False
+    kind: str = ""
+    """``property``, ``static`` or ``class``; ``other`` for a decorator that may call it with other arguments."""
 
 
 @dataclass
@@ -124,8 +125,6 @@ class Heap:
         thing.taint.update(taint)
         thing.parts.update(parts)
         thing.keeps.update(keeps)
-        thing.parts.discard(which)
-        thing.keeps.discard(which)
         thing.libraries.update(libraries)
         self.version += len(thing.taint) + len(thing.parts) + len(thing.keeps) + len(thing.libraries) - before
 

@@ -5,18 +5,21 @@ Rules kept: a branch or a loop leaves what any way through it may leave; what de
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from jupyter_mlsc.dataflow import nodes, tables
 from jupyter_mlsc.dataflow import paths as names
-from jupyter_mlsc.dataflow.calls import Calls, Given, mixed
+from jupyter_mlsc.dataflow.calls import MOST_ROUNDS, Calls, Given, mixed
 from jupyter_mlsc.dataflow.heap import EMPTY, Closure, Frame, Taint, Value
 from jupyter_mlsc.dataflow.nodes import Expr, Func, Stmt
 from jupyter_mlsc.dataflow.state import GaveUpError
 
-MOST_ROUNDS = 40
-"""Times that a loop's body is followed until nothing changes any more."""
-
+_KINDS = {
+    "builtins.property": "property",
+    "functools.cached_property": "property",
+    "builtins.staticmethod": "static",
+    "builtins.classmethod": "class",
+}
 _Names = tuple[dict[str, Value], dict[str, Value]]
 
 
@@ -96,11 +99,12 @@ class Interpreter(Calls):
     def _decorated(self, value: Value, decorators: Sequence[nodes.Call]) -> Value:
         for each in reversed(decorators):
             made_by = self.evaluate(each.func)
-            if "builtins.property" in made_by.symbols or isinstance(each.func, nodes.Attr):
-                for which in value.objects:
-                    for closure in self.heap.things[which].functions:
-                        closure.is_property = True
-            value = value | self._call_expression(each, Given((value,)))
+            kind = next((_KINDS[symbol] for symbol in made_by.symbols if symbol in _KINDS), "other")
+            for which in value.objects:
+                for closure in self.heap.things[which].functions:
+                    closure.kind = kind if closure.kind in ("", kind) else "other"
+            if kind == "other":
+                value = value | self._call_expression(each, Given((value,)))
         return value
 
     def _branch(self, taint: Taint, arms: Sequence[Sequence[Stmt]], *, leaves: bool) -> None:
@@ -336,16 +340,30 @@ class Interpreter(Calls):
         symbols = self.symbol_value(f"{symbol}.{name}" for symbol in of.symbols) if of.symbols else EMPTY
         found = EMPTY
         for which in sorted(of.objects):
+            this = Value(objects=frozenset((which,)))
             for member in self.members(which, name):
-                found |= member
+                if which in self.classes or not any(self.heap.things[each].functions for each in member.objects):
+                    found |= member
+                else:
+                    # A bound method: whoever calls it later calls it with this object.
+                    found |= self.fresh(self.site(node, "bound", which), member.taint, ("builtins",), member.objects | this.objects)
                 for each in member.objects:
                     for closure in self.heap.things[each].functions:
-                        if closure.is_property:
-                            found |= self.invoke(closure, Given((Value(objects=frozenset((which,))),)), None, ("property", id(node)))
+                        if closure.kind in ("property", "other"):
+                            found |= self.invoke(closure, Given((this,)), None, ("property", id(node)))
             if any(True for _ in self.members(which, "__getattr__")):
                 found |= self.call_back(node, (Value(objects=frozenset((which,))),))
-        owned = Value(of.taint, frozenset(self.heap.reach(of.objects, keeps=name.startswith("_"))), paths=frozenset((names.ANY,)) if of.paths else frozenset())
+        owned = Value(of.taint, frozenset(self._inside(of.objects, keeps=name.startswith("_"))), paths=frozenset((names.ANY,)) if of.paths else frozenset())
+        owned = owned.tainted(frozenset(read for each in of.objects for read in self.heap.things[each].taint))
         return mixed((owned, found, symbols)) if of.objects or of.taint or of.paths else symbols
+
+    def _inside(self, objects: Iterable[int], *, keeps: bool) -> set[int]:
+        """What an attribute of these objects may be: a part, or, but for objects of the notebook's classes, the object itself in another guise."""
+        starts: set[int] = set()
+        for each in objects:
+            thing = self.heap.things[each]
+            starts |= {each} if "notebook" not in thing.libraries or len(thing.libraries) > 1 else thing.parts | (thing.keeps if keeps else set())
+        return self.heap.reach(starts, keeps=keeps)
 
     def iterate(self, node: object, over: Value) -> Value:
         """One of the values that come out of an iterable."""
@@ -366,7 +384,7 @@ class Interpreter(Calls):
     def _queried(self, words: Sequence[str]) -> Value:
         if not words:
             return EMPTY
-        found = []
+        found: list[Value] = []
         for frame in (self.frame, self.globals):
             found.extend(value for name, value in frame.names.items() if name in words or words == ("*",))
         return mixed(Value(value.taint, value.objects) for value in found)

@@ -52,8 +52,7 @@ def _statement(node: ast.stmt) -> Iterable[Stmt]:
         case ast.Delete(targets=targets):
             yield nodes.Drop(tuple(expression(each) for each in targets))
         case ast.If(test=test, body=body, orelse=orelse):
-            arms = (statements(body), statements(orelse))
-            yield nodes.Branch(expression(test), arms, leaves=_leaves(node))
+            yield nodes.Branch(expression(test), (statements(body), statements(orelse)), leaves=_leaves(node))
         case ast.For(target=place, iter=over, body=body, orelse=orelse) | ast.AsyncFor(target=place, iter=over, body=body, orelse=orelse):
             yield nodes.Loop(expression(place), expression(over), statements(body), statements(orelse))
         case ast.While(test=test, body=body, orelse=orelse):
@@ -167,12 +166,13 @@ def _leaves(node: ast.stmt) -> bool:
 def _function(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> nodes.Func:
     arguments = node.args
     params = tuple(a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs))
-    rest = tuple(a.arg for a in (arguments.vararg, arguments.kwarg) if a is not None)
+    rest = tuple(stars + a.arg for stars, a in (("*", arguments.vararg), ("**", arguments.kwarg)) if a is not None)
+    taken = {name.lstrip("*") for name in (*params, *rest)}
     defaults = tuple(expression(d) for d in (*arguments.defaults, *arguments.kw_defaults) if d is not None)
     if isinstance(node, ast.Lambda):
-        return nodes.Func("<lambda>", params, rest, defaults, (*params, *rest), (), (nodes.Return(expression(node.body)),))
+        return nodes.Func("<lambda>", params, rest, defaults, tuple(sorted(taken)), (), (nodes.Return(expression(node.body)),))
     world = declared_global(node.body)
-    own = (bound_names(node.body) | set(params) | set(rest)) - world[0] - world[1]
+    own = (bound_names(node.body) | taken) - world[0] - world[1]
     waits = isinstance(node, ast.AsyncFunctionDef) or _yields(node.body)
     return nodes.Func(node.name, params, rest, defaults, tuple(sorted(own)), tuple(sorted(world[0])), statements(node.body), waits)
 

@@ -18,15 +18,18 @@ _OTHER_LANGUAGE = {
     **dict.fromkeys(("bash", "sh", "script", "!", "sx", "system", "cmd", "ruby", "perl"), "shell"),
 }
 _INNER_LINE = {"time", "timeit", "prun", "memit", "mprun", "lprun", "debug"}
-HARMLESS = frozenset(
-    "alias autoawait autocall automagic autosave bookmark cd colors conda config connect_info dhist dirs doctest_mode env history hist "
-    "load_ext reload_ext unload_ext logoff logon logstart logstate logstop ls lsmagic magic man matplotlib mamba micromamba more notebook page pdb pdef pdoc pfile "
-    "pinfo pinfo2 pip popd pprint precision psearch psource pushd pwd pycat quickref rehashx set_env subplots tb uv who who_ls whos xmode mkdir "
-    "mlsc_sign mlsc_verify mlsc_status mlsc_lineage autoreload aimport load_dotenv dotenv watermark nbdev_export config_inline".split()
-)
-_QUIET_COMMANDS = frozenset(
-    "pip pip3 conda mamba uv ls pwd echo date whoami which nvidia-smi uname free df du nproc lscpu tree head tail cat wc file stat".split()
-)
+_HARMLESS_LIST = """
+    aimport alias autoawait autocall automagic autoreload autosave bookmark cd colors conda config connect_info dhist dirs doctest_mode dotenv env hist history
+    load_dotenv load_ext logoff logon logstart logstate logstop ls lsmagic magic mamba man matplotlib micromamba mkdir mlsc_lineage mlsc_sign mlsc_status
+    mlsc_verify more notebook page pdb pdef pdoc pfile pinfo pinfo2 pip popd pprint precision psearch psource pushd pwd pycat quickref rehashx reload_ext
+    set_env subplots tb unload_ext uv watermark who who_ls whos xmode
+"""
+HARMLESS = frozenset(_HARMLESS_LIST.split())
+"""Magics that touch no variable and no file that matters."""
+_QUIET_COMMANDS_LIST = """
+    cat conda date df du echo file free head ls lscpu mamba nproc nvidia-smi pip pip3 pwd stat tail tree uname uv wc which whoami
+"""
+_QUIET_COMMANDS = frozenset(_QUIET_COMMANDS_LIST.split())
 _ASSIGNED = re.compile(r"^(?P<indent>\s*)(?P<targets>[A-Za-z_][\w\s,.\[\]'\"()*]*?)\s*=\s*(?P<sign>%{1,2}|!{1,2})(?P<rest>\S.*)$")
 _LINE = re.compile(r"^(?P<indent>\s*)(?P<sign>%|!!?)(?P<rest>[^\s=].*)$")
 _QUESTION = re.compile(r"^\s*(\?{1,2}\s*%{0,2}[\w.*]+|%{0,2}[\w.*\[\]'\"]+\s*\?{1,2})\s*$")

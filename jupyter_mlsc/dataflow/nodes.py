@@ -80,7 +80,7 @@ class Func(_Node, frozen=True, tag="f"):
     name: str
     params: tuple[str, ...]
     rest: tuple[str, ...]
-    """``*args``, ``**kwargs``"""
+    """``*args`` and ``**kwargs``, with their stars."""
     defaults: tuple[Expr, ...]
     locals: tuple[str, ...]
     globals: tuple[str, ...]

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 
 def save(project: ProjectState, value: object, path: Path, run: Run, *, format_name: str | None, variable: str | None = None) -> Saved:
-    """Save a value, which ``variable`` holds in the notebook, with its provenance. Raises FormatError, ArtifactError, LedgerError; then what was there before is still there."""
+    """Save a value, which ``variable`` holds in the notebook, with its provenance.
+
+    Raises FormatError, ArtifactError, LedgerError; then what was there before is still there.
+    """
     # Writing through a link changes what it leads to, as every library's own writer does.
     target = project.target(Path(os.path.realpath(project.target(path).path)))
     name = target.asked
