@@ -166,8 +166,9 @@ class Calls(State):
             return self._recursive(code, running, bound)
         if len(self.stack) >= DEEPEST:
             raise GaveUpError("calls that are nested too deeply")
-        frame = Frame(frozenset(code.locals), closure.frame, frozenset(code.globals))
-        frame.passed.update(bound)
+        frame = self.enter((id(code), id(closure.frame), self.stack, place), code.locals, closure.frame, code.globals)
+        for name, value in bound.items():
+            frame.passed[name] = frame.passed[name] | value if frame.again else value
         before = (self.frame, self.stack, self.pc)
         self.frame, self.stack = frame, (*self.stack, place)
         self._running.append((code, frame))

@@ -61,6 +61,10 @@ class Frame:
     passed: dict[str, Value] = field(default_factory=dict)
     """What it was called with, also by itself."""
     result: Value = EMPTY
+    captured: bool = False
+    """A function was made in it, which sees its variables later too."""
+    again: bool = False
+    """It stands for several calls at one place, of which functions may have kept any: nothing in it is replaced."""
 
 
 @dataclass(eq=False)

@@ -403,6 +403,10 @@ class Interpreter(Calls):
         frame = self.frame
         while frame.is_class and frame.parent is not None:
             frame = frame.parent
+        seen: Frame | None = frame
+        while seen is not None:
+            seen.captured = True
+            seen = seen.parent
         which = self.heap.new(self.site(node))
         thing = self.heap.things[which]
         held = mixed(defaults)
@@ -417,7 +421,7 @@ class Interpreter(Calls):
 
     def _comprehension(self, node: nodes.Comp) -> Value:
         outer = self.frame
-        frame = Frame(frozenset(node.locals), outer)
+        frame = self.enter((id(node), id(outer), self.stack), node.locals, outer)
         pc = self.pc
         result, before = EMPTY, -1
         try:

@@ -60,6 +60,7 @@ class State:
     candidates: list[Candidate] = field(default_factory=list)
     fresh_files: set[str] = field(default_factory=set)
     frame: Frame = field(init=False)
+    frames: dict[tuple[object, ...], Frame] = field(default_factory=dict)
     pc: Taint = NOTHING
     weak: int = 0
     steps: int = 0
@@ -112,14 +113,23 @@ class State:
         for log in self.assigned:
             log[name] = log[name] | value if name in log else value
         old = frame.names.get(name)
-        is_weak = self.weak > 0 or (frame is not self.frame and frame is not self.globals)
+        is_weak = self.weak > 0 or frame.again or (frame is not self.frame and frame is not self.globals)
         new = value if old is None or not is_weak else old | value
         if new != old:
             frame.names[name] = new
 
+    def enter(self, key: tuple[object, ...], local: Iterable[str], parent: Frame, declared: Iterable[str] = ()) -> Frame:
+        """The variables of a call; those of an earlier one at the same place, where a function that was made then may still see them."""
+        found = self.frames.get(key)
+        if found is None or not found.captured:
+            found = self.frames[key] = Frame(frozenset(local), parent, frozenset(declared))
+        else:
+            found.again = True
+        return found
+
     def unbind(self, name: str) -> None:
         """``del`` of a name."""
-        if not self.weak:
+        if not self.weak and not self._home(name).again:
             self._home(name).names.pop(name, None)
 
     def _home(self, name: str) -> Frame:

@@ -112,6 +112,7 @@ def _followed(state: Interpreter, execution: Execution, here: int, reads: Sequen
         return summary.unknown
     files = frozenset(each.name for each in reads if not each.is_module)
     state.heap.forget_sites()
+    state.frames = {}
     state.here, state.reads, state.explained = here, files, set()
     spelled = {*state.spelled, *_texts(summary.body)}
     state.leftover = files - {name for path in spelled for name in files if names.agree(path, name)}
