@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 
 from jupyter_mlsc.dataflow import paths as names
 from jupyter_mlsc.dataflow import tables
@@ -16,6 +17,8 @@ from jupyter_mlsc.dataflow.listed import Effect
 from jupyter_mlsc.dataflow.nodes import Call, Func, Name, Stmt
 from jupyter_mlsc.dataflow.state import DEEPEST, GaveUpError, State
 
+_BEGINNINGS = ("__new__", "__init__", "__post_init__", "__init_subclass__")
+_PASSIVE = frozenset(("builtins", "joblib", "pickle", "json", "os", "pathlib"))
 _PATH_METHODS = frozenset(("read_text", "read_bytes", "open", "write_text", "write_bytes", "rename", "replace", "iterdir", "glob", "rglob", "joinpath"))
 
 
@@ -48,6 +51,16 @@ class Given:
 
 
 NO_ARGUMENTS = Given()
+
+
+class Runs(Enum):
+    """Which functions of what it is given a call may run."""
+
+    ANYTHING = "all"
+    ITERATION = "operators, and what `map` and its like call when they are asked"
+    OPERATORS = "methods with two underscores, generators and coroutines"
+
+
 MOST_ROUNDS = 40
 """Times that a loop's body, or what calls back, is followed until nothing changes any more."""
 
@@ -147,7 +160,7 @@ class Calls(State):
         this = self.fresh(self.site(node, "instance", made_of), NOTHING, {"notebook", *class_.libraries})
         (which,) = this.objects
         self.heap.things[which].classes.add(made_of)
-        begins = [each for name in ("__new__", "__init__", "__post_init__", "__init_subclass__") for each in self.members(made_of, name)]
+        begins = [each for name in _BEGINNINGS for each in self.members(made_of, name)]
         results = [value for each in begins for value in self._call_member(node, each, this, given)]
         if not begins or class_.libraries:
             passed = mixed((*given.all, *results))
@@ -254,7 +267,9 @@ class Calls(State):
         made = set(libraries) - {"notebook"} or {library}
         if effect == "world":
             return self._call_world(node, mixed((receiver, *given.all)), name)
-        called = self.call_back(node, (receiver, *given.all))
+        # What prints, counts or pickles an object runs only its operators.
+        runs = Runs.ITERATION if library in _PASSIVE and effect in ("fresh", "write", "read") else Runs.ANYTHING
+        called = self.call_back(node, (receiver, *given.all), runs)
         passed = mixed((*given.all, called))
         taint = self._taint_of(given) | self.heap.taint(called) | self.heap.taint(receiver)
         match effect:
@@ -317,7 +332,8 @@ class Calls(State):
     def _call_state(self, node: object, key: str, name: str, taint: Taint, passed: Value, given: Given = NO_ARGUMENTS) -> Value:
         last = name.rpartition(".")[2]
         if key == "matplotlib":
-            begins = last in ("figure", "subplots", "subplot_mosaic") and not passed.objects and not self.weak
+            named = given.args if last == "figure" else [each for each in given.args if each.objects]
+            begins = last in ("figure", "subplots", "subplot_mosaic") and not named and "num" not in given.flags and not self.weak
             which = self.heap.new(self.site(node, "figure") if begins else ("kept", key), ("matplotlib",))
             if begins or key not in self.kept:
                 self.kept[key] = which
@@ -336,7 +352,9 @@ class Calls(State):
             self.change((which,), taint, keeps=passed.objects)
         if last == "shuffle":
             self.change(self.heap.reach(passed.objects, keeps=False), taint)
-        return self.inside(passed) | self.fresh(self.site(node, name), taint | self.heap.taint(Value(objects=frozenset((which,)))), {name.partition(".")[0]}, passed.objects)
+        return self.inside(passed) | self.fresh(
+            self.site(node, name), taint | self.heap.taint(Value(objects=frozenset((which,)))), {name.partition(".")[0]}, passed.objects
+        )
 
     def _call_reader(self, node: Call, effect: str, receiver: Value, given: Given, taint: Taint, made: set[str], name: str) -> Value:
         mode = given.mode
@@ -429,7 +447,7 @@ class Calls(State):
         self.write(frozenset(), taint)
         return value
 
-    def call_back(self, node: object, values: Iterable[Value]) -> Value:
+    def call_back(self, node: object, values: Iterable[Value], runs: Runs = Runs.ANYTHING) -> Value:
         """Functions and methods in these values are called by whoever got them, with any of them; what they return."""
         given = mixed(values)
         found = EMPTY
@@ -441,7 +459,7 @@ class Calls(State):
                 found |= Value(self.read(frozenset()), paths=frozenset())
             elif effect == "write":
                 self.write(frozenset(), self.heap.taint(given))
-        closures = self._closures(given.objects)
+        closures = self._closures(given.objects, runs)
         if not closures:
             return found
         anything = Value(given.taint | self.pc, given.objects)
@@ -473,14 +491,21 @@ class Calls(State):
 
     _pool: Pool | None = None
 
-    def _closures(self, objects: Iterable[int]) -> list[Closure]:
+    def operate(self, node: object, values: Iterable[Value]) -> Value:
+        """What the operators, generators and coroutines in these values give."""
+        return self.call_back(node, (Value(each.taint, each.objects) for each in values), Runs.OPERATORS)
+
+    def _closures(self, objects: Iterable[int], runs: Runs = Runs.ANYTHING) -> list[Closure]:
         found: dict[int, Closure] = {}
         waiting = list(self.heap.reach(objects))
         seen = set(waiting)
         while waiting:
             thing = self.heap.things[waiting.pop()]
             for closure in thing.functions:
-                found[id(closure)] = closure
+                name = closure.code.name
+                is_operator = closure.code.waits or (name.startswith("__") and name not in _BEGINNINGS)
+                if runs is Runs.ANYTHING or is_operator or (runs is Runs.ITERATION and not thing.is_method):
+                    found[id(closure)] = closure
             for each in (*thing.classes, *(which for value in thing.members.values() for which in value.objects)):
                 if each not in seen and each in self.heap.things:
                     more = self.heap.reach((each,)) - seen

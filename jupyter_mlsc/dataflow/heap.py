@@ -88,6 +88,8 @@ class Thing:
     functions: list[Closure] = field(default_factory=list)
     classes: set[int] = field(default_factory=set)
     libraries: set[str] = field(default_factory=set)
+    is_method: bool = False
+    """It stands in a class's body."""
     writes: set[str] = field(default_factory=set)
     """Names of files that it is open to write, ``*`` for one that is not known."""
     reads: set[str] = field(default_factory=set)

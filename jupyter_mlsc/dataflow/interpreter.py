@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from jupyter_mlsc.dataflow import nodes, tables
 from jupyter_mlsc.dataflow import paths as names
-from jupyter_mlsc.dataflow.calls import MOST_ROUNDS, Calls, Given, mixed
+from jupyter_mlsc.dataflow.calls import MOST_ROUNDS, Calls, Given, Runs, mixed
 from jupyter_mlsc.dataflow.heap import EMPTY, Closure, Frame, Taint, Value
 from jupyter_mlsc.dataflow.nodes import Expr, Func, Stmt
 from jupyter_mlsc.dataflow.state import GaveUpError
@@ -165,7 +165,7 @@ class Interpreter(Calls):
         swallows = False
         for context, target in node.items:
             held = self.evaluate(context)
-            entered = self.call_back(node, (held,)) if self._closures(held.objects) else EMPTY
+            entered = self.operate(node, (held,))
             swallows = swallows or any(symbol.startswith("contextlib.suppress") for symbol in held.symbols) or self._may_swallow(held)
             if target is not None:
                 self._assign(target, held | entered)
@@ -180,8 +180,8 @@ class Interpreter(Calls):
                 self.bind(name, value)
                 self.weak -= 1
         for context, _ in node.items:
-            if self._closures(self.evaluate(context).objects if isinstance(context, nodes.Name) else ()):
-                self.call_back(node, (self.evaluate(context),))
+            if isinstance(context, nodes.Name):
+                self.operate(node, (self.evaluate(context),))
 
     def _may_swallow(self, held: Value) -> bool:
         libraries = self.heap.libraries(held.objects)
@@ -203,6 +203,8 @@ class Interpreter(Calls):
         self.frame = outer
         thing.members.update(frame.names)
         held = mixed(frame.names.values())
+        for each in held.objects:
+            self.heap.things[each].is_method = True
         self.heap.add(which, taint=held.taint | bases.taint, parts=held.objects | bases.objects)
         self.bind(node.name, self._decorated(Value(objects=frozenset((which,))), node.decorators))
 
@@ -265,13 +267,17 @@ class Interpreter(Calls):
         objects = of.objects or ()
         if of.symbols and not of.objects:
             objects = self._call_state(target, "settings", "set", taint, value).objects
-        called = self.call_back(target, (of, value)) if self._closures(of.objects) else EMPTY
+        called = self.operate(target, (of, value))
+        if isinstance(target, nodes.Attr):
+            for which in of.objects:
+                if any(True for _ in self.members(which, target.name)):
+                    called |= self.call_back(target, (of, value))  # a property's setter
         self.change(objects, taint | called.taint, parts=value.objects | self.hidden(value))
 
     def _update(self, target: Expr, value: Value) -> None:
         old = self.evaluate(target)
         taint = self.heap.taint(value)
-        called = self.call_back(target, (old, value)) if self._closures(old.objects | value.objects) else EMPTY
+        called = self.operate(target, (old, value))
         self.change(old.objects, taint, parts=value.objects)
         self._assign(
             target, old.tainted(taint) | value | called if not isinstance(target, nodes.Name) else (old | called | Value(paths=value.paths)).tainted(taint)
@@ -298,7 +304,7 @@ class Interpreter(Calls):
                 return self._attribute(node, self.evaluate(of), name)
             case nodes.Item(of, index):
                 owner, chosen = self.evaluate(of), self.evaluate(index)
-                called = self.call_back(node, (owner, chosen)) if self._closures(owner.objects) else EMPTY
+                called = self.operate(node, (owner, chosen))
                 return self.element(owner).tainted(self.heap.taint(chosen)) | called
             case nodes.Call():
                 return self._call_expression(node, self._given(node))
@@ -328,7 +334,7 @@ class Interpreter(Calls):
         values = [self.evaluate(part) for part in parts]
         whole = mixed(values)
         taint = self.heap.taint(whole)
-        called = self.call_back(node, (whole,)) if self._closures(whole.objects) else EMPTY
+        called = self.operate(node, (whole,))
         libraries = self.heap.libraries(whole.objects)
         if not whole.objects:
             return Value(taint, symbols=whole.symbols, paths=frozenset((names.ANY,)) if whole.paths else frozenset())
@@ -367,7 +373,7 @@ class Interpreter(Calls):
 
     def iterate(self, node: object, over: Value) -> Value:
         """One of the values that come out of an iterable."""
-        called = self.call_back(node, (over,)) if self._closures(over.objects) else EMPTY
+        called = self.call_back(node, (Value(over.taint, over.objects),), Runs.ITERATION)
         return self.element(over) | self.element(called)
 
     def element(self, of: Value) -> Value:

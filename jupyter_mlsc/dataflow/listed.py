@@ -145,6 +145,7 @@ METHODS: dict[Effect, str] = {
         write_avro write_bytes write_csv write_database write_delta write_excel write_html write_image write_ipc write_json write_ndjson write_parquet
     """,
     "state": """
+        area barh bar box density hexbin kde line pie scatter
         boxplot hist plot
     """,
 }

@@ -67,12 +67,12 @@ def method_effect(name: str, libraries: set[str], *, in_place: bool) -> Effect:
     if UNKNOWN in libraries:
         return "world"
     found = METHODS.get(name)
+    if libraries and libraries <= SHOWN_LIBRARIES:
+        return "write" if found == "write" else "train"
     if in_place:
         return "fit"
     if found is not None:
         return found
     if name.startswith(READ_PREFIXES):
         return "read"
-    if libraries and libraries <= SHOWN_LIBRARIES:
-        return "train"
     return "view" if libraries and libraries <= VALUES else "fit"

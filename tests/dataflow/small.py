@@ -26,12 +26,19 @@ class Small:
     writes: Mapping[int, Sequence[str]] = field(default_factory=dict)
     failed: frozenset[int] = frozenset()
 
+    def read_in(self, place: int) -> str:
+        """The data sets that a cell reads."""
+        return self.reads.get(place, "".join(dict.fromkeys(_READ.findall((SETUP, *self.cells)[place]))))
+
+    def read_before(self, place: int) -> set[str]:
+        """The data sets that were read when the cell at this place had run."""
+        return {letter for each in range(place + 1) for letter in self.read_in(each)}
+
     def edges(self) -> list[Edges]:
         executions, reads, writes = [], [], []
         for place, cell in enumerate((SETUP, *self.cells)):
             executions.append(Execution(from_record(to_record(summarize(cell))), place in self.failed))
-            named = self.reads.get(place, "".join(dict.fromkeys(_READ.findall(cell))))
-            reads.extend(ReadAt(place, f"data/{letter}.csv") for letter in named)
+            reads.extend(ReadAt(place, f"data/{letter}.csv") for letter in self.read_in(place))
             writes.extend(WriteAt(place, name) for name in self.writes.get(place, dict.fromkeys(_WRITTEN.findall(cell))))
         return trace(executions, reads, writes)
 
