@@ -272,13 +272,15 @@ class Calls(State):
         called = self.call_back(node, (receiver, *given.all), runs)
         passed = mixed((*given.all, called))
         taint = self._taint_of(given) | self.heap.taint(called) | self.heap.taint(receiver)
+        same = Value(called.taint, called.objects)
         match effect:
             case "fresh":
-                return self.fresh(self.site(node, name), taint, made)
+                return self.fresh(self.site(node, name), taint, made, called.objects) | same
             case "view":
-                return self.inside(receiver).tainted(taint) | self.fresh(self.site(node, name), taint, made, passed.objects)
+                # ``d.get(k, default)`` is the default, ``df.pipe(f)`` what the function gave.
+                return self.inside(receiver).tainted(taint) | self.fresh(self.site(node, name), taint, made, passed.objects) | Value(objects=passed.objects)
             case "holds":
-                return self.fresh(self.site(node, name), taint, made, passed.objects | receiver.objects)
+                return self.fresh(self.site(node, name), taint, made, passed.objects | receiver.objects) | same
             case "element":
                 return Value(taint, frozenset(self.heap.reach(passed.objects | receiver.objects)), passed.symbols, passed.paths)
             case "into":
@@ -287,11 +289,11 @@ class Calls(State):
             case "train":
                 self.change(self.heap.reach(receiver.objects, keeps=False), taint)
                 self.change(receiver.objects, taint, keeps=passed.objects)
-                return self.inside(receiver) | Value(called.taint, called.objects)
+                return self.inside(receiver) | same
             case "fit":
                 self.change(self.heap.reach(receiver.objects, keeps=False), taint)
                 self.change(receiver.objects, taint, parts=passed.objects | self.hidden(passed))
-                return self.inside(receiver) | self.fresh(self.site(node, name), taint, made, passed.objects)
+                return self.inside(receiver) | self.fresh(self.site(node, name), taint, made, passed.objects) | Value(objects=passed.objects)
             case "scribble":
                 first = given.args[0] if given.args else passed
                 rest = mixed((*given.args[1:], *(v for _, v in given.keywords), called))

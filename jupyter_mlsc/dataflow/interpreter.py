@@ -272,12 +272,21 @@ class Interpreter(Calls):
             for which in of.objects:
                 if any(True for _ in self.members(which, target.name)):
                     called |= self.call_back(target, (of, value))  # a property's setter
+        self.change(self._in_place(objects), taint | called.taint)
         self.change(objects, taint | called.taint, parts=value.objects | self.hidden(value))
+
+    def _in_place(self, objects: Iterable[int]) -> set[int]:
+        """What changes with these objects: a container alone, but an array with all that may share its memory."""
+        found: set[int] = set()
+        for each in objects:
+            found |= {each} if self.heap.things[each].libraries <= {"builtins", "notebook"} else self.heap.reach((each,), keeps=False)
+        return found
 
     def _update(self, target: Expr, value: Value) -> None:
         old = self.evaluate(target)
         taint = self.heap.taint(value)
         called = self.operate(target, (old, value))
+        self.change(self._in_place(old.objects), taint)
         self.change(old.objects, taint, parts=value.objects)
         self._assign(
             target, old.tainted(taint) | value | called if not isinstance(target, nodes.Name) else (old | called | Value(paths=value.paths)).tainted(taint)

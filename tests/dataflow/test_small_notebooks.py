@@ -86,6 +86,12 @@ NOTEBOOKS = [
     ),
     Small("setattr", [BOTH, "class Box: pass\nx = Box()\nsetattr(x, 'f', a)", "x.f.to_csv('out/m.csv')"], {"m": "a"}),
     # aliases
+    Small("asarray gives the array itself", [BOTH, "v = a.x.to_numpy()\nw = np.asarray(v)\nw[0] = b.x[0]", "pd.Series(v).to_csv('out/m.csv')"], {"m": "ab"}),
+    Small(
+        "a frame shares an array's memory",
+        [BOTH, "v = np.zeros((2, 2))\nf = pd.DataFrame(v)\nf[f < 1] = b.x[0]", "pd.DataFrame(v).to_csv('out/m.csv')"],
+        {"m": "b"},
+    ),
     Small("an alias is changed", [BOTH, "c = a\nc['z'] = b.z", "a.to_csv('out/m.csv')"], {"m": "ab"}),
     Small("a copy is changed", [BOTH, "c = a.copy()\nc['z'] = b.z", "a.to_csv('out/m.csv')"], {"m": "a"}),
     Small("a loop's variable is an alias", [BOTH, "for f in (a,):\n    f['z'] = b.z", "a.to_csv('out/m.csv')"], {"m": "ab"}),
@@ -244,6 +250,10 @@ NOTEBOOKS = [
         {"m": "a"},
     ),
     Small("a figure of pandas", [BOTH, "import matplotlib.pyplot as plt\na.plot.scatter(x='x', y='y')\nplt.savefig('out/m.png')", "a.hist()"], {"m": "a"}),
+    Small("a default that is given back is the thing itself", [BOTH, "d = {}\nx = d.get('no', a)", "x['z'] = b.z", "a.to_csv('out/m.csv')"], {"m": "ab"}),
+    Small(
+        "what a function gives back through pipe is the thing itself", [BOTH, "x = b.pipe(lambda p: a)", "x['z'] = b.z", "a.to_csv('out/m.csv')"], {"m": "ab"}
+    ),
     # comprehensions
     Small("a comprehension's variable is its own", [BOTH, "x = a\ny = [x for x in (b.copy(),)]", "x.to_csv('out/m.csv')"], {"m": "a"}),
     Small("a comprehension's condition", [BOTH, "y = [v for v in a.x if v in set(b.x)]", "pd.Series(y).to_csv('out/m.csv')"], {"m": "ab"}),
