@@ -37,6 +37,7 @@ BENCHMARKS: dict[str, tuple[list[str], list[str]]] = {
     "many": ([], ["--full"]),
     "supervisor": ([], ["--full"]),
     "ledger": (["--quick"], []),
+    "dataflow": ([], []),
 }
 """Each benchmark with its arguments in quick sizes and in those of the budgets."""
 

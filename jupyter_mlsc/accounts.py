@@ -1,7 +1,8 @@
 """What a run read and wrote goes on record: the statement about a load and the provenance of an output, made and appended in one place.
 
 Rules kept: a load that cannot be recorded fails in `enforce`; a record is made once for each (name, digest, outcome) of a run; the run's word
-is provenance and never approves data; the inputs are all that the run has read so far, and the statement says so (`precise` is false).
+is provenance and never approves data; the inputs are the reads whose values may have reached the output, or, where the cells' code does not
+tell, all that the run has read so far, and the statement says so (`precise` is false).
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class Output:
     inputs: tuple[Read, ...]
     verdict: Verdict
     observed: bool
+    variable: str | None = None
+    """The variable that was saved, where that is known."""
 
 
 def _warn_of(err: LedgerError) -> None:
@@ -79,7 +82,7 @@ def record_write(project: ProjectState, output: Output, run: Run) -> None:
     project.record(run, entry_of("write", output.envelope, predicates.PROVENANCE, [(output.name, output.digest)], project.clock()))
     project.books.file_claim(output.digest, output.envelope)
     if output.observed:
-        run.note_write(output.name, output.digest, verified=all(each.verified for each in output.inputs))
+        run.note_write(output.name, output.digest, verified=all(each.verified for each in output.inputs), variable=output.variable)
 
 
 def record_end(project: ProjectState, run: Run) -> None:
@@ -98,13 +101,22 @@ UNOBSERVED = "(written by something that was not observed)"
 
 
 def tell_output(
-    project: ProjectState, target: Target, measured: Measurement, families: frozenset[str], run: Run, *, observed: bool = True, by: Actor | None = None
+    project: ProjectState,
+    target: Target,
+    measured: Measurement,
+    families: frozenset[str],
+    run: Run,
+    *,
+    observed: bool = True,
+    by: Actor | None = None,
+    variable: str | None = None,
 ) -> Output:
     """The run's statement about an output: SLSA provenance v1, sealed with the run key, with the policy's verdict on it.
 
-    Unless ``observed``, an unverified input stands in it for the unknown writer.
+    Unless ``observed``, an unverified input stands in it for the unknown writer. ``variable`` names what was saved.
     """
-    name, digest, inputs = target.asked, whole_digest(measured), run.inputs
+    name, digest = target.asked, whole_digest(measured)
+    inputs, precise = run.inputs_of(name, variable) if observed else (run.inputs, False)
     state = git_state(project.root)
     facts = run.facts(by, environment=installed().digest, git_commit=state.commit, git_dirty=state.dirty)
     output = predicates.OutputBody(
@@ -123,9 +135,9 @@ def tell_output(
     at = project.gatherer.later_than_all(name, project.clock())
 
     def statement(verdict: str | None) -> Statement:
-        body = predicates.provenance_body(msgspec.structs.replace(output, verdict=verdict), facts, annotated, at, precise=False)
+        body = predicates.provenance_body(msgspec.structs.replace(output, verdict=verdict), facts, annotated, at, precise=precise)
         return Statement((Subject(name, digest.in_toto()),), predicates.PROVENANCE, predicates.to_predicate(body))
 
     claims = tuple(claims_of(statement(None), [project.run_signer.public.key_id], name))
     verdict = project.judge.judge(target, measured, lambda: measured, families=families, more=claims)
-    return Output(name, digest, seal(statement(str(verdict.decision)), [project.run_signer]), inputs, verdict, observed)
+    return Output(name, digest, seal(statement(str(verdict.decision)), [project.run_signer]), inputs, verdict, observed, variable)

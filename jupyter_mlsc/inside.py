@@ -136,13 +136,13 @@ class InsideProject:
             self._refused(path, err)
         return stream, self._verdict(path)
 
-    def save(self, value: object, path: Path, run: Run, *, format_name: str | None = None) -> Saved:
+    def save(self, value: object, path: Path, run: Run, *, format_name: str | None = None, variable: str | None = None) -> Saved:
         """Save a value whole or not at all; the supervisor records it. Raises FormatError, ArtifactError, LedgerError."""
         from jupyter_mlsc import formats
         from jupyter_mlsc.format_choice import by_name
         from jupyter_mlsc.transfer import staged
 
-        del run
+        del run, variable  # the supervisor goes by what it saw, not by what the notebook says of its variables
         target = Path(os.path.realpath(path))
         chosen = by_name(format_name) if format_name is not None else formats.for_saving(os.path.relpath(target, self.root), value)
         with staged(target, folder=chosen.folder) as replacement:

@@ -215,12 +215,32 @@ class LoadFacts(PredicateBody, frozen=True):
     facts: RunFacts
 
 
+class CellRead(PredicateBody, frozen=True):
+    """An artifact that an execution of a cell read; ``module`` where it is the source of a module of the project that was imported."""
+
+    name: str
+    module: bool = False
+
+
+class CellWrite(PredicateBody, frozen=True):
+    """An artifact that an execution of a cell wrote, and the variable that was saved, where that is known."""
+
+    name: str
+    variable: str | None = None
+
+
 class CellBody(PredicateBody, frozen=True):
     """One execution of a cell: its id where the front end gives one, its execution count, ``sha256:<hex>`` of its source."""
 
     code: str
     cell_id: str | None = None
     execution_count: int | None = None
+    failed: bool = False
+    """It ended with an error, so that any of its statements may not have run."""
+    reads: tuple[CellRead, ...] = ()
+    writes: tuple[CellWrite, ...] = ()
+    flow: dict[str, Any] | None = None
+    """What its code does to names (docs/lineage.md); absent where nobody analysed it."""
 
 
 class RunBody(PredicateBody, frozen=True):

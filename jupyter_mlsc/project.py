@@ -96,11 +96,11 @@ class Project(ProjectState):
 
         return open_verified(self, path, run)
 
-    def save(self, value: object, path: Path, run: Run, *, format_name: str | None = None) -> Saved:
-        """Save a value whole or not at all, with a provenance statement that the run signs."""
+    def save(self, value: object, path: Path, run: Run, *, format_name: str | None = None, variable: str | None = None) -> Saved:
+        """Save a value, which ``variable`` holds in the notebook, whole or not at all, with a provenance statement that the run signs."""
         from jupyter_mlsc.verbs.saving import save
 
-        return save(self, value, path, run, format_name=format_name)
+        return save(self, value, path, run, format_name=format_name, variable=variable)
 
     def notebook_story(self, path: Path) -> NotebookStory:
         """A notebook beside its last run: what it read and wrote, which cells were edited, are stale or never ran."""

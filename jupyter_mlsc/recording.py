@@ -1,7 +1,7 @@
 """One run: what it read and wrote so far, where it is, and the statements that it makes about that.
 
 Rules kept: a run's statements are records and provenance, signed with the run key; they never vouch. One read is recorded once for each
-(name, digest) of a run. Until cell-precise lineage is known, an output's inputs are 'all inputs so far', and its statement says so.
+(name, digest) of a run. An output's inputs are the reads whose values may have reached it, where the cells' code tells; else all reads so far.
 """
 
 from __future__ import annotations
@@ -15,17 +15,16 @@ from typing import TYPE_CHECKING, Literal
 
 from jupyter_mlsc import predicates
 from jupyter_mlsc.artifacts import Digest
+from jupyter_mlsc.following import Following
 
 if TYPE_CHECKING:
     from jupyter_mlsc.attestation import Statement
+    from jupyter_mlsc.dataflow import CellSummary
     from jupyter_mlsc.environment import Environment
     from jupyter_mlsc.verdict import Verdict
 
 GUARDED, SUPERVISED = "guarded", "supervised"
 """How a run was observed: from its own process, or by another one that it cannot touch."""
-
-MOST_CELLS = 20_000
-"""Executions that a run's last statement lists; a loop that drives a kernel for days must not grow it without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +35,8 @@ class Place:
     cell_id: str | None = None
     execution_count: int | None = None
     code: str | None = None
+    flow: CellSummary | str | None = None
+    """What the cell's code does to names, or its source, from which that is found when it is first needed."""
 
     @property
     def cell(self) -> str | None:
@@ -78,8 +79,7 @@ class Run:
     started: bool = False
     coverage: dict[str, int] = field(default_factory=dict)
     """What the guard did not see, by code and count; empty where no guard is on."""
-    cells: list[predicates.CellBody] = field(default_factory=list)
-    """The cells that ran, in order of execution."""
+    _following: Following = field(default_factory=Following)
     _reads: dict[tuple[str, Digest], Read] = field(default_factory=dict)
     _recorded: set[tuple[str, str, Digest, str]] = field(default_factory=set)
     _outputs: dict[tuple[str, Digest], bool] = field(default_factory=dict)
@@ -87,9 +87,21 @@ class Run:
 
     def at(self, place: Place) -> None:
         """The run has come to another cell."""
-        self.place = place
-        if place.execution_count is not None and place.code is not None and len(self.cells) < MOST_CELLS:
-            self.cells.append(predicates.CellBody(place.code, place.cell_id, place.execution_count))
+        with self._lock:
+            self.place = place
+            if place.execution_count is not None and place.code is not None:
+                self._following.begin(predicates.CellBody(place.code, place.cell_id, place.execution_count), place.flow)
+
+    def cell_failed(self) -> None:
+        """The cell that runs ends with an error."""
+        with self._lock:
+            self._following.failed()
+
+    @property
+    def cells(self) -> tuple[predicates.CellBody, ...]:
+        """The cells that ran, in order of execution, with what each read and wrote."""
+        with self._lock:
+            return tuple(self._following.cells())
 
     def facts(self, by: Actor | None = None, **more: object) -> predicates.RunFacts:
         """Where the run is now and which process acts, for a statement; ``more`` are further fields of RunFacts."""
@@ -134,11 +146,24 @@ class Run:
             own = self._outputs.get((verdict.path, verdict.digest))
             verified = verdict.verified if own is None or not any(r.code == "own-output" for r in verdict.reasons) else own
             self._reads[verdict.path, verdict.digest] = Read(verdict.path, verdict.digest, verdict.decision, verified, self._place_of(by).cell)
+            self._following.read(verdict.path, verdict.digest)
 
-    def note_write(self, name: str, digest: Digest, *, verified: bool) -> None:
-        """Remember an output; ``verified`` is whether all its inputs were."""
+    def note_write(self, name: str, digest: Digest, *, verified: bool, variable: str | None = None) -> None:
+        """Remember an output; ``verified`` is whether all its inputs were, ``variable`` what was saved."""
         with self._lock:
             self._outputs[name, digest] = verified
+            self._following.wrote(name, variable)
+
+    def inputs_of(self, name: str, variable: str | None = None) -> tuple[tuple[Read, ...], bool]:
+        """The reads whose values may have reached an output of the cell that runs, and whether that is precise; else all reads so far.
+
+        What the cells' code does is the kernel's own word, so in a supervised run, whose inputs another process saw, it takes none of them away.
+        """
+        with self._lock:
+            found = None if self.tier == SUPERVISED else self._following.inputs_of(name, variable)
+            if found is None:
+                return tuple(self._reads.values()), False
+            return tuple(read for key, read in self._reads.items() if key in found), True
 
     def wrote(self, name: str, digest: Digest | None) -> bool:
         """True when this run wrote exactly these bytes under this name."""
@@ -161,7 +186,7 @@ def phase_statement(run: Run, environment: Environment, at: datetime, phase: Lit
     from jupyter_mlsc.attestation import Statement, Subject
 
     packages = environment.packages if phase == "start" else ()
-    cells = tuple(run.cells) if phase == "end" else ()
+    cells = run.cells if phase == "end" else ()
     body = predicates.RunBody(run.facts(environment=environment.digest), phase, at, packages, dict(run.coverage), cells)
     subject = Subject("environment", Digest.parse(environment.digest).in_toto())
     return Statement((subject,), predicates.RUN, predicates.to_predicate(body))

@@ -53,7 +53,7 @@ class Verbs(Protocol):
     def open(self, path: Path, run: Run) -> tuple[BinaryIO, Verdict]:
         """As `Project.open`."""
 
-    def save(self, value: object, path: Path, run: Run, *, format_name: str | None = None) -> Saved:
+    def save(self, value: object, path: Path, run: Run, *, format_name: str | None = None, variable: str | None = None) -> Saved:
         """As `Project.save`."""
 
     def sign(self, paths: Sequence[Path], *, kind: str | None, note: str, channel: str, passphrases: PassphraseSource, key: str | None = None) -> list[Signed]:
@@ -143,6 +143,11 @@ class Session:
         if self._run is not None:
             self._run.at(place)
 
+    def cell_failed(self) -> None:
+        """The cell that runs ends with an error."""
+        if self._run is not None or self.watcher is not None:
+            self.run.cell_failed()
+
     def load(self, path: PathLike, *, format_name: str | None = None) -> Loaded:
         """Load a verified artifact; a verdict ``warn`` is told. Raises BlockedArtifactError."""
         with self._unwatched():
@@ -157,10 +162,10 @@ class Session:
         self._warn(verdict)
         return stream
 
-    def save(self, value: object, path: PathLike, *, format_name: str | None = None) -> Saved:
-        """Save a value whole, with its provenance."""
+    def save(self, value: object, path: PathLike, *, format_name: str | None = None, variable: str | None = None) -> Saved:
+        """Save a value whole, with its provenance; ``variable`` is the notebook's name for it."""
         with self._unwatched():
-            saved = self.verbs.save(value, Path(path), self.run, format_name=format_name)
+            saved = self.verbs.save(value, Path(path), self.run, format_name=format_name, variable=variable)
             if self.watcher is not None:
                 self.watcher.settled(Path(os.path.realpath(path)))
         return saved

@@ -63,6 +63,7 @@ class CellFollower:
             cell_id=getattr(info, "cell_id", None),
             execution_count=self._count(info),
             code="sha256:" + hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest(),
+            flow=source,
         )
         if self._guard is not None:
             self._guard.cell_begins(place)
@@ -82,8 +83,11 @@ class CellFollower:
         if self._is_within(result.info):
             return
         self._running = None
+        error = result.error_in_exec or result.error_before_exec
+        if error is not None:
+            self._session.cell_failed()
         if self._guard is not None:
-            self._guard.cell_ends(result.error_in_exec or result.error_before_exec)
+            self._guard.cell_ends(error)
 
     def watch(self, guard: Watch) -> None:
         """Put a guard over the cells that follow."""

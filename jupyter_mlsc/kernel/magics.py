@@ -58,7 +58,7 @@ class MlscMagics(Magics):
             raise UsageError(
                 f"there is no variable {given.name!r}", next_step="write the variable's name first, then the path: %mlsc_save model models/m.joblib"
             )
-        return show_saved(self._session.save(self._variables[given.name], given.path))
+        return show_saved(self._session.save(self._variables[given.name], given.path, variable=given.name))
 
     @magic_arguments()
     @argument("path", nargs="+", help="What to sign.")

@@ -1,7 +1,7 @@
 """Saving: stage the new version beside the old, measure it, swap it in, and record where it came from.
 
 Rules kept: a save appears whole or not at all; what cannot be recorded is taken back; the run's word is provenance and never approves
-data; the inputs are all that the run has read so far, and the statement says so (`precise` is false).
+data; the inputs are the reads whose values may have reached what is saved (`precise` says whether the cells' code told which).
 """
 
 from __future__ import annotations
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from jupyter_mlsc.recording import Run
 
 
-def save(project: ProjectState, value: object, path: Path, run: Run, *, format_name: str | None) -> Saved:
-    """Save a value with its provenance. Raises FormatError, ArtifactError, LedgerError; then what was there before is still there."""
+def save(project: ProjectState, value: object, path: Path, run: Run, *, format_name: str | None, variable: str | None = None) -> Saved:
+    """Save a value, which ``variable`` holds in the notebook, with its provenance.
+
+    Raises FormatError, ArtifactError, LedgerError; then what was there before is still there.
+    """
     # Writing through a link changes what it leads to, as every library's own writer does.
     target = project.target(Path(os.path.realpath(project.target(path).path)))
     name = target.asked
@@ -38,7 +41,7 @@ def save(project: ProjectState, value: object, path: Path, run: Run, *, format_n
     with staged(target.path, folder=chosen.folder) as replacement:
         _write(chosen, value, replacement.staged, target.path)
         measured = measure(replacement.staged)
-        output = tell_output(project, target, measured, chosen.families, run)
+        output = tell_output(project, target, measured, chosen.families, run, variable=variable)
         replacement.put()
         record_write(project, output, run)
     return Saved(name, output.digest, chosen.name, tuple(each.name for each in output.inputs), output.verdict, project.books.notes)
