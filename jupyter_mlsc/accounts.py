@@ -117,7 +117,7 @@ def tell_output(
     """
     name, digest = target.asked, whole_digest(measured)
     inputs, precise = run.inputs_of(name, variable) if observed else (run.inputs, False)
-    state = git_state(project.root)
+    state = run.work_tree(lambda: git_state(project.root))
     facts = run.facts(by, environment=installed().digest, git_commit=state.commit, git_dirty=state.dirty)
     output = predicates.OutputBody(
         name,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
@@ -20,7 +20,7 @@ from jupyter_mlsc.following import Following
 if TYPE_CHECKING:
     from jupyter_mlsc.attestation import Statement
     from jupyter_mlsc.dataflow import CellSummary
-    from jupyter_mlsc.environment import Environment
+    from jupyter_mlsc.environment import Environment, GitState
     from jupyter_mlsc.verdict import Verdict
 
 GUARDED, SUPERVISED = "guarded", "supervised"
@@ -83,6 +83,7 @@ class Run:
     _reads: dict[tuple[str, Digest], Read] = field(default_factory=dict)
     _recorded: set[tuple[str, str, Digest, str]] = field(default_factory=set)
     _outputs: dict[tuple[str, Digest], bool] = field(default_factory=dict)
+    _work_tree: tuple[Place, GitState] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def at(self, place: Place) -> None:
@@ -91,6 +92,13 @@ class Run:
             self.place = place
             if place.execution_count is not None and place.code is not None:
                 self._following.begin(predicates.CellBody(place.code, place.cell_id, place.execution_count), place.flow)
+
+    def work_tree(self, ask: Callable[[], GitState]) -> GitState:
+        """The state of the git work tree, asked at the first output of a cell, or of a run without cells: asking costs more than recording an output."""
+        known = self._work_tree
+        if known is None or known[0] is not self.place:
+            known = self._work_tree = (self.place, ask())
+        return known[1]
 
     def cell_failed(self) -> None:
         """The cell that runs ends with an error."""

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from jupyter_mlsc.recording import Place
 from jupyter_mlsc.sandbox.teller import Teller
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ _FOR_A_GUARD = ("MLSC_HOME", "MLSC_POLICY")
 
 
 class Spec(msgspec.Struct, frozen=True):
-    """What a supervisor is to run. ``start`` is the folder whose project rules, ``policy`` a policy that is trusted by being named.
+    """What a supervisor is to run. ``start`` is the folder whose project rules, ``policy`` one that is trusted by being named, ``notebook`` its name there.
 
     ``parent`` is the process that the run ends with, where it ends with one; ``kernel`` is true where the command is a kernel.
     """
@@ -45,7 +44,7 @@ class Spec(msgspec.Struct, frozen=True):
     argv: tuple[str, ...]
     start: str
     policy: str | None = None
-    place: Place = Place()  # frozen
+    notebook: str | None = None
     parent: int | None = None
     kernel: bool = False
 

@@ -92,7 +92,7 @@ class Desk:
 
     def __init__(self, project: Project, run: Run, gate: Gate, places: Places, listener: Listener, messages: Messages, spec: Spec, carry_out: CarryOut) -> None:
         self._run, self._gate, self._places, self._listener = run, gate, places, listener
-        self._project, self._messages, self._place, self._carry_out = project, messages, spec.place, carry_out
+        self._project, self._messages, self._place, self._carry_out = project, messages, Place(notebook=spec.notebook), carry_out
         self._policy = () if spec.policy is None else ("--policy", spec.policy)
         self._cells = Cells()
         gate.place_of = self._cells.place_of

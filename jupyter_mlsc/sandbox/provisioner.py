@@ -20,7 +20,6 @@ from jupyter_core.paths import jupyter_runtime_dir
 
 from jupyter_mlsc.inside import is_supervised
 from jupyter_mlsc.project_state import find_root
-from jupyter_mlsc.recording import Place
 from jupyter_mlsc.sandbox.boot import END_TREE, Spec, command_line, without_secrets
 from jupyter_mlsc.sandbox.jupyter_homes import prepare_profile
 
@@ -55,7 +54,7 @@ class SupervisedProvisioner(LocalProvisioner):
             tuple(with_extension(cmd)),
             folder,
             getattr(self.parent, "policy", None),  # of `mlsc run --policy`
-            place=Place(notebook=notebook_name(environ.get("JPY_SESSION_NAME"), root)),
+            notebook=notebook_name(environ.get("JPY_SESSION_NAME"), root),
             parent=None if kwargs.get("independent") else os.getpid(),
             kernel=True,
         )

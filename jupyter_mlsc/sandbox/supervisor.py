@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from jupyter_mlsc import wire
 from jupyter_mlsc.errors import MlscError, UsageError
 from jupyter_mlsc.project import Project
-from jupyter_mlsc.recording import SUPERVISED, Run
+from jupyter_mlsc.recording import SUPERVISED, Place, Run
 from jupyter_mlsc.sandbox import linux
 from jupyter_mlsc.sandbox.boot import END_TREE, Spec, for_command
 from jupyter_mlsc.sandbox.desk import CarryOut, Desk, Messages
@@ -60,7 +60,7 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_o
     tables = calls()
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     run = Run(project.project_id, SUPERVISED)
-    run.at(spec.place)
+    run.at(Place(notebook=spec.notebook))
     messages = Messages(tell)
     gate = Gate(project, run, seen.places, seen.linked, messages.tell)
     tree = Tree(os.getpid())
