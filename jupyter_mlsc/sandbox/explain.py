@@ -58,7 +58,7 @@ def explain(project: Project, path: Path) -> Explained:
     policy, environ = project.policy, for_command(os.environ)
     found = survey(project.root, policy, policy.supervise, mlsc_home=project.home.path, environ=environ, command=(), executable=sys.executable)
     try:
-        resolved = Resolver(lambda pid: True).resolve(os.getpid(), None, os.fsencode(path))
+        resolved = Resolver(lambda pid: True, found.aliases).resolve(os.getpid(), None, os.fsencode(path))
     except OSError as err:
         raise ArtifactError(f"{path} leads nowhere: {err.strerror}", next_step="name something that exists") from err
     with_regions = tuple((os.fsdecode(name), found.places.of(name)) for name in resolved.names)

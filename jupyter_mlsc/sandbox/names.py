@@ -179,7 +179,13 @@ class Names:
     def _keeps_foreign(self, found: Resolved, size: int) -> bool:
         """Whether a cut leaves bytes that the run did not write."""
         status = found.status
-        return size > 0 and status is not None and status.st_size > 0 and not any(self._gate.is_own(name, status) for name in found.names)
+        return (
+            size > 0
+            and status is not None
+            and stat.S_ISREG(status.st_mode)
+            and status.st_size > 0
+            and not any(self._gate.is_own(name, status) for name in found.names)
+        )
 
     def _cut_if_verified(self, question: Notification, found: Resolved, size: int) -> None:
         held = Resolved(os.dup(found.descriptor or 0), None, b"", found.names, found.status)

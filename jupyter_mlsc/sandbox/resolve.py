@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from jupyter_mlsc.sandbox import caller, linux
@@ -70,9 +70,13 @@ class Resolved:
 
 
 class Resolver:
-    """Resolves paths as callers mean them. ``in_tree`` says whether a process belongs to the supervised tree."""
+    """Resolves paths as callers mean them. ``in_tree`` says whether a process belongs to the supervised tree; ``aliases`` are folders that a bind mount
+    shows under another name, with the name that rules know.
+    """
 
-    def __init__(self, in_tree: Callable[[int], bool]) -> None:
+    def __init__(self, in_tree: Callable[[int], bool], aliases: Sequence[tuple[bytes, bytes]] = ()) -> None:
+        # Of two that fit the longer one is meant.
+        self._aliases = sorted(aliases, key=lambda pair: -len(pair[0]))
         self._root = os.open("/", _PATH | os.O_DIRECTORY)
         self._proc = os.stat("/proc").st_dev
         self._in_tree = in_tree
@@ -112,13 +116,13 @@ class Resolver:
         """The file that the caller has open under a number. Raises OSError EBADF, ``with_contents`` also for a descriptor that is a place only (`O_PATH`)."""
         try:
             if descriptor == linux.AT_FDCWD and not with_contents:
-                return _result(self._base(pid, None), ())
+                return self._result(self._base(pid, None), ())
             if with_contents and caller.flags_of(pid, descriptor) & os.O_PATH:
                 raise error(errno.EBADF)
             found = os.open(b"/proc/%d/fd/%d" % (pid, descriptor), _PATH)
         except FileNotFoundError as err:
             raise error(errno.EBADF) from err
-        return _result(found, ())
+        return self._result(found, ())
 
     def _base(self, pid: int, folder: int | None) -> int:
         here = folder is None or folder == linux.AT_FDCWD
@@ -142,11 +146,11 @@ class Resolver:
             if err.errno == errno.ENOENT:
                 raise NothingThereError(*err.args) from err
             raise
-        return _result(found, ())
+        return self._result(found, ())
 
     def _as_asked(self, pid: int, base: int, path: bytes, follow: bool, how: int) -> Resolved:
         """openat2's own rules are the kernel's to keep; the names on the way are found beside it, and both must lead to one file."""
-        found = _result(linux.openat2(base, path, _PATH if follow else _PATH | os.O_NOFOLLOW, how | linux.RESOLVE_NO_MAGICLINKS), ())
+        found = self._result(linux.openat2(base, path, _PATH if follow else _PATH | os.O_NOFOLLOW, how | linux.RESOLVE_NO_MAGICLINKS), ())
         assert found.status is not None  # it was opened
         if how & linux.RESOLVE_NO_SYMLINKS:
             return found
@@ -204,7 +208,7 @@ class Resolver:
                 if links > _MOST_LINKS:
                     os.close(step)
                     raise error(errno.ELOOP)
-                names.append(name_of(step))
+                names.append(self._name(step))
                 if status.st_dev == self._proc and self._is_magic(pid, names[-1]):
                     os.close(step)
                     names.pop()
@@ -224,7 +228,7 @@ class Resolver:
         except OSError:
             os.close(here)
             raise
-        return _result(here, tuple(names))
+        return self._result(here, tuple(names))
 
     def _meant(self, pid: int, here: int, part: bytes) -> bytes:
         """``self`` and ``thread-self`` in /proc are the caller's."""
@@ -242,10 +246,17 @@ class Resolver:
             raise error(errno.EACCES)
         return True
 
+    def _result(self, descriptor: int, names: tuple[bytes, ...]) -> Resolved:
+        status = os.fstat(descriptor)
+        name = self._name(descriptor)
+        if status.st_nlink == 0 and name.endswith(_DELETED):
+            name = name[: -len(_DELETED)]
+        return Resolved(descriptor, None, b"", (*names, name), status)
 
-def _result(descriptor: int, names: tuple[bytes, ...]) -> Resolved:
-    status = os.fstat(descriptor)
-    name = name_of(descriptor)
-    if status.st_nlink == 0 and name.endswith(_DELETED):
-        name = name[: -len(_DELETED)]
-    return Resolved(descriptor, None, b"", (*names, name), status)
+    def _name(self, descriptor: int) -> bytes:
+        """The name that rules know."""
+        name = name_of(descriptor)
+        for other, known in self._aliases:
+            if name == other or name.startswith(other + b"/"):
+                return known + name[len(other) :]
+        return name

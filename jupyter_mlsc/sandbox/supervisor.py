@@ -64,7 +64,7 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_o
     messages = Messages(tell)
     gate = Gate(project, run, seen.places, seen.linked, messages.tell)
     tree = Tree(os.getpid())
-    resolver = Resolver(tree.contains)
+    resolver = Resolver(tree.contains, seen.aliases)
     judge_standard_streams(resolver, seen.places, gate)
     launched = launch(
         spec.argv,

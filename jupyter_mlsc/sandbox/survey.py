@@ -21,6 +21,7 @@ from jupyter_mlsc.sandbox import landlock
 from jupyter_mlsc.sandbox.boot import package_location
 from jupyter_mlsc.sandbox.decide import ACCELERATORS, PLAIN_DEVICES
 from jupyter_mlsc.sandbox.known_folders import in_home
+from jupyter_mlsc.sandbox.mounts import aliases, mounts, strays
 from jupyter_mlsc.sandbox.places import PROTECTED, Places, Region
 
 _SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc", "/opt", "/sys", "/var", "/nix", "/snap")
@@ -40,6 +41,8 @@ class Survey:
     grants: list[tuple[bytes, int]]
     fast: tuple[bytes, ...]
     linked: dict[tuple[int, int], bytes]
+    aliases: tuple[tuple[bytes, bytes], ...] = ()
+    """Folders that a bind mount shows under another name, with the name that rules know."""
 
 
 @dataclass
@@ -116,7 +119,13 @@ def survey(root: Path, policy: Policy, settings: Supervise, *, mlsc_home: Path, 
     draft = _Draft(os.path.realpath(root), policy, settings, home)
     set_region = draft.regions.__setitem__
     _protect(draft, environ, os.path.realpath(mlsc_home), list(command))
+    seen = mounts()
+    for stray in strays(seen):
+        set_region(stray, Region.HIDDEN)
     draft.avoid = {draft.root, *(path for path, region in draft.regions.items() if region in (Region.HIDDEN, Region.READ_ONLY))}
+    reached = {os.path.normpath(os.path.join(draft.root, prefix)) for prefix in policy.prefixes}
+    other_names = dict(aliases(seen, sorted(draft.avoid | reached)))
+    draft.avoid |= set(other_names)
     environments = set(_environments(executable, environ))
     writable_environments = settings.environment == "writable"
     system: list[str] = []
@@ -143,7 +152,8 @@ def survey(root: Path, policy: Policy, settings: Supervise, *, mlsc_home: Path, 
     places = Places({os.fsencode(p): r for p, r in draft.regions.items()}, draft.governs, draft.governs_below, (path for path, _ in grants))
     whole = set(system)
     fast = tuple(os.fsencode(folder) + b"/" for folder in (*_FAST, *environments) if _leads_into(os.path.realpath(folder), whole))
-    return Survey(places, grants, fast, linked)
+    by_other_names = tuple((os.fsencode(other), os.fsencode(name)) for other, name in other_names.items())
+    return Survey(places, grants, fast, linked, by_other_names)
 
 
 def _device_of(folder: str) -> int | None:
