@@ -93,8 +93,8 @@ def _tree(node: LineageNode, lead: str, below: str, edge: str, lines: list[str])
         notebook = f" of {printable(origin.notebook)}" if origin.notebook else ""
         by = f", signed by {origin.signer}" if origin.signer else ", signed by a key that the policy does not name"
         lines.append(f"{below}  made by {where}{notebook}, run {printable(origin.run[:SHOWN_DIGITS])} ({printable(origin.tier)}{by})")
-        if node.inputs and not node.precise:
-            lines.append(f"{below}  from all that the run had read so far:")
+        if node.inputs:
+            lines.append(f"{below}  from:" if node.precise else f"{below}  from all that the run had read so far:")
     for index, (link, child) in enumerate(node.inputs):
         last = index == len(node.inputs) - 1
         note = f" · {printable(link.verdict)}" + (f", read in cell {printable(link.cell)}" if link.cell else "")

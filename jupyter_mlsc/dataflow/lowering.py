@@ -12,13 +12,12 @@ from collections.abc import Iterable, Sequence
 from jupyter_mlsc.dataflow import magics, nodes
 from jupyter_mlsc.dataflow.nodes import Expr, Stmt
 from jupyter_mlsc.dataflow.scopes import bound_names, declared_global
+from jupyter_mlsc.dataflow.tables import PATH_KEYWORDS
 
 FILE_NAME = re.compile(r"(?!.*//)[\w\-./\\~: ()+@*]{0,200}\.(?!\d+$)[A-Za-z]\w{0,9}(\.(gz|bz2|xz|zst))?")
 """A literal that reads as a file's name: an extension that begins with a letter, no query, no protocol, and not longer than names are."""
 _PATH_PART = re.compile(r"[\w\-./\\~ ]{1,100}")
-_PATH_CALLS = re.compile(
-    r"(?i)^(open|path|\w*path|join|load\w*|save\w*|read\w*|write\w*|to_\w+|dump|scan_\w+|from_\w+|connect|file|copy\w*|move|rename|replace)$"
-)
+_PATH_CALLS = re.compile(r"(?i)^(open|path|\w*path|join|load\w*|save\w*|read\w*|write\w*|to_\w+|dump|scan_\w+|from_\w+|copy\w*|move|rename|replace)$")
 _QUERIES = frozenset(("sql", "query", "execute", "eval", "sqldf", "read_sql", "read_sql_query", "from_query", "executemany", "executescript"))
 _MODES = re.compile(r"[rwaxbt+U]{1,4}")
 _MOST_WORDS = 60
@@ -296,13 +295,14 @@ def _call(node: ast.Call) -> Expr:
             flags.append(f"mode:{text}")
         elif keyword.arg is not None and not (isinstance(value, ast.Constant) and value.value in (False, None)):
             flags.append(keyword.arg)
-        keywords.append((keyword.arg or "**", _argument(value, names_files)))
+        keywords.append((keyword.arg or "**", _argument(value, names_files and keyword.arg in PATH_KEYWORDS)))
     if len(node.args) > (0 if isinstance(node.func, ast.Attribute) else 1):
         for each in node.args[:2]:
             if (text := _text(each)) is not None and _MODES.fullmatch(text):
                 flags.append(f"mode:{text}")
     spread = any(isinstance(each, ast.Starred) for each in node.args) or any(each.arg is None for each in node.keywords)
-    args = tuple(_argument(each, names_files) for each in node.args)
+    # The file is told first, or after the value; what follows may be a password.
+    args = tuple(_argument(each, names_files and (place < 2 or name.endswith(("path", "join")))) for place, each in enumerate(node.args))
     return nodes.Call(expression(node.func), args, tuple(keywords), tuple(flags), _words(name, node), spread)
 
 
