@@ -153,7 +153,8 @@ class Gatherer:
         found = list(known.of_keys(key for claim in signed for key in claim.keys))
         if not known.has_artifacts:
             return tuple(found), tuple(known.faults.values())
-        about = [claim for claim in signed if claim.is_about(measured) or (digest is not None and claim.digest == digest)]
+        # A statement that shares one digest with these bytes and lies about another one is about them too, here: it can only add a revocation.
+        about = [c for c in signed if c.digest in (measured.digest, digest) or (c.content_root is not None and c.content_root == measured.content_root)]
         roots = {root for root in (measured.content_root, *(claim.content_root for claim in about)) if root is not None}
         found += known.of(_digests(measured, digest, about), roots)
         behind, is_whole = self._revoked_behind(about)

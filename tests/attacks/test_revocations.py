@@ -89,6 +89,7 @@ def test_a_digest_alone_is_enough_whatever_the_gates_measure(ada: Person) -> Non
     measured = measure(ada.root / "data/train.csv")
     lying = type(measured)(measured.size, other.sha256, measured.content_root)
     plant(ada, vouch(ada, "data/train.csv", run_key(ada), measured=lying))
+    assert "revoked" in codes(ada.verify("data/train.csv"))
     ada.sign("data/train.csv")
     for full in (False, True):
         assert "revoked" in codes(ada.verify("data/train.csv", full=full))
@@ -103,7 +104,12 @@ def test_revoking_either_of_two_digests_that_a_signer_bound_together_revokes_bot
     plant(ada, vouch(ada, "data/train.csv", vouching_key(ada), measured=lying))
     assert codes(ada.verify("data/train.csv")) == []
     revoke(ada, "data/other.csv")
-    assert "revoked" in codes(ada.verify("data/train.csv"))
+    for full in (False, True):
+        assert "revoked" in codes(ada.verify("data/train.csv", full=full))
+    # Nor where another statement binds the right pair.
+    ada.sign("data/train.csv")
+    for full in (False, True):
+        assert "revoked" in codes(ada.verify("data/train.csv", full=full))
 
 
 def test_a_file_in_a_revoked_folder_and_a_folder_with_a_revoked_file_are_refused(ada: Person) -> None:
