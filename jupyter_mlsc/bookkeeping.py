@@ -6,7 +6,7 @@ else's statements go to the claim files and every face says so; what a ledger co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -95,6 +95,19 @@ class Bookkeeper:
         for digest, envelope in claims:
             lines.setdefault(digest, []).append(envelope.to_json())
         self.claims.add(lines)
+
+    def statements(self, kind: str, predicate_type: str) -> Iterator[Envelope]:
+        """The statements of one type, each once: in the ledger under this kind, and in the claim files. Raises LedgerError, AttestationError."""
+        seen = set()
+        ledger = self.ledger
+        if ledger is not None:
+            for entry in ledger.entries(kind=kind):
+                envelope = Envelope.from_json(ledger.envelope(entry.envelope))
+                seen.add(envelope.digest)
+                yield envelope
+        for item in self.claims.of_type(predicate_type):
+            if item.envelope.digest not in seen:
+                yield item.envelope
 
     @cached_property
     def faults(self) -> tuple[Reason, ...]:

@@ -1,4 +1,4 @@
-"""Verdicts, saves and lineage as text and as HTML, the same words in both.
+"""Verdicts, decisions and saves as text and as HTML, the same words in both.
 
 Rules kept: everything that comes from outside (names, notes, reasons) is escaped; colour never carries a meaning alone; nothing decides.
 """
@@ -12,7 +12,6 @@ from typing import Any
 
 from jupyter_mlsc import decisions, predicates
 from jupyter_mlsc.coverage import MEANINGS
-from jupyter_mlsc.lineage import LineageNode
 from jupyter_mlsc.policy.explain import Explanation
 from jupyter_mlsc.results import Decided, Saved, Signed
 from jupyter_mlsc.story import CellState, NotebookStory
@@ -78,34 +77,6 @@ def verdict_html(verdict: Verdict) -> str:
     return f'<div style="border-left:4px solid {colour};padding:2px 10px;margin:4px 0">{head}{body}</div>'
 
 
-def lineage_lines(node: LineageNode) -> list[str]:
-    """A tree of what an artifact was made from, one line for each artifact."""
-    lines: list[str] = []
-    _tree(node, "", "", "", lines)
-    return lines
-
-
-def _tree(node: LineageNode, lead: str, below: str, edge: str, lines: list[str]) -> None:
-    lines.append(f"{lead}{printable(node.path)}" + (f" · {short(node.digest)}" if node.digest else "") + edge)
-    if node.origin is not None:
-        origin = node.origin
-        where = f"cell {printable(origin.cell)}" if origin.cell else "a script"
-        notebook = f" of {printable(origin.notebook)}" if origin.notebook else ""
-        by = f", signed by {origin.signer}" if origin.signer else ", signed by a key that the policy does not name"
-        lines.append(f"{below}  made by {where}{notebook}, run {printable(origin.run[:SHOWN_DIGITS])} ({printable(origin.tier)}{by})")
-        if node.inputs:
-            lines.append(f"{below}  from:" if node.precise else f"{below}  from all that the run had read so far:")
-    for index, (link, child) in enumerate(node.inputs):
-        last = index == len(node.inputs) - 1
-        note = f" · {printable(link.verdict)}" + (f", read in cell {printable(link.cell)}" if link.cell else "")
-        _tree(child, below + ("  └─ " if last else "  ├─ "), below + ("     " if last else "  │  "), note, lines)
-
-
-def lineage_html(node: LineageNode) -> str:
-    """The same tree as preformatted HTML."""
-    return f"<pre>{escape(chr(10).join(lineage_lines(node)))}</pre>"
-
-
 @dataclass(frozen=True)
 class Shown:
     """A value that displays itself as text and as HTML in a notebook; ``value`` is what it shows."""
@@ -129,11 +100,6 @@ def show_verdict(verdict: Verdict) -> Shown:
 def show_verdicts(verdicts: Sequence[Verdict]) -> Shown:
     """Several verdicts for a notebook's output."""
     return Shown(list(verdicts), lambda: "\n".join(map(verdict_text, verdicts)), lambda: "".join(map(verdict_html, verdicts)))
-
-
-def show_lineage(node: LineageNode) -> Shown:
-    """Lineage for a notebook's output."""
-    return Shown(node, lambda: "\n".join(lineage_lines(node)), lambda: lineage_html(node))
 
 
 def show_facts(title: str, rows: Iterable[tuple[str, str]], value: object = None) -> Shown:
@@ -211,31 +177,6 @@ def decided_document(decided: Decided) -> dict[str, Any]:
         "recorded": decided.recorded,
         "verdict": None if decided.verdict is None else verdict_document(decided.verdict),
     }
-
-
-def lineage_document(node: LineageNode) -> dict[str, Any]:
-    """``mlsc lineage --json``, nested as deep as the node was asked for."""
-    return {
-        "artifact": node.path,
-        "digest": None if node.digest is None else str(node.digest),
-        "produced_by": _origin_document(node),
-        "inputs": [
-            {"path": edge.path, "digest": str(edge.digest), "cell": edge.cell, "verdict": edge.verdict, **_nested(child)} for edge, child in node.inputs
-        ],
-        "precise": node.precise,
-    }
-
-
-def _origin_document(node: LineageNode) -> dict[str, Any] | None:
-    origin = node.origin
-    if origin is None:
-        return None
-    return {"run": origin.run, "notebook": origin.notebook, "cell": origin.cell, "tier": origin.tier, "signer": origin.signer}
-
-
-def _nested(child: LineageNode) -> dict[str, Any]:
-    below = lineage_document(child)
-    return {"produced_by": below["produced_by"], "inputs": below["inputs"], "precise": below["precise"]}
 
 
 def show_saved(saved: Saved) -> Shown:

@@ -24,7 +24,7 @@ from jupyter_mlsc.results import Loaded, Saved, Status
 
 if TYPE_CHECKING:
     from jupyter_mlsc.formats import Format
-    from jupyter_mlsc.lineage import LineageNode
+    from jupyter_mlsc.lineage import Impact, LineageNode
     from jupyter_mlsc.recording import Run
     from jupyter_mlsc.results import Signed
     from jupyter_mlsc.verdict import Reason, Verdict
@@ -164,6 +164,10 @@ class InsideProject:
     def lineage(self, reference: str, *, depth: int) -> LineageNode:
         """What an artifact was made from."""
         return ask(wire.AskLineage(os.fsencode(reference), depth), wire.Lineage).node
+
+    def impact(self, reference: str, *, depth: int) -> Impact:
+        """What was made from an artifact."""
+        return ask(wire.AskImpact(os.fsencode(reference), depth), wire.Impacts).impact
 
     def status(self, run: Run | None = None) -> Status:
         """The project, and the supervised run."""

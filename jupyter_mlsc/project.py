@@ -1,6 +1,6 @@
 """The waist: a project's verbs, which every face calls. It only puts calls in order; nothing in here decides.
 
-sign, verify, review, revoke, override, promote, load, open, save, lineage, status: the command line, the magics, the Python API and the
+sign, verify, review, revoke, override, promote, load, open, save, lineage, impact, status: the command line, the magics, the Python API and the
 server all come through here.
 """
 
@@ -16,7 +16,7 @@ from jupyter_mlsc.project_state import ProjectState
 
 if TYPE_CHECKING:
     from jupyter_mlsc.keys import PassphraseSource
-    from jupyter_mlsc.lineage import LineageNode
+    from jupyter_mlsc.lineage import Impact, LineageNode
     from jupyter_mlsc.policy import Explanation
     from jupyter_mlsc.recording import Run
     from jupyter_mlsc.results import Decided, Loaded, Saved, Signed, Status
@@ -116,9 +116,15 @@ class Project(ProjectState):
 
     def lineage(self, reference: str, *, depth: int) -> LineageNode:
         """What an artifact, named by its path or digest, was made from."""
-        from jupyter_mlsc.verbs.telling import lineage
+        from jupyter_mlsc.verbs.tracing import lineage
 
         return lineage(self, reference, depth)
+
+    def impact(self, reference: str, *, depth: int) -> Impact:
+        """What was made from an artifact, named by its path or digest, and from that."""
+        from jupyter_mlsc.verbs.tracing import impact
+
+        return impact(self, reference, depth)
 
     def status(self, run: Run | None = None) -> Status:
         """The project at a glance."""

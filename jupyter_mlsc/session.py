@@ -23,7 +23,7 @@ from jupyter_mlsc.verdict import Decision, Verdict, summary
 if TYPE_CHECKING:
     from jupyter_mlsc.keys import PassphraseSource
     from jupyter_mlsc.keys.passphrase import Ask
-    from jupyter_mlsc.lineage import LineageNode
+    from jupyter_mlsc.lineage import Impact, LineageNode
     from jupyter_mlsc.project import Project
     from jupyter_mlsc.results import Loaded, Saved, Signed, Status
     from jupyter_mlsc.verdict import Reason
@@ -64,6 +64,9 @@ class Verbs(Protocol):
 
     def lineage(self, reference: str, *, depth: int) -> LineageNode:
         """As `Project.lineage`."""
+
+    def impact(self, reference: str, *, depth: int) -> Impact:
+        """As `Project.impact`."""
 
     def status(self, run: Run | None = None) -> Status:
         """As `Project.status`."""
@@ -185,6 +188,11 @@ class Session:
         with self._unwatched():
             return self.verbs.lineage(os.fspath(reference), depth=depth)
 
+    def impact(self, reference: PathLike, *, depth: int = LINEAGE_DEPTH) -> Impact:
+        """What was made from an artifact (a path or a digest), and from that."""
+        with self._unwatched():
+            return self.verbs.impact(os.fspath(reference), depth=depth)
+
     def status(self) -> Status:
         """The project, its policy and ledger, and this run."""
         with self._unwatched():
@@ -289,6 +297,11 @@ def verify(path: PathLike, *, full: bool = False) -> Verdict:
 def lineage(reference: PathLike, *, depth: int = LINEAGE_DEPTH) -> LineageNode:
     """What an artifact (a path or a digest) was made from, ``depth`` levels back."""
     return current().lineage(reference, depth=depth)
+
+
+def impact(reference: PathLike, *, depth: int = LINEAGE_DEPTH) -> Impact:
+    """What was made from an artifact (a path or a digest), and from that, ``depth`` levels on."""
+    return current().impact(reference, depth=depth)
 
 
 def open(path: PathLike) -> BinaryIO:

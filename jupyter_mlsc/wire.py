@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from jupyter_mlsc.artifacts import Digest
-from jupyter_mlsc.lineage import LineageNode
+from jupyter_mlsc.lineage import Impact, LineageNode
 from jupyter_mlsc.verdict import Reason, Verdict
 
 ADDRESS = b"\0mlsc-supervisor"
@@ -79,6 +79,13 @@ class AskLineage(_Message, frozen=True):
     depth: Annotated[int, msgspec.Meta(ge=0, le=100)] = 8
 
 
+class AskImpact(_Message, frozen=True):
+    """What was made from an artifact. Answered by `Impacts`."""
+
+    reference: Path
+    depth: Annotated[int, msgspec.Meta(ge=0, le=100)] = 8
+
+
 class AskStatus(_Message, frozen=True):
     """The project and this run. Answered by `Facts`."""
 
@@ -89,7 +96,7 @@ class AskCommand(_Message, frozen=True):
     arguments: Annotated[tuple[Path, ...], msgspec.Meta(max_length=4096)]
 
 
-Question = CellBegins | CellEnds | AskRules | AskRead | AskWritten | AskVerify | AskLineage | AskStatus | AskCommand
+Question = CellBegins | CellEnds | AskRules | AskRead | AskWritten | AskVerify | AskLineage | AskImpact | AskStatus | AskCommand
 
 
 class Fine(_Message, frozen=True):
@@ -132,6 +139,12 @@ class Lineage(_Message, frozen=True):
     node: LineageNode
 
 
+class Impacts(_Message, frozen=True):
+    """What was made from an artifact."""
+
+    impact: Impact
+
+
 class Facts(_Message, frozen=True):
     """Labelled facts for a person, and the same for a program."""
 
@@ -156,7 +169,7 @@ class Failed(_Message, frozen=True):
     verdict: Verdict | None = None
 
 
-Answer = Fine | Told | Rules | Judged | Written | Lineage | Facts | Done | Failed
+Answer = Fine | Told | Rules | Judged | Written | Lineage | Impacts | Facts | Done | Failed
 
 _question: msgspec.json.Decoder[Question] = msgspec.json.Decoder(Question)
 _answer: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)

@@ -32,6 +32,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "override": ("override", "Make an exception for one version of an artifact, for a while."),
     "status": ("status", "Show the project, its policy, ledger and keys."),
     "lineage": ("lineage", "Show what an artifact was made from."),
+    "impact": ("impact", "Show what was made from an artifact."),
     "run": ("run", "Run a notebook supervised, from its first cell to its last."),
     "kernels": ("kernels", "Install and list supervised kernels."),
     "exec": ("exec", "Run any command supervised: another process decides its file opens."),

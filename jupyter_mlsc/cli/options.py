@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from jupyter_mlsc.results import Decided
 
 
+GRAPH_FORMATS = ("text", "mermaid", "dot")
+
+
 @dataclass(frozen=True)
 class Options:
     """The global options: a policy that is trusted by being named, JSON on stdout, no progress."""
@@ -43,6 +46,14 @@ class Options:
             told = ", ".join(f"{path} in {root}" for root, path in roots.items())
             raise UsageError(f"these paths lie in different projects: {told}", next_step="name the paths of one project at a time")
         return Project.find(next(iter(roots), Path()), os.environ, policy_file=self.policy)
+
+    def project_of(self, reference: str) -> Project:
+        """The project that an artifact belongs to, which is named by its path or its digest. Raises UsageError, and PolicyError where nobody is trusted."""
+        from jupyter_mlsc.verbs.tracing import is_digest
+
+        project = self.project("." if is_digest(reference) else Path(reference).parent)
+        project.require_trusted()
+        return project
 
     def say(self, text: str) -> None:
         """A result for a person: on stdout, not at all under ``--json``."""

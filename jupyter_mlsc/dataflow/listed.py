@@ -48,14 +48,15 @@ BUILTINS: dict[Effect, str] = {
 
 FUNCTIONS: dict[Effect, str] = {
     "fresh": """
-        builtins.dumps copy.deepcopy json.dumps jupyter_mlsc.lineage jupyter_mlsc.sign jupyter_mlsc.verify numpy.abs numpy.arange numpy.argmax
-        numpy.argmin numpy.argsort numpy.array numpy.column_stack numpy.concatenate numpy.corrcoef numpy.dot numpy.exp numpy.hstack numpy.isnan
-        numpy.linspace numpy.log numpy.log1p numpy.matmul numpy.max numpy.mean numpy.median numpy.min numpy.ones numpy.ones_like numpy.percentile
-        numpy.quantile numpy.repeat numpy.round numpy.sort numpy.sqrt numpy.stack numpy.std numpy.sum numpy.tile numpy.unique numpy.var numpy.vstack
-        numpy.where numpy.zeros numpy.zeros_like pandas.concat pandas.crosstab pandas.cut pandas.date_range pandas.factorize pandas.get_dummies
-        pandas.isna pandas.melt pandas.merge pandas.merge_asof pandas.notna pandas.pivot_table pandas.qcut pandas.to_datetime pandas.to_numeric
-        pickle.dumps polars.concat scipy.stats.pearsonr scipy.stats.ttest_ind sklearn.base.clone sklearn.model_selection.cross_val_predict
-        sklearn.model_selection.cross_val_score sklearn.model_selection.cross_validate sklearn.model_selection.train_test_split
+        builtins.dumps copy.deepcopy json.dumps jupyter_mlsc.impact jupyter_mlsc.lineage jupyter_mlsc.sign jupyter_mlsc.verify numpy.abs numpy.arange
+        numpy.argmax numpy.argmin numpy.argsort numpy.array numpy.column_stack numpy.concatenate numpy.corrcoef numpy.dot numpy.exp numpy.hstack
+        numpy.isnan numpy.linspace numpy.log numpy.log1p numpy.matmul numpy.max numpy.mean numpy.median numpy.min numpy.ones numpy.ones_like
+        numpy.percentile numpy.quantile numpy.repeat numpy.round numpy.sort numpy.sqrt numpy.stack numpy.std numpy.sum numpy.tile numpy.unique numpy.var
+        numpy.vstack numpy.where numpy.zeros numpy.zeros_like pandas.concat pandas.crosstab pandas.cut pandas.date_range pandas.factorize
+        pandas.get_dummies pandas.isna pandas.melt pandas.merge pandas.merge_asof pandas.notna pandas.pivot_table pandas.qcut pandas.to_datetime
+        pandas.to_numeric pickle.dumps polars.concat scipy.stats.pearsonr scipy.stats.ttest_ind sklearn.base.clone
+        sklearn.model_selection.cross_val_predict sklearn.model_selection.cross_val_score sklearn.model_selection.cross_validate
+        sklearn.model_selection.train_test_split
     """,
     "holds": """
         copy.copy

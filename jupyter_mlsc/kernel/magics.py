@@ -100,7 +100,7 @@ class MlscMagics(Magics):
     @line_magic
     def mlsc_lineage(self, line: str) -> Any:
         """What an artifact was made from."""
-        from jupyter_mlsc.display import show_lineage
+        from jupyter_mlsc.trees import show_lineage
 
         given = _parse(self.mlsc_lineage, line)
         return show_lineage(self._session.lineage(given.path, depth=given.depth))

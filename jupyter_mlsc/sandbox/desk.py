@@ -32,6 +32,7 @@ from jupyter_mlsc.sandbox.listener import Listener, Notification
 from jupyter_mlsc.sandbox.places import Places, Region
 from jupyter_mlsc.sandbox.resolve import error, name_of
 from jupyter_mlsc.verbs.observing import observe_write
+from jupyter_mlsc.verbs.tracing import is_digest
 from jupyter_mlsc.verdict import Verdict, printable
 
 CarryOut = Callable[[Sequence[str]], tuple[int, str, str]]
@@ -42,6 +43,7 @@ READ_ONLY = frozenset(
         ("verify",),
         ("status",),
         ("lineage",),
+        ("impact",),
         ("log", "show"),
         ("log", "verify"),
         ("log", "checkpoint"),
@@ -51,7 +53,7 @@ READ_ONLY = frozenset(
     }
 )
 """The commands that are carried out for somebody inside: they write nothing and sign nothing."""
-_OPTIONS = re.compile(r"--(json|quiet|full|sarif|supervised|help|(limit|depth)(=\d+)?)\Z|-[qh]\Z")
+_OPTIONS = re.compile(r"--(json|quiet|full|sarif|supervised|help|(limit|depth)(=\d+)?|format(=\w+)?)\Z|-[qh]\Z")
 _NEXT = {"sign": "sign it from a terminal or the panel, outside", "review": "review it from a terminal or the panel, outside"}
 _MOST_AT_ONCE = 32
 _MOST_TEXTS = 1000
@@ -174,10 +176,13 @@ class Desk:
             case wire.AskVerify(paths, full):
                 return wire.Judged(tuple(self._verify([self._readable(path, asker) for path in paths], full=full)))
             case wire.AskLineage(reference, depth):
-                text = os.fsdecode(reference)
-                meant = text if text.startswith(("sha256:", "dirhash:")) else str(self._readable(reference, asker))
+                meant = self._meant(reference, asker)
                 with self._one_teller:
                     return wire.Lineage(self._telling.lineage(meant, depth=depth))
+            case wire.AskImpact(reference, depth):
+                meant = self._meant(reference, asker)
+                with self._one_teller:
+                    return wire.Impacts(self._telling.impact(meant, depth=depth))
             case wire.AskStatus():
                 with self._one_teller:
                     status = self._telling.status(self._run)
@@ -189,6 +194,11 @@ class Desk:
         if claimed is None or not os.path.isabs(claimed):
             return claimed or self._place.notebook
         return os.path.relpath(claimed, self._project.root)
+
+    def _meant(self, reference: bytes, asker: _Asker) -> str:
+        """A path or a digest as the asker means it. Raises ArtifactError for what nothing inside may know of."""
+        text = os.fsdecode(reference)
+        return text if is_digest(text) else str(self._readable(reference, asker))
 
     def _readable(self, path: bytes, asker: _Asker) -> Path:
         """A path as the asker means it. Raises ArtifactError for what nothing inside may know of."""

@@ -1,19 +1,15 @@
-"""What a project can tell about itself: the lineage of an artifact, its status, the entries of its ledger. Reads only."""
+"""What a project can tell about itself: its status, the entries of its ledger. Reads only."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlsc import decisions, predicates
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.attestation import Envelope, Statement, open_envelope, read_unverified
 from jupyter_mlsc.coverage import MEANINGS
-from jupyter_mlsc.digests import measure
-from jupyter_mlsc.errors import ArtifactMissingError, AttestationError, UsageError
-from jupyter_mlsc.lineage import InputEdge, LineageGraph, LineageNode, Origin, Production
+from jupyter_mlsc.errors import AttestationError
 from jupyter_mlsc.policy.revoking import revoked_keys, revoker
 from jupyter_mlsc.recording import GUARDED, SUPERVISED
 from jupyter_mlsc.results import Status
@@ -23,73 +19,6 @@ if TYPE_CHECKING:
     from jupyter_mlsc.policy.evidence import Revocation
     from jupyter_mlsc.project_state import ProjectState
     from jupyter_mlsc.recording import Run
-
-
-def lineage(project: ProjectState, reference: str, depth: int) -> LineageNode:
-    """Ancestors of an artifact named by its path or its digest. Raises ArtifactMissingError, or UsageError for a digest, where nothing here mentions it."""
-    graph = LineageGraph(_productions(project))
-    if reference.startswith(("sha256:", "dirhash:")):
-        return _by_digest(project, graph, reference, depth)
-    target = project.target(Path(reference))
-    if not os.path.exists(target.path):
-        made = _newest_under(project, target.asked)
-        if made is None:
-            raise ArtifactMissingError(f"{reference} does not exist, and no run says that it made it", next_step="check the path, or name a digest")
-        return graph.ancestors(target.asked, made, depth=depth)
-    return graph.ancestors(target.asked, measure(target.path).digest, depth=depth)
-
-
-def _by_digest(project: ProjectState, graph: LineageGraph, reference: str, depth: int) -> LineageNode:
-    try:
-        digest = Digest.parse(reference)
-    except ValueError as err:
-        raise UsageError(f"{reference} is no digest", next_step="a digest is sha256: or dirhash: with 64 hex digits") from err
-    for made in _productions(project):
-        if made.digest == digest:
-            return graph.ancestors(made.path, digest, depth=depth)
-        for edge in made.inputs:
-            if edge.digest == digest:
-                return graph.ancestors(edge.path, digest, depth=depth)
-    raise UsageError(f"nothing here mentions {reference}", next_step="see what is known: mlsc log show")
-
-
-def _newest_under(project: ProjectState, name: str) -> Digest | None:
-    made = [p for p in _productions(project) if p.path == name]
-    return max(made, key=lambda p: p.origin.at).digest if made else None
-
-
-def _productions(project: ProjectState) -> Iterator[Production]:
-    for envelope in _envelopes_of(project, "write", predicates.PROVENANCE):
-        try:
-            opened = open_envelope(envelope, project.identities)
-            statement = opened.statement if opened.verified else read_unverified(envelope)
-            body = predicates.from_predicate(statement.predicate, predicates.ProvenanceBody)
-        except AttestationError:
-            continue  # `verify` and `log verify` report it; it says nothing about where anything came from
-        digest = Digest.from_in_toto(statement.subjects[0].digest)
-        if digest is None or body.facts.project != project.project_id:
-            continue
-        facts = body.facts
-        signer = project.identity_of(opened.verified[0]) if opened.verified else None
-        cell = facts.cell_id or (str(facts.execution_count) if facts.execution_count is not None else None)
-        tier = project.policy.tier_shown(facts.tier, opened.verified) if opened.verified else facts.tier
-        origin = Origin(facts.run, facts.notebook, cell, tier or facts.tier, body.finished_on, signer)
-        edges = tuple(InputEdge(name, d, note.cell, note.verdict) for name, d, note in body.inputs if d is not None)
-        yield Production(body.artifact.name, digest, origin, edges, body.precise)
-
-
-def _envelopes_of(project: ProjectState, kind: str, predicate_type: str) -> Iterator[Envelope]:
-    """The statements of one type, each once: in the ledger under this kind, and in the claim files."""
-    seen = set()
-    ledger = project.books.ledger
-    if ledger is not None:
-        for entry in ledger.entries(kind=kind):
-            envelope = Envelope.from_json(ledger.envelope(entry.envelope))
-            seen.add(envelope.digest)
-            yield envelope
-    for item in project.books.claims.of_type(predicate_type):
-        if item.envelope.digest not in seen:
-            yield item.envelope
 
 
 def log_document(project: ProjectState, entry: Entry) -> dict[str, Any]:
@@ -240,7 +169,7 @@ def _standing_revocations(project: ProjectState) -> list[tuple[Revocation, str]]
 def _standing_overrides(project: ProjectState) -> list[tuple[decisions.OverrideBody, Digest, str]]:
     """Exceptions that have not ended, by somebody who may make them, whether their artifacts still need them or not."""
     now, found = project.clock(), {}
-    for envelope in _envelopes_of(project, "override", decisions.OVERRIDE):
+    for envelope in project.books.statements("override", decisions.OVERRIDE):
         try:
             opened = open_envelope(envelope, project.identities)
             if not opened.verified:

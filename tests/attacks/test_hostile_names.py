@@ -7,8 +7,11 @@ import re
 
 import pytest
 
-from jupyter_mlsc.display import lineage_html, lineage_lines, verdict_html, verdict_text
+from jupyter_mlsc import predicates
+from jupyter_mlsc.digests import measure
+from jupyter_mlsc.display import verdict_html, verdict_text
 from jupyter_mlsc.errors import BlockedArtifactError, MlscError
+from jupyter_mlsc.trees import impact_html, impact_lines, lineage_html, lineage_lines
 from jupyter_mlsc.verdict import summary
 from tests.attacks.forgery import plant, provenance, stranger
 from tests.conftest import Person
@@ -60,7 +63,8 @@ def test_errors_are_escaped(ada: Person, hostile: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [("verify",), ("status",), ("log", "show"), ("policy", "explain", "{}"), ("lineage", "{}"), ("sign", "{}"), ("verify", "{}-not")]
+    "command",
+    [("verify",), ("status",), ("log", "show"), ("policy", "explain", "{}"), ("lineage", "{}"), ("impact", "{}"), ("sign", "{}"), ("verify", "{}-not")],
 )
 def test_the_command_line_is_harmless(ada: Person, hostile: str, command: tuple[str, ...]) -> None:
     ada.sign(hostile)
@@ -80,6 +84,24 @@ def test_lineage_of_a_strangers_telling_is_harmless(ada: Person) -> None:
     assert "<img" not in lineage_html(node)
     done = ada.mlsc("lineage", "models/m.csv")
     assert_harmless(done.stdout + done.stderr)
+
+
+def test_impact_of_a_strangers_telling_is_harmless(ada: Person) -> None:
+    ada.write("models/m.csv")
+    used = measure(ada.write("data/a.csv", "x\n1\n")).digest
+    assert used is not None
+    inputs = [(HOSTILE, used, predicates.InputBody(verdict=HOSTILE, verified=False, cell=HOSTILE))]
+    plant(ada, provenance(ada, "models/m.csv", stranger(), cell_id=HOSTILE, notebook=HOSTILE, run=HOSTILE, inputs=inputs))
+    impact = ada.project.impact(str(used), depth=2)
+    assert impact.artifact.path == HOSTILE
+    assert len(impact.artifact.outputs) == 1
+    assert_harmless("\n".join(impact_lines(impact)))
+    assert_harmless(impact_html(impact))
+    assert "<img" not in impact_html(impact)
+    for language in ("text", "mermaid", "dot"):
+        done = ada.mlsc("impact", str(used), "--format", language)
+        assert done.returncode == 0, done.stderr
+        assert_harmless(done.stdout + done.stderr)
 
 
 def test_a_claims_file_with_such_a_name_is_shown_harmlessly(signed_dataset: Person) -> None:

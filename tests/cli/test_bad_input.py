@@ -116,7 +116,7 @@ def test_a_name_that_is_not_utf_8(signed_dataset: Person) -> None:
     name = b"data/caf\xe9.csv"
     with open(os.path.join(os.fsencode(ada.root), name), "wb") as stream:
         stream.write(b"x\n1\n")
-    for arguments in (["sign", os.fsdecode(name)], ["verify", os.fsdecode(name)], ["verify"], ["lineage", os.fsdecode(name)]):
+    for arguments in (["sign", os.fsdecode(name)], ["verify", os.fsdecode(name)], ["verify"], ["lineage", os.fsdecode(name)], ["impact", os.fsdecode(name)]):
         assert "caf\\xe9.csv has a name that is not UTF-8" in refused(ada, *arguments, code=3)
 
 
@@ -286,6 +286,7 @@ def test_what_is_missing(signed_dataset: Person) -> None:
         ["verify", "data/missing.csv"],
         ["sign", "data/missing.csv"],
         ["lineage", "data/missing.csv"],
+        ["impact", "data/missing.csv"],
         ["export", "data/missing.csv", "--format", "oms"],
         ["policy", "explain", "data/missing.csv"],
         ["keys", "import", "missing.pem", "--name", "x"],

@@ -80,6 +80,21 @@ def test_lineage_has_exactly_the_fields_of_the_contract(worked: Person) -> None:
     assert said(worked, "lineage", "models/m.json", "--json", "--depth", "0")["inputs"] == []
 
 
+def test_impact_has_exactly_the_fields_of_the_contract(worked: Person) -> None:
+    document = said(worked, "impact", "data/train.csv", "--json")
+    assert set(document) == {"artifact", "digest", "revoked", "outputs", "omitted", "other_versions"}
+    assert (document["artifact"], document["revoked"], document["omitted"], document["other_versions"]) == ("data/train.csv", False, None, [])
+    (model,) = document["outputs"]
+    assert set(model) == {"path", "digest", "run", "notebook", "cell", "tier", "signer", "at", "precise", "revoked", "outputs", "omitted"}
+    assert (model["path"], model["tier"], model["outputs"], model["omitted"], model["revoked"]) == ("models/m.json", "guarded", [], None, False)
+    assert DIGEST.fullmatch(model["digest"])
+    assert RFC3339.fullmatch(model["at"])
+    assert said(worked, "impact", document["digest"], "--json") == document
+    assert said(worked, "impact", "data/train.csv", "--json", "--format", "dot") == document
+    cut = said(worked, "impact", "data/train.csv", "--json", "--depth", "0")
+    assert (cut["outputs"], cut["omitted"]) == ([], "depth")
+
+
 def test_log_show_lists_all_entries_with_the_fields_of_the_contract(worked: Person) -> None:
     entries = said(worked, "log", "show", "--json")
     assert [each["index"] for each in entries] == list(range(len(entries)))

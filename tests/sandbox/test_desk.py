@@ -193,16 +193,18 @@ def test_what_is_hidden_is_not_told_of_either(two: Person, path: str) -> None:
     named = path if path.startswith(("..", "link")) else str(two.home / path)
     done = inside_of(two, f"""
         for attempt in (lambda: inside.command(['verify', {named!r}]), lambda: inside.ask(wire.AskVerify((os.fsencode({named!r}),)), wire.Judged),
-                        lambda: inside.ask(wire.AskLineage(os.fsencode({named!r})), wire.Lineage)):
+                        lambda: inside.ask(wire.AskLineage(os.fsencode({named!r})), wire.Lineage),
+                        lambda: inside.ask(wire.AskImpact(os.fsencode({named!r})), wire.Impacts)):
             try:
                 print(attempt())
             except ArtifactError as err:
                 print('hidden' in err.message)
     """)  # fmt: skip
-    assert done.stdout == "True\n" * 3, done.stderr
+    assert done.stdout == "True\n" * 4, done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["verify", "data/train.csv"], ["verify", "data"], ["status"], ["lineage", "data/train.csv"], ["log", "verify"],
+@pytest.mark.parametrize("arguments", [["verify", "data/train.csv"], ["verify", "data"], ["status"], ["lineage", "data/train.csv"],
+                                       ["impact", "data/train.csv"], ["log", "verify"],
                                        ["verify", "--json"], ["--json", "lineage", "data/train.csv"], ["verify", "missing.csv"],
                                        ["policy", "explain", "data/unsigned.csv"], ["log", "checkpoint"]])  # fmt: skip
 def test_a_command_inside_prints_and_exits_as_outside(two: Person, arguments: list[str]) -> None:
@@ -277,6 +279,9 @@ READING = [
     "verify x",
     "--json status",
     "lineage --depth 3 x",
+    "lineage --format=dot x",
+    "impact --depth=3 --json x",
+    "impact --format mermaid x",
     "log show --limit=5",
     "log verify",
     "log prove 3",

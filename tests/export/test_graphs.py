@@ -1,0 +1,97 @@
+"""Lineage and impact as Mermaid and DOT: the same graph in both, and names that are text, never syntax."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from jupyter_mlsc.artifacts import Digest
+from jupyter_mlsc.export.graphs import impact_drawing, lineage_drawing
+from jupyter_mlsc.lineage import InputEdge, LineageGraph, Origin, Production
+
+A, B, C = (Digest("sha256", digit * 64) for digit in "abc")
+ORIGIN = Origin("0123456789abcdef", "n.ipynb", "4", "guarded", datetime(2026, 1, 1, tzinfo=UTC), "ada-runs")
+GRAPH = LineageGraph(
+    [
+        Production("data/b.csv", B, ORIGIN, (InputEdge("data/a.csv", A, "1", "allow"),), True),
+        Production("models/c.joblib", C, ORIGIN, (InputEdge("data/b.csv", B, "1", "warn"), InputEdge("data/a.csv", A, "1", "allow")), True),
+    ]
+)
+HOSTILE = [
+    '"]; click n0 "javascript:alert(1)"',
+    'x"];evil -> n0 [label="',
+    "<img src=x onerror=alert(1)>",
+    "a\nsubgraph evil\nend",
+    "%%{init: {'securityLevel': 'loose'}}%%",
+    "`**bold**`",
+    "style:x#lt;b#gt;;",
+    "back\\slash\\",
+    "\\N\\l&lt;b&gt;",
+    "\u202egpj.exe",
+    "not-utf8-\udcff",
+    "ends in a quote\\\"",
+]  # fmt: skip
+
+
+def test_lineage_in_mermaid_runs_from_inputs_to_outputs_and_draws_each_artifact_once() -> None:
+    made = "n.ipynb cell 4, run 0123456789ab"
+    assert lineage_drawing(GRAPH.ancestors("models/c.joblib", C, depth=8)).text("mermaid").splitlines() == [
+        "flowchart LR",
+        f'    n0["models/c.joblib<br/>{"c" * 12}<br/>{made}"]',
+        f'    n1["data/b.csv<br/>{"b" * 12}<br/>{made}"]',
+        f'    n2["data/a.csv<br/>{"a" * 12}"]',
+        '    n2 -->|"allow"| n1',
+        '    n1 -->|"warn"| n0',
+        '    n2 -->|"allow"| n0',
+    ]
+
+
+def test_impact_in_dot_is_the_same_graph_from_the_other_end() -> None:
+    made = "n.ipynb cell 4, run 0123456789ab"
+    impact = GRAPH.descendants("data/a.csv", A, depth=8, revoked=lambda digest: digest == A)
+    assert impact_drawing(impact).text("dot").splitlines() == [
+        "digraph lineage {",
+        "    rankdir=LR;",
+        "    node [shape=box];",
+        rf'    n0 [label="data/a.csv\n{"a" * 12}\nrevoked"];',
+        rf'    n1 [label="data/b.csv\n{"b" * 12}\n{made}"];',
+        rf'    n2 [label="models/c.joblib\n{"c" * 12}\n{made}"];',
+        "    n1 -> n2;",
+        "    n0 -> n1;",
+        "    n0 -> n2;",
+        "}",
+    ]
+
+
+def hostile_drawings(name: str) -> list[str]:
+    origin = replace(ORIGIN, run=name, notebook=name, cell=name)
+    graph = LineageGraph([Production("out" + name, B, origin, (InputEdge(name, A, name, name),), True)])
+    drawn = (lineage_drawing(graph.ancestors("out" + name, B, depth=8)), impact_drawing(graph.descendants(name, A, depth=8)))
+    return [drawing.text(language) for drawing in drawn for language in ("mermaid", "dot")]
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_names_stay_inside_their_label(name: str) -> None:
+    label = r"(?:[\w ./,-]|#\d+;|<br/>)*"
+    mermaid = re.compile(rf'flowchart LR|    n\d+\["{label}"\]|    n\d+ -->(?:\|"{label}"\|)? n\d+')
+    string = r'"(?:[^"\\]|\\["\\n])*"'
+    dot = re.compile(rf"digraph lineage \{{|    rankdir=LR;|    node \[shape=box\];|    n\d+(?: -> n\d+)?(?: \[label={string}\])?;|\}}")
+    for text, line in zip(hostile_drawings(name), (mermaid, dot, mermaid, dot), strict=True):
+        assert [each for each in text.split("\n") if not line.fullmatch(each)] == []
+        assert "\u202e" not in text
+        assert "\udcff" not in text
+        assert len(text.split("\n")) == (4 if line is mermaid else 7)
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+def test_graphviz_reads_two_nodes_and_one_edge_whatever_they_are_called(name: str) -> None:
+    for text in hostile_drawings(name)[1::2]:
+        ended = subprocess.run(["dot", "-Tplain"], input=text, capture_output=True, text=True, timeout=60, check=True)
+        kinds = [line.split(" ", 1)[0] for line in ended.stdout.splitlines()]
+        assert (kinds.count("node"), kinds.count("edge")) == (2, 1)
