@@ -88,6 +88,12 @@ def test_hostile_names_stay_inside_their_label(name: str) -> None:
         assert len(text.split("\n")) == (4 if line is mermaid else 7)
 
 
+def test_what_a_renderer_would_turn_into_another_character_is_shown_as_it_was_written() -> None:
+    mermaid, dot = hostile_drawings("\u202e&lt;#lt;")[:2]
+    assert 'n1["#92;u202e#38;lt#59;#35;lt#59;<br/>' in mermaid
+    assert r'n1 [label="\\u202e&amp;lt;#lt;\n' in dot
+
+
 @pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
 def test_graphviz_reads_two_nodes_and_one_edge_whatever_they_are_called(name: str) -> None:
