@@ -30,7 +30,7 @@ _FAST = ("/usr", "/lib", "/lib64", "/bin", "/sbin")
 _WRITABLE_OF_A_PROFILE = ("history.sqlite", "history.sqlite-journal", "history.sqlite-wal", "history.sqlite-shm", "db", "log", "pid", "security")
 _READ_ONLY_IN_PROJECT = (".envrc", ".env", ".git/hooks", ".git/config", ".vscode", ".idea", ".devcontainer", ".jupyter", ".ipython", ".pre-commit-config.yaml")
 _MOST_CHILDREN = 400
-"""Children that a split folder may have; a folder with more takes the slow way as a whole."""
+"""Children that a split folder may have; of a folder with more only those are looked into that lead to what splits it."""
 
 
 @dataclass
@@ -107,10 +107,14 @@ class _Draft:
             children = sorted(entry.path for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False))
         except OSError:
             return
-        if len(children) <= _MOST_CHILDREN:
-            for child in children:
-                if child not in self.regions or self.regions[child] is region:
-                    yield from self.cover(child, region, depth - 1)
+        if len(children) > _MOST_CHILDREN:
+            # Too many for the wall: only the way to what is to be avoided is followed, since what lies beside that is what a command uses.
+            top = folder.rstrip("/") + "/"
+            leading = {top + each[len(top) :].partition("/")[0] for each in self.avoid if each.startswith(top)}
+            children = [child for child in children if child in leading]
+        for child in children:
+            if child not in self.regions or self.regions[child] is region:
+                yield from self.cover(child, region, depth - 1)
 
 
 def survey(root: Path, policy: Policy, settings: Supervise, *, mlsc_home: Path, environ: Mapping[str, str], command: Iterable[str], executable: str) -> Survey:

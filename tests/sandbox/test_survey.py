@@ -188,6 +188,19 @@ def test_a_folder_that_must_be_split_and_is_crowded_takes_the_slow_way(tmp_path:
     assert found.places.of(os.fsencode(tmp_path / "tmp" / "x" / "t.csv")) is Region.GOVERNED
 
 
+def test_beside_a_project_in_a_crowded_folder_is_free(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, project="tmp/x/y")
+    for index in range(410):
+        (tmp_path / "tmp" / f"n{index}").mkdir()
+    (tmp_path / "tmp" / "x" / "beside").mkdir()
+
+    found, _ = machine.survey(["data/**"])
+
+    assert found.places.of(os.fsencode(tmp_path / "tmp" / "x" / "beside" / "file")) is Region.FREE
+    assert found.places.of(os.fsencode(tmp_path / "tmp" / "n1" / "file")) is Region.WRITABLE
+    assert found.places.of(os.fsencode(tmp_path / "tmp" / "x" / "y" / "file")) is Region.WRITABLE
+
+
 @pytest.mark.parametrize("folder", ["shared", "tmp/y", "home/plain"])
 def test_no_rule_reaches_below_a_folder_beside_the_project_that_none_names(tmp_path: Path, folder: str) -> None:
     found, _ = Machine(tmp_path).survey(["data/**", "**/*.csv"])
