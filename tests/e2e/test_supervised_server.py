@@ -100,10 +100,12 @@ class Session:
 
 
 @pytest.fixture
-def server(supervised: Person) -> Iterator[Server]:
+def server(supervised: Person, request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A Jupyter server; a test may name the application that it is the server of."""
+    application = getattr(request, "param", "jupyter_server")
     runtime = supervised.home / "runtime"
     environ = {**supervised.environ, "JUPYTER_RUNTIME_DIR": str(runtime), "JUPYTER_TOKEN": TOKEN, "JUPYTER_CONFIG_DIR": str(supervised.home / "config")}
-    command = [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", "--ServerApp.port=0", "--ServerApp.ip=127.0.0.1"]
+    command = [sys.executable, "-m", application, "--no-browser", "--allow-root", "--ServerApp.port=0", "--ServerApp.ip=127.0.0.1"]
     with (supervised.home / "server.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=supervised.root, env=environ, stdout=log, stderr=log, start_new_session=True)
     try:
@@ -142,6 +144,7 @@ def test_the_server_offers_the_supervised_kernel(server: Server) -> None:
     assert offered["display_name"] == "Python 3 (supervised)"
 
 
+@pytest.mark.parametrize("server", ["jupyter_server", "jupyterlab", "notebook"], indirect=True)
 def test_a_notebook_in_the_server_is_supervised_and_recorded_by_its_name(session: Session, supervised: Person) -> None:
     cell = session.run("import pandas as pd\nprint(len(pd.read_csv('data/train.csv')))\ntry:\n    open('data/unsigned.csv')\nexcept OSError:\n    pass")
     assert cell.stdout == "50\n"
