@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from jupyter_mlsc import predicates
 from jupyter_mlsc.artifacts import Digest
-from jupyter_mlsc.dataflow import CellSummary, Edges, Execution, ReadAt, Tracer, WriteAt, from_record, summarize, to_record
+
+if TYPE_CHECKING:  # imported where something is written: a kernel's start must not wait for the analysis
+    from jupyter_mlsc.dataflow import CellSummary, Edges, Execution, ReadAt, Tracer, WriteAt
 
 MOST_CELLS = 20_000
 """Executions that a run's last statement lists; a loop that drives a kernel for days must not grow it without end."""
@@ -31,11 +35,15 @@ class _Executed:
     writes: list[WriteAt] = field(default_factory=list)
 
     def summary(self) -> CellSummary:
+        from jupyter_mlsc.dataflow import from_record, summarize
+
         if isinstance(self.flow, str):
             self.flow = summarize(self.flow)
         return from_record(None) if self.flow is None else self.flow
 
     def execution(self) -> Execution:
+        from jupyter_mlsc.dataflow import Execution
+
         return Execution(self.summary(), self.failed)
 
 
@@ -44,9 +52,14 @@ class Following:
 
     def __init__(self) -> None:
         self._executed: list[_Executed] = []
-        self._tracer = Tracer()
         self._before: dict[str, set[Digest]] = {}
         self._over = False
+
+    @cached_property
+    def _tracer(self) -> Tracer:
+        from jupyter_mlsc.dataflow import Tracer
+
+        return Tracer()
 
     def begin(self, body: predicates.CellBody, flow: CellSummary | str | None) -> None:
         """The next execution begins; ``flow`` is its summary, or its source."""
@@ -74,6 +87,8 @@ class Following:
         """What the execution that runs made an output from; None where that cannot be known, and all reads so far stand for it."""
         if not self._executed or self._over or self._before:
             return None
+        from jupyter_mlsc.dataflow import WriteAt
+
         write = WriteAt(len(self._executed) - 1, name, variable)
         self._catch_up()
         now = self._executed[-1]
@@ -84,6 +99,8 @@ class Following:
 
     def wrote(self, name: str, variable: str | None) -> None:
         """The execution that runs has written an artifact."""
+        from jupyter_mlsc.dataflow import WriteAt
+
         if self._executed:
             self._executed[-1].writes.append(WriteAt(len(self._executed) - 1, name, variable))
 
@@ -93,12 +110,16 @@ class Following:
             self._tracer.follow(each.execution(), self._reads(index), each.writes)
 
     def _reads(self, index: int) -> list[ReadAt]:
+        from jupyter_mlsc.dataflow import ReadAt
+
         each = self._executed[index]
         return [ReadAt(index, name, name in each.modules) for name in each.reads]
 
     def cells(self) -> Iterator[predicates.CellBody]:
         """Every execution as the run's last statement lists it."""
         import msgspec
+
+        from jupyter_mlsc.dataflow import to_record
 
         left = LARGEST_RECORD
         for each in self._executed:
@@ -111,6 +132,8 @@ class Following:
 
 def edges_of(cells: tuple[predicates.CellBody, ...]) -> list[Edges]:
     """The edges of a run's outputs, computed again from the cells of its last statement: one for each write, in order."""
+    from jupyter_mlsc.dataflow import Execution, ReadAt, Tracer, WriteAt, from_record
+
     tracer = Tracer()
     found: list[Edges] = []
     for index, cell in enumerate(cells):

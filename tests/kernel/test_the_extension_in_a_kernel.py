@@ -78,7 +78,7 @@ def test_loading_it_imports_no_more_than_is_needed(ada_with_data: Person, start:
     """What the extension imports is time that every notebook waits for. The project's policy is as `mlsc init` wrote it."""
     kernel = start(ada_with_data)
     assert kernel.run(LOAD).error is None
-    heavy = ("sqlalchemy", "cryptography", "numpy", "pandas", "rich", "click", "jupyter_mlsc.formats.registry", "jupyter_mlsc.ledger")
+    heavy = ("sqlalchemy", "cryptography", "numpy", "pandas", "rich", "click", "jupyter_mlsc.formats.registry", "jupyter_mlsc.ledger", "jupyter_mlsc.dataflow")
     assert kernel.run(f"import sys\nprint([name for name in {heavy} if name in sys.modules])").stdout == "[]\n"
 
 
