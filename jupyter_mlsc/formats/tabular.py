@@ -15,8 +15,10 @@ INSTEAD = "save tables as parquet, arrays as .npy, other objects as .json or .jo
 
 def _load(source: Source, *, lifted: bool, allow: frozenset[str], separator: str, packed: str | None) -> object:
     pandas = library("pandas", f"loading {source.name}")
+    # By its descriptor's own path where there is one: pandas takes twice as long over a stream.
+    place = source.descriptor_path() if packed is None else None
     with reading(source.name, "csv file" if separator == "," else "tsv file"):
-        return pandas.read_csv(compression.unpacked(packed, source), sep=separator)
+        return pandas.read_csv(place or compression.unpacked(packed, source), sep=separator, compression=None)
 
 
 def _save(obj: object, target: Target, *, separator: str, packed: str | None) -> None:
