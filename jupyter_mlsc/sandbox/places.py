@@ -95,10 +95,6 @@ class Places:
         self._folders[path] = region
         self._known.clear()
 
-    def rows(self) -> list[tuple[bytes, Region]]:
-        """All known folders, for `mlsc policy explain --supervised` and for the wall."""
-        return sorted(self._folders.items())
-
     def _find(self, name: bytes) -> Region:
         folder, region = name, None
         while region is None:

@@ -54,11 +54,6 @@ class _Draft:
     regions: dict[str, Region] = field(default_factory=dict)
     avoid: set[str] = field(default_factory=set)
 
-    def name(self, path: str) -> str:
-        """A path as rules spell it."""
-        relative = os.path.relpath(path, self.root)
-        return path if relative.startswith("../") and not self.policy.governs(relative) and self.policy.governs(path) else relative
-
     def governs(self, path: bytes) -> bool:
         text = os.fsdecode(path)
         relative = self._relative(text)

@@ -80,9 +80,9 @@ def test_it_does_not_fit(pattern, name):
 
 
 def test_with_the_projects_folder_known_every_spelling_of_a_file_is_found():
-    root = "/home/me/work"
-    for name in ("data/a", "../work/data/a", "/home/me/work/data/a"):
-        for pattern in ("data/**", "/home/*/work/data/*", "../work/data/**", "../**"):
+    root = "/home/me/jobs"
+    for name in ("data/a", "../jobs/data/a", "/home/me/jobs/data/a"):
+        for pattern in ("data/**", "/home/*/jobs/data/*", "../jobs/data/**", "../**"):
             assert fits(pattern, name, root), (pattern, name)
     for pattern in ("data/**", "**"):
         assert not fits(pattern, "/home/me/other/data/a", root)

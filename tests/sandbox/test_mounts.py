@@ -21,7 +21,7 @@ TABLE = [DISK, Mount("0:21", "/", "/proc", "proc"), Mount("8:2", "/", "/data", "
         (Mount("8:1", "/home/p", "/mnt/p", "ext4"), "/home/p", [("/mnt/p", "/home/p")]),
         (Mount("8:1", "/home", "/mnt/all", "ext4"), "/home/p", [("/mnt/all/p", "/home/p")]),
         (Mount("8:1", "/home/p/data", "/mnt/d", "ext4"), "/home/p", [("/mnt/d", "/home/p/data")]),
-        (Mount("8:1", "/", "/mnt/root", "ext4"), "/home/p", [("/mnt/root/home/p", "/home/p")]),
+        (Mount("8:1", "/", "/mnt/whole", "ext4"), "/home/p", [("/mnt/whole/home/p", "/home/p")]),
         (Mount("8:1", "/home/pp", "/mnt/pp", "ext4"), "/home/p", []),
         (Mount("8:9", "/home/p", "/mnt/p", "ext4"), "/home/p", []),
         (Mount("8:2", "/x", "/mnt/x", "ext4"), "/data/x/y", [("/mnt/x/y", "/data/x/y")]),
