@@ -1,6 +1,6 @@
 """The waist: a project's verbs, which every face calls. It only puts calls in order; nothing in here decides.
 
-sign, verify, review, revoke, override, promote, load, open, save, lineage, impact, status: the command line, the magics, the Python API and the
+sign, verify, scan, review, revoke, override, promote, load, open, save, lineage, impact, status: the command line, the magics, the Python API and the
 server all come through here.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jupyter_mlsc.lineage import Impact, LineageNode
     from jupyter_mlsc.policy import Explanation
     from jupyter_mlsc.recording import Run
-    from jupyter_mlsc.results import Decided, Loaded, Saved, Signed, Status
+    from jupyter_mlsc.results import Decided, Loaded, Saved, Scanned, Signed, Status
     from jupyter_mlsc.story import NotebookStory
     from jupyter_mlsc.verdict import Verdict
 
@@ -57,6 +57,12 @@ class Project(ProjectState):
         from jupyter_mlsc.verbs.signing import sign
 
         return sign(self, paths, kind=kind, note=note, channel=channel, passphrases=passphrases, key=key, progress=progress)
+
+    def scan(self, paths: Sequence[Path], *, progress: Progress | None = None) -> Scanned:
+        """Look for what is dangerous, in a process that holds no key. Raises ArtifactError for what cannot be read."""
+        from jupyter_mlsc.verbs.scanning import scan
+
+        return scan(paths, allow=self.policy.unpickle_allow, progress=progress)
 
     def review(self, path: Path, *, approve: bool, note: str, channel: str, passphrases: PassphraseSource, key: str | None = None) -> Decided:
         """Approve or reject exactly these bytes; of a notebook, with what its last run read and wrote. Raises DecisionRefusedError."""

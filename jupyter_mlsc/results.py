@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jupyter_mlsc.artifacts import Digest
+from jupyter_mlsc.scan.finding import Finding, passes
 from jupyter_mlsc.verdict import Reason, Verdict
 
 
@@ -78,3 +79,16 @@ class Status:
 
     rows: tuple[tuple[str, str], ...]
     document: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What a scan found, in so many files."""
+
+    findings: tuple[Finding, ...]
+    files: int
+
+    @property
+    def ok(self) -> bool:
+        """True when no finding is `high` or worse."""
+        return passes(self.findings)

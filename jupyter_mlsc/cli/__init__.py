@@ -26,6 +26,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init", "Make a policy, a ledger, keys and a first identity."),
     "sign": ("sign", "Sign data sets and models: stand for these bytes."),
     "verify": ("verify", "Hash afresh and judge by the policy."),
+    "scan": ("scan", "Look for what is dangerous in models and other files."),
     "review": ("review", "Approve or reject a notebook or an artifact."),
     "promote": ("promote", "Put an artifact into a stage, if it satisfies what is asked there."),
     "revoke": ("revoke", "Say that bytes or a key are not to be trusted any more."),
@@ -42,7 +43,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "policy": ("policy", "Check, explain and trust the policy."),
 }
 
-_HERE = frozenset({None, "exec", "run", "kernels"})
+_HERE = frozenset({None, "exec", "run", "kernels", "scan"})
 """Commands that need neither ledger nor keys themselves, so that they do the same inside a supervised tree."""
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @magics_class
 class MlscMagics(Magics):
-    """``%mlsc_load``, ``%mlsc_save``, ``%mlsc_sign``, ``%mlsc_verify``, ``%mlsc_status`` and ``%mlsc_lineage``."""
+    """``%mlsc_load``, ``%mlsc_save``, ``%mlsc_sign``, ``%mlsc_verify``, ``%mlsc_scan``, ``%mlsc_status`` and ``%mlsc_lineage``."""
 
     def __init__(self, shell: InteractiveShell, session: Session) -> None:
         super().__init__(shell)
@@ -83,6 +83,16 @@ class MlscMagics(Magics):
 
         given = _parse(self.mlsc_verify, line)
         return show_verdicts(self._session.verify_all(given.path, full=given.full))
+
+    @magic_arguments()
+    @argument("path", nargs="+", help="What to look at: files and folders.")
+    @line_magic
+    def mlsc_scan(self, line: str) -> Any:
+        """Look for what is dangerous in models and other files, without loading them."""
+        from jupyter_mlsc.findings_shown import show_scanned
+
+        given = _parse(self.mlsc_scan, line)
+        return show_scanned(self._session.scan(given.path))
 
     @magic_arguments()
     @line_magic

@@ -1,0 +1,32 @@
+"""The scanners that there are, in the order in which they are asked. A new family is one line here.
+
+Rules kept: a scanner's module is imported at the first scan, and imports no library of its format before it meets a file that needs it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+
+from jupyter_mlsc.scan.scanner import EnvironmentScanner, Scanner
+
+_FAMILIES = ("pickles",)
+"""Modules of this package, each with a tuple ``SCANNERS``."""
+_ENVIRONMENT: tuple[str, ...] = ()
+"""Modules, by full name, each with a tuple ``ENVIRONMENT_SCANNERS``, for ``mlsc scan --environment``."""
+
+
+@cache
+def scanners() -> tuple[Scanner, ...]:
+    """Every scanner of files."""
+    return tuple(each for family in _FAMILIES for each in importlib.import_module(f"jupyter_mlsc.scan.{family}").SCANNERS)
+
+
+@cache
+def environment_scanners() -> tuple[EnvironmentScanner, ...]:
+    """Every scanner of the environment."""
+    return tuple(each for module in _ENVIRONMENT for each in importlib.import_module(module).ENVIRONMENT_SCANNERS)
+
+
+LIST_VERSION = 1
+"""Raised with every change of what the scanners find, so that statements of earlier ones are not taken for this one's."""
