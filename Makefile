@@ -7,7 +7,7 @@ INTEROP := .venv-interop
 CONSTRAINTS := requirements/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-all lint bench setup clean wheel
+.PHONY: demo test test-all lint types bench setup clean wheel
 
 setup: .make/system .make/venv .make/interop
 
@@ -54,6 +54,11 @@ lint: .make/venv
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache >.make/imports.log || { cat .make/imports.log; exit 1; }
+
+# The front end's types come from the OpenAPI document, which comes from jupyter_mlsc/server/shapes.py.
+types: .make/venv
+	@$(BIN)/python docs/schemas/generate.py
+	@cd labextension && npm run --silent types
 
 bench: setup
 	@$(BIN)/python -m benchmarks
