@@ -11,10 +11,8 @@ from html import escape
 from typing import Any
 
 from jupyter_mlsc import decisions, predicates
-from jupyter_mlsc.coverage import MEANINGS
 from jupyter_mlsc.policy.explain import Explanation
 from jupyter_mlsc.results import Decided, Saved, Signed
-from jupyter_mlsc.story import CellState, NotebookStory
 from jupyter_mlsc.verdict import Decision, Verdict, printable
 
 WORDS = {Decision.ALLOW: "allowed", Decision.WARN: "warning", Decision.BLOCK: "blocked"}
@@ -229,45 +227,3 @@ def explanation_lines(explanation: Explanation) -> list[str]:
             if not rule.claims:
                 lines.append("    no statement was found")
     return lines
-
-
-def story_lines(story: NotebookStory) -> list[str]:
-    """A notebook's story: its last run, its cells, what was not seen."""
-    if story.run is None:
-        return [f"{printable(story.path)}: the ledger knows no run of this notebook", "    next: run it with %load_ext jupyter_mlsc in its first cell"]
-    ended = "" if story.complete else ", which has not ended: cells that read or wrote nothing are not known"
-    lines = [f"{printable(story.path)}: run {story.run[:SHOWN_DIGITS]} ({story.tier}{ended})"]
-    for state, meaning in _CELL_STATES.items():
-        named = story.named(state)
-        if named:
-            lines.append(f"    {meaning}: {', '.join(map(printable, named))}")
-    if story.gone:
-        lines.append(f"    ran, but is not in the notebook as saved: {', '.join(f'[{count}]' for count in story.gone)}")
-    lines += [f"    not there any more: {printable(name)}" for name in story.missing]
-    lines += [f"    not seen: {count} {MEANINGS.get(code, code)}" for code, count in sorted(story.coverage.items())]
-    return lines
-
-
-_CELL_STATES: dict[CellState, str] = {
-    "ran": "ran as saved",
-    "edited": "edited since they ran",
-    "stale": "stale (a cell above ran later, or was edited)",
-    "never-run": "never ran",
-    "unseen": "not watched (above the first cell that was: %load_ext itself, or never run)",
-}
-
-
-def story_document(story: NotebookStory) -> dict[str, Any]:
-    """One entry of ``notebooks`` in ``verify --json``."""
-    return {
-        "path": story.path,
-        "run": story.run,
-        "tier": story.tier,
-        "complete": story.complete,
-        "inputs": list(story.reads),
-        "outputs": list(story.writes),
-        "missing": list(story.missing),
-        "cells": [{"id": c.id, "state": c.state, "execution_count": c.execution_count} for c in story.cells],
-        "gone": list(story.gone),
-        "coverage": dict(story.coverage),
-    }

@@ -69,7 +69,7 @@ class Project(ProjectState):
         from jupyter_mlsc.verbs.reviewing import NOTEBOOK, review
 
         story = self.notebook_story(path) if path.suffix == NOTEBOOK else None
-        inputs, outputs = (story.reads, story.writes) if story is not None else ((), ())
+        inputs, outputs = ((), ()) if story is None else ([n for n in names if n not in story.missing] for names in (story.reads, story.writes))
         return review(self, path, approve=approve, note=note, channel=channel, passphrases=passphrases, key=key, inputs=inputs, outputs=outputs)
 
     def revoke(self, reference: str, *, why: str, channel: str, passphrases: PassphraseSource, key: str | None = None) -> Decided:
@@ -109,10 +109,24 @@ class Project(ProjectState):
         return save(self, value, path, run, format_name=format_name, variable=variable)
 
     def notebook_story(self, path: Path) -> NotebookStory:
-        """A notebook beside its last run: what it read and wrote, which cells were edited, are stale or never ran."""
-        from jupyter_mlsc.verbs.notebooks import notebook_story
+        """A notebook beside its last run, and what that read and wrote beside what lies there now."""
+        from jupyter_mlsc.verbs.notebooks import beside_now, notebook_story
 
-        return notebook_story(self, path)
+        return beside_now(self, notebook_story(self, path), {})
+
+    def verify_with_stories(self, paths: Sequence[Path], *, full: bool = False, progress: Progress | None = None) -> tuple[list[Verdict], list[NotebookStory]]:
+        """As `verify`, with a story for each notebook among the paths: what its last run read and wrote is judged too."""
+        notebooks = [path for path in paths if path.suffix == ".ipynb"]
+        if not notebooks:
+            return self.verify(paths, full=full, progress=progress), []
+        from jupyter_mlsc.verbs.notebooks import beside_now, notebook_story
+
+        stories = [notebook_story(self, path) for path in notebooks]
+        told = dict.fromkeys(self.root / name for story in stories for name in (*story.reads, *story.writes))
+        judged = [*(path for path in paths if path not in notebooks or self.is_governed(path)), *(path for path in told if path.exists())]
+        verdicts = self.verify(judged, full=full, progress=progress) if judged else []
+        known = {verdict.path: verdict.digest for verdict in verdicts if verdict.digest is not None}
+        return verdicts, [beside_now(self, story, known) for story in stories]
 
     def end_run(self, run: Run) -> None:
         """Record that a run is over, and what was not observed of it. Raises LedgerError."""

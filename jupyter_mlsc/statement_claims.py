@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Literal
 
 from jupyter_mlsc import decisions, predicates
 from jupyter_mlsc.artifacts import Digest, ManifestLine
 from jupyter_mlsc.attestation import Statement
 from jupyter_mlsc.digests import manifest_digest
 from jupyter_mlsc.errors import AttestationError
-from jupyter_mlsc.policy.evidence import Claim, InputClaim, Revocation
+from jupyter_mlsc.policy.evidence import Claim, InputClaim, Revocation, Saw
 
 
 def claims_of(statement: Statement, keys: Iterable[str], name: str) -> Iterator[Claim]:
@@ -125,7 +126,16 @@ def _decided(statement: Statement, predicate_type: str, decision: str, told: dec
         decision=decision,
         note=told.note,
         promoted_from=told.source if decision == decisions.PROMOTED else None,
+        saw=(*_saw("input", told.inputs), *_saw("output", told.outputs)),
     )
+
+
+def _saw(role: Literal["input", "output"], bound: tuple[decisions.Bound, ...]) -> Iterator[Saw]:
+    for each in bound:
+        try:
+            yield Saw(each.name, role, Digest.parse(each.digest))
+        except ValueError as err:
+            raise AttestationError(f"a decision is bound to {each.name!r} with something that is no digest") from err
 
 
 _READERS: dict[str, Callable[[Statement, tuple[str, ...], str], Iterator[Claim]]] = {

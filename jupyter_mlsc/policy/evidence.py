@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from jupyter_mlsc.artifacts import Digest, Measurement
 from jupyter_mlsc.verdict import Reason
@@ -21,6 +22,15 @@ class InputClaim:
     digest: Digest | None
     verified: bool
     cell: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Saw:
+    """An input or output of a notebook that its reviewer had before the eyes."""
+
+    name: str
+    role: Literal["input", "output"]
+    digest: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,8 @@ class Claim:
     """The reasons' codes that an exception was made for, and when it ends."""
     promoted_from: str | None = None
     """The name that the bytes had before they were promoted to this one."""
+    saw: tuple[Saw, ...] = ()
+    """What a notebook's reviewer saw beside it."""
 
     def is_about(self, measured: Measurement) -> bool:
         """True when the statement carries a digest that was computed here: the SHA-256, the content tree's root, or the tree's dirhash.
