@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from functools import cache
 from html import escape
+from importlib.metadata import version
 from typing import Any
 
 import msgspec
 
-from jupyter_mlsc import __version__
 from jupyter_mlsc.server import shapes
 from jupyter_mlsc.server.contract import BASE, EVENTS, PARAMETERS, ROUTES, Route
 
@@ -40,7 +40,7 @@ def document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "jupyter_mlsc",
-            "version": __version__,
+            "version": version("jupyter_mlsc"),
             "description": "What a project's ledger and policy say of the artifacts of a notebook. Every request is authenticated by the Jupyter server and "
             "authorized for the resource `mlsc`; live changes come as events of the Jupyter server.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
