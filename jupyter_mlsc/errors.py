@@ -91,6 +91,13 @@ class DecisionRefusedError(MlscError):
     """A decision that this person may not make, or that the policy would not count; nothing was signed."""
 
 
+class BlockedInstallError(MlscError):
+    """The policy's ``[install]`` does not accept what a notebook's command would install; nothing was installed.
+
+    No OSError: Python's pty.fork takes one as a sign to try another way.
+    """
+
+
 class GuardError(MlscError, PermissionError):
     """The guard could not check a file that a library was about to open, and the mode is `enforce`."""
 
@@ -161,6 +168,7 @@ _TABLE: dict[type[MlscError], tuple[int, int]] = {
     PolicyUntrustedError: (2, 403),
     BlockedArtifactError: (1, 403),
     DecisionRefusedError: (1, 403),
+    BlockedInstallError: (1, 403),
     GuardError: (3, 403),
     ArtifactError: (3, 422),
     ArtifactMissingError: (3, 404),

@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -38,6 +39,9 @@ from jupyter_mlsc.policy.revoking import revoked
 from jupyter_mlsc.policy.rules import POLICY_ADMIN, PolicyLayer, Review, Rule, Supervise
 from jupyter_mlsc.predicates import rfc3339
 from jupyter_mlsc.verdict import NOT_VERIFIED, STRICTNESS, Decision, DecisionSeen, Mode, Reason, SignerSeen, Verdict, decision_for, reason
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.policy.installing import InstallRequest
 
 _MODES = (Mode.OBSERVE, Mode.WARN, Mode.ENFORCE)
 
@@ -104,6 +108,13 @@ class Policy(msgspec.Struct, frozen=True):
             if lists:
                 return frozenset.intersection(*lists)
         return frozenset()
+
+    def judge_install(self, request: InstallRequest) -> tuple[Mode, list[str]]:
+        """What the accepted layers' ``[install]`` have against a request, and the strictest mode of those that have something."""
+        from jupyter_mlsc.policy.installing import refusals
+
+        found = [(layer.mode, sentence) for layer in self.layers if layer.accepted and layer.install for sentence in refusals(layer.install, request)]
+        return _strictest_mode(mode for mode, _ in found) if found else Mode.OBSERVE, list(dict.fromkeys(sentence for _, sentence in found))
 
     @property
     def prefixes(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from jupyter_mlsc.policy.reasons import duration
-from jupyter_mlsc.policy.rules import Formats, Identity, Override, PolicyLayer, Review, Revoke, Rule, Signed, Stage, Supervise
+from jupyter_mlsc.policy.rules import Formats, Identity, Install, Override, PolicyLayer, Review, Revoke, Rule, Signed, Stage, Supervise
 from jupyter_mlsc.verdict import Mode
 
 WEAKER = " [weaker]"
@@ -25,8 +25,22 @@ def differences(old: PolicyLayer | None, new: PolicyLayer) -> list[str]:
         lines += _members(f"role {role}", old.roles.get(role, ()), new.roles.get(role, ()))
     lines += _rules(old, new)
     lines += _members("unpickle", sorted(old.unpickle_allow or ()), sorted(new.unpickle_allow or ()))
+    lines += _installs(old.install, new.install)
     lines += _decisions(old, new)
     lines += _supervise(old.supervise, new.supervise)
+    return lines
+
+
+def _installs(old: Install | None, new: Install | None) -> list[str]:
+    """What the policy asks of what is installed: each of the three, where it changed."""
+    lines = []
+    before, after = old or Install(), new or Install()
+    if before.require_hashes != after.require_hashes:
+        lines.append(f"install: {'hashes are required' if after.require_hashes else 'hashes are no longer required' + WEAKER}")
+    for what, was, now in (("indexes", before.indexes, after.indexes), ("names", before.allow, after.allow)):
+        if was != now:
+            weaker = now is None or (was is not None and not set(now) <= set(was))
+            lines.append(f"install: {what} {', '.join(now) if now is not None else 'any'}{WEAKER if weaker else ''}")
     return lines
 
 
@@ -41,6 +55,7 @@ def _all(layer: PolicyLayer) -> Iterator[str]:
         yield f"rule {_match(rule)}: {'; '.join(asks(rule))}"
     for name in sorted(layer.unpickle_allow or ()):
         yield f"unpickle: {name}"
+    yield from _installs(None, layer.install)
     yield from _decisions(None, layer)
     yield from _supervise(Supervise(), layer.supervise)
 

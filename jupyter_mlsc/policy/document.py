@@ -18,8 +18,8 @@ from jupyter_mlsc.policy.deciding_tables import LATER, DecidingTables, Identitie
 from jupyter_mlsc.policy.globs import Glob
 from jupyter_mlsc.policy.lines import KeyPath, line_of
 from jupyter_mlsc.policy.public_keys import read_key
-from jupyter_mlsc.policy.rules import Formats, Identity, LayerName, PolicyLayer, PublicKey, Requirement, Rule, Signed, Supervise
-from jupyter_mlsc.policy.typed_values import did_you_mean, key_shown
+from jupyter_mlsc.policy.rules import Formats, Identity, Install, LayerName, PolicyLayer, PublicKey, Requirement, Rule, Signed, Supervise
+from jupyter_mlsc.policy.typed_values import did_you_mean, key_shown, printable
 from jupyter_mlsc.verdict import Mode
 
 VERSION = 1
@@ -29,6 +29,7 @@ LONGEST_LINE = 4096
 
 REQUIREMENTS: tuple[Requirement, ...] = ("provenance", "verified-inputs", "review")
 _PROJECT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,127}\Z")
+_DISTRIBUTION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
 _FAMILY = re.compile(r"[a-z0-9][a-z0-9._+-]*\Z")
 _DOTTED = re.compile(r"(?:[^\W\d]\w*)(?:\.[^\W\d]\w*)+\Z")
 # What a terminal or an editor would not show as it is: controls, and marks that turn the direction of the text.
@@ -107,6 +108,7 @@ class _Document(DecidingTables):
             revoke=self._revoke(roles),
             override=self._override(identities, roles),
             stages=self._stages(identities, roles, rules),
+            install=self._install(),
         )
 
     def _version(self) -> None:
@@ -274,6 +276,28 @@ class _Document(DecidingTables):
             if not _DOTTED.match(name):
                 self._fail(("unpickle", "allow"), f'"{name}" is no full name of a class or function', 'write exact names, as in "mypackage.models.Net"')
         return frozenset(names)
+
+    def _install(self) -> Install | None:
+        if "install" not in self._top:
+            return None
+        path: KeyPath = ("install",)
+        table = self._table(self._top["install"], path)
+        self._known(table, path, "install")
+        if not table:
+            self._fail(path, "[install] asks for nothing", "write require-hashes = true, indexes or allow, or take the table out")
+        indexes = self._texts(table["indexes"], (*path, "indexes")) if "indexes" in table else None
+        for index in indexes or ():
+            if not re.match(r"(?:https|file)://[^\s@]+\Z", index):
+                self._fail((*path, "indexes"), f'"{printable(index)}" is no address of an index', "write it whole, with https:// and without a password")
+        allow = self._texts(table["allow"], (*path, "allow"), empty=True) if "allow" in table else None
+        for name in allow or ():
+            if not _DISTRIBUTION.match(name):
+                self._fail((*path, "allow"), f'"{printable(name)}" is no name of a distribution', "write the name alone, without a version")
+        return Install(
+            require_hashes=self._boolean(table.get("require-hashes", False), (*path, "require-hashes")),
+            indexes=tuple(index.rstrip("/") for index in indexes) if indexes is not None else None,
+            allow=allow,
+        )
 
     def _supervise(self) -> Supervise:
         path: KeyPath = ("supervise",)

@@ -138,6 +138,14 @@ class Supervise(msgspec.Struct, frozen=True):
     pin: Literal["auto", "copy"] = "auto"
 
 
+class Install(msgspec.Struct, frozen=True):
+    """``[install]``: what a notebook's commands may install: with hashes only, from these indexes only, these names only; anything where it is not said."""
+
+    require_hashes: bool = False
+    indexes: tuple[str, ...] | None = None
+    allow: tuple[str, ...] | None = None
+
+
 class PolicyLayer(msgspec.Struct, frozen=True, dict=True):
     """One policy file. ``text`` is kept as it was read; ``digest`` is ``sha256:<hex>`` over its UTF-8 bytes.
 
@@ -161,6 +169,7 @@ class PolicyLayer(msgspec.Struct, frozen=True, dict=True):
     revoke: Revoke = Revoke()
     override: Override = Override()
     stages: Mapping[str, Stage] = {}
+    install: Install | None = None
     counter: int = 0
     accepted: bool = True
 

@@ -30,27 +30,14 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 _INSTALL = re.compile(r"\b(?:python\d?(?:\.\d+)?\s+-m\s+)?(?:pip\d?|uv\s+pip|uv|pipx|poetry|conda|mamba|micromamba)\s+(?:install|add)\s+(?P<what>[^\n;&|]*)")
 _VALUED = frozenset(
-    [
-        "-r",
-        "--requirement",
-        "-c",
-        "--constraint",
-        "-t",
-        "--target",
-        "--prefix",
-        "--root",
-        "-n",
-        "--name",
-        "-p",
-        "--python",
-        "--platform",
-        "--python-version",
-        "--timeout",
-        "--retries",
-        "--channel",
-    ]
+    (
+        *("-r", "--requirement", "-c", "--constraint", "-t", "--target", "--prefix", "--root", "-n", "--name", "-p", "--python", "--platform"),
+        *("--python-version", "--timeout", "--retries", "--channel"),
+    )
 )
 """Options whose next word is a value and no package."""
+
+_PINNED, _PINNED_BY_CONDA = re.compile(r"(?<![<>~!=])={2,3}[^=]"), re.compile(r"(?<![<>~!])=")
 
 
 def commands_of(source: str) -> Iterator[tuple[int, str]]:
@@ -103,5 +90,5 @@ def _installs(arguments: str, *, conda: bool) -> Iterator[tuple[str, str]]:
         elif re.match(r"(?:git\+|hg\+|svn\+|bzr\+)?https?://|git\+|.+ @ (?:git\+|https?:)", word):
             if not re.search(r"#sha256=|[#&](?:sha(?:256|384|512))=|@[0-9a-f]{40}\b", word):
                 yield "install-address", word
-        elif not hashed and not re.search(r"={1,3}[^=]", word) and not word.startswith((".", "/", "$", "{")) and not (conda and "=" in word):
+        elif not hashed and not (_PINNED_BY_CONDA if conda else _PINNED).search(word) and not word.startswith((".", "/", "$", "{")):
             yield "install-unpinned", word
