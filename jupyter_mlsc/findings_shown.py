@@ -32,7 +32,7 @@ def scanned_lines(scanned: Scanned) -> list[str]:
 
 def summary_line(scanned: Scanned) -> str:
     """How many findings, of which severities, in how many files."""
-    looked = f"{scanned.files:,} file{'s' if scanned.files != 1 else ''} scanned" if scanned.files else "scanned"
+    looked = f"{scanned.files:,} {scanned.unit}{'s' if scanned.files != 1 else ''} scanned" if scanned.files else "scanned"
     if not scanned.findings:
         return f"{looked}: nothing found"
     counts = [(sum(each.severity is severity for each in scanned.findings), severity) for severity in reversed(SEVERITIES)]

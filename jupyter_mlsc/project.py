@@ -6,7 +6,7 @@ server all come through here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -58,11 +58,17 @@ class Project(ProjectState):
 
         return sign(self, paths, kind=kind, note=note, channel=channel, passphrases=passphrases, key=key, progress=progress)
 
-    def scan(self, paths: Sequence[Path], *, progress: Progress | None = None) -> Scanned:
-        """Look for what is dangerous, in a process that holds no key. Raises ArtifactError for what cannot be read."""
+    def scan(self, paths: Sequence[Path], *, also: frozenset[str] = frozenset(), progress: Progress | None = None) -> Scanned:
+        """Look for what is dangerous, in a process that holds no key; ``also`` for what is looked for only where somebody asks. Raises ArtifactError."""
         from jupyter_mlsc.verbs.scanning import scan
 
-        return scan(paths, allow=self.policy.unpickle_allow, progress=progress)
+        return scan(paths, allow=self.policy.unpickle_allow, also=also, progress=progress)
+
+    def inspect(self, environ: Mapping[str, str], *, prefix: Path | None = None, database: str | None = None, progress: Progress | None = None) -> Scanned:
+        """Look at the environment, or at the one with this prefix, and record it. Raises UsageError, MlscError."""
+        from jupyter_mlsc.verbs.inspecting import inspect
+
+        return inspect(self, prefix=prefix, database=database, environ=environ, progress=progress)
 
     def review(self, path: Path, *, approve: bool, note: str, channel: str, passphrases: PassphraseSource, key: str | None = None) -> Decided:
         """Approve or reject exactly these bytes; of a notebook, with what its last run read and wrote. Raises DecisionRefusedError."""

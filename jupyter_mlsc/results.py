@@ -83,10 +83,11 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """What a scan found, in so many files."""
+    """What a scan found, in so many files, or of something else that can be looked at (``unit``)."""
 
     findings: tuple[Finding, ...]
     files: int
+    unit: str = "file"
 
     @property
     def ok(self) -> bool:

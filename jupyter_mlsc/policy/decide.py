@@ -109,6 +109,16 @@ class Policy(msgspec.Struct, frozen=True):
                 return frozenset.intersection(*lists)
         return frozenset()
 
+    @property
+    def environment_advisories(self) -> str | None:
+        """Where advisories come from: the admin's word goes before the project's."""
+        return next((layer.environment.advisories for layer in self.layers if layer.accepted and layer.environment.advisories), None)
+
+    @property
+    def denied_licences(self) -> tuple[str, ...]:
+        """Licences that any accepted layer does not want."""
+        return tuple(dict.fromkeys(name for layer in self.layers if layer.accepted for name in layer.environment.deny_licences))
+
     def judge_install(self, request: InstallRequest) -> tuple[Mode, list[str]]:
         """What the accepted layers' ``[install]`` have against a request, and the strictest mode of those that have something."""
         from jupyter_mlsc.policy.installing import refusals

@@ -19,7 +19,7 @@ Identities = Mapping[str, Identity]
 Roles = Mapping[str, tuple[str, ...]]
 
 KEYS: Mapping[str, tuple[str, ...]] = {
-    "": ("version", "mode", "project", "identities", "roles", "rule", "unpickle", "supervise", "revoke", "override", "stages", "install"),
+    "": ("version", "mode", "project", "identities", "roles", "rule", "unpickle", "supervise", "revoke", "override", "stages", "install", "environment"),
     "project": ("id",),
     "identities": ("key", "runs-of"),
     "rule": ("match", "kind", "signed", "require", "review", "formats", "mode"),
@@ -31,6 +31,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "revoke": ("by", "spread"),
     "override": ("by", "max"),
     "stages": ("into", "by"),
+    "environment": ("advisories", "deny-licences"),
     "install": ("require-hashes", "indexes", "allow"),
 }
 """Every key that a policy may have, by table."""

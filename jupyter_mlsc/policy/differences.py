@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from jupyter_mlsc.policy.reasons import duration
-from jupyter_mlsc.policy.rules import Formats, Identity, Install, Override, PolicyLayer, Review, Revoke, Rule, Signed, Stage, Supervise
+from jupyter_mlsc.policy.rules import EnvironmentRules, Formats, Identity, Install, Override, PolicyLayer, Review, Revoke, Rule, Signed, Stage, Supervise
 from jupyter_mlsc.verdict import Mode
 
 WEAKER = " [weaker]"
@@ -26,6 +26,7 @@ def differences(old: PolicyLayer | None, new: PolicyLayer) -> list[str]:
     lines += _rules(old, new)
     lines += _members("unpickle", sorted(old.unpickle_allow or ()), sorted(new.unpickle_allow or ()))
     lines += _installs(old.install, new.install)
+    lines += _environment(old.environment, new.environment)
     lines += _decisions(old, new)
     lines += _supervise(old.supervise, new.supervise)
     return lines
@@ -44,6 +45,15 @@ def _installs(old: Install | None, new: Install | None) -> list[str]:
     return lines
 
 
+def _environment(old: EnvironmentRules, new: EnvironmentRules) -> list[str]:
+    """Where advisories come from, and licences that are not wanted."""
+    lines = []
+    if old.advisories != new.advisories:
+        lines.append(f"environment: advisories from {new.advisories or 'nowhere'}{WEAKER if old.advisories else ''}")
+    lines += [f"environment: the licence {name} is not wanted" for name in new.deny_licences if name not in old.deny_licences]
+    return lines + [f"environment: the licence {name} is accepted{WEAKER}" for name in old.deny_licences if name not in new.deny_licences]
+
+
 def _all(layer: PolicyLayer) -> Iterator[str]:
     yield f"project: {layer.project_id}"
     yield f"mode: {layer.mode}"
@@ -56,6 +66,7 @@ def _all(layer: PolicyLayer) -> Iterator[str]:
     for name in sorted(layer.unpickle_allow or ()):
         yield f"unpickle: {name}"
     yield from _installs(None, layer.install)
+    yield from _environment(EnvironmentRules(), layer.environment)
     yield from _decisions(None, layer)
     yield from _supervise(Supervise(), layer.supervise)
 

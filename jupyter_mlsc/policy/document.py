@@ -18,7 +18,7 @@ from jupyter_mlsc.policy.deciding_tables import LATER, DecidingTables, Identitie
 from jupyter_mlsc.policy.globs import Glob
 from jupyter_mlsc.policy.lines import KeyPath, line_of
 from jupyter_mlsc.policy.public_keys import read_key
-from jupyter_mlsc.policy.rules import Formats, Identity, Install, LayerName, PolicyLayer, PublicKey, Requirement, Rule, Signed, Supervise
+from jupyter_mlsc.policy.rules import EnvironmentRules, Formats, Identity, Install, LayerName, PolicyLayer, PublicKey, Requirement, Rule, Signed, Supervise
 from jupyter_mlsc.policy.typed_values import did_you_mean, key_shown, printable
 from jupyter_mlsc.verdict import Mode
 
@@ -109,6 +109,7 @@ class _Document(DecidingTables):
             override=self._override(identities, roles),
             stages=self._stages(identities, roles, rules),
             install=self._install(),
+            environment=self._environment(),
         )
 
     def _version(self) -> None:
@@ -276,6 +277,13 @@ class _Document(DecidingTables):
             if not _DOTTED.match(name):
                 self._fail(("unpickle", "allow"), f'"{name}" is no full name of a class or function', 'write exact names, as in "mypackage.models.Net"')
         return frozenset(names)
+
+    def _environment(self) -> EnvironmentRules:
+        path: KeyPath = ("environment",)
+        table = self._table(self._top.get("environment", {}), path)
+        self._known(table, path, "environment")
+        advisories = self._text_at(table["advisories"], (*path, "advisories")) if "advisories" in table else None
+        return EnvironmentRules(advisories, self._texts(table.get("deny-licences", []), (*path, "deny-licences"), empty=True))
 
     def _install(self) -> Install | None:
         if "install" not in self._top:

@@ -146,6 +146,13 @@ class Install(msgspec.Struct, frozen=True):
     allow: tuple[str, ...] | None = None
 
 
+class EnvironmentRules(msgspec.Struct, frozen=True):
+    """``[environment]``: where advisories come from (a folder or zip of OSV records, or a service), and licences that are not wanted."""
+
+    advisories: str | None = None
+    deny_licences: tuple[str, ...] = ()
+
+
 class PolicyLayer(msgspec.Struct, frozen=True, dict=True):
     """One policy file. ``text`` is kept as it was read; ``digest`` is ``sha256:<hex>`` over its UTF-8 bytes.
 
@@ -170,6 +177,7 @@ class PolicyLayer(msgspec.Struct, frozen=True, dict=True):
     override: Override = Override()
     stages: Mapping[str, Stage] = {}
     install: Install | None = None
+    environment: EnvironmentRules = EnvironmentRules()
     counter: int = 0
     accepted: bool = True
 

@@ -6,18 +6,9 @@ custom Keras object, a custom ONNX domain) is below; a file that can run code an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """One row: the severity, and the sentence and remedy in which facts are filled in."""
-
-    severity: Literal["low", "medium", "high", "critical"]
-    message: str
-    fix: str
-
+from jupyter_mlsc.scan.code import Code
+from jupyter_mlsc.scan.codes_of_environments import ENVIRONMENT
+from jupyter_mlsc.scan.codes_of_notebooks import NOTEBOOKS
 
 _ASK = "do not load it; get the model again from whom you trust, as safetensors or ONNX, or have a person inspect and sign it"
 _EDIT = "take it out of the file, if you know where the file comes from; else do not use the file"
@@ -48,4 +39,4 @@ _ARCHIVES = {
     "archive-twice": Code("high", "two of its members have the name {name}: readers disagree on which one counts", "do not use it; ask for a sound archive"),
 }
 
-CODES: dict[str, Code] = {**_GENERAL, **_PICKLE, **_ARCHIVES}
+CODES: dict[str, Code] = {**_GENERAL, **_PICKLE, **_ARCHIVES, **NOTEBOOKS, **ENVIRONMENT}

@@ -54,6 +54,8 @@ class Scanning:
     path: str
     limits: Limits = DEFAULT
     allow: frozenset[str] = frozenset()
+    also: frozenset[str] = frozenset()
+    """What to look for besides: things that are looked for only where somebody asks."""
     look: Callable[[Piece, Scanning, int], Iterable[Finding]] | None = None
     """Looks at a piece with all scanners; set by the engine."""
     members: int = 0

@@ -31,9 +31,9 @@ _KEPT = ("LANG", "LC_ALL", "SYSTEMROOT")
 class ScanProcess:
     """Scans files, one after the other, in a process of its own. Use it in a ``with`` block."""
 
-    def __init__(self, limits: Limits = DEFAULT, allow: frozenset[str] = frozenset()) -> None:
+    def __init__(self, limits: Limits = DEFAULT, allow: frozenset[str] = frozenset(), also: frozenset[str] = frozenset()) -> None:
         self._limits = limits
-        self._allow = tuple(sorted(allow))
+        self._allow, self._also = tuple(sorted(allow)), tuple(sorted(also))
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
 
@@ -49,7 +49,7 @@ class ScanProcess:
         seconds = self._limits.seconds_for(os.fstat(descriptor).st_size)
         channel.settimeout(seconds)
         try:
-            send(channel, Request(path, self._allow, self._limits), descriptor)
+            send(channel, Request(path, self._allow, self._also, self._limits), descriptor)
             body, more = receive(channel)
             for each in more:
                 os.close(each)

@@ -8,24 +8,16 @@ from __future__ import annotations
 import importlib
 from functools import cache
 
-from jupyter_mlsc.scan.scanner import EnvironmentScanner, Scanner
+from jupyter_mlsc.scan.scanner import Scanner
 
-_FAMILIES = ("pickles",)
+_FAMILIES = ("pickles", "notebooks")
 """Modules of this package, each with a tuple ``SCANNERS``."""
-_ENVIRONMENT: tuple[str, ...] = ()
-"""Modules, by full name, each with a tuple ``ENVIRONMENT_SCANNERS``, for ``mlsc scan --environment``."""
 
 
 @cache
 def scanners() -> tuple[Scanner, ...]:
     """Every scanner of files."""
     return tuple(each for family in _FAMILIES for each in importlib.import_module(f"jupyter_mlsc.scan.{family}").SCANNERS)
-
-
-@cache
-def environment_scanners() -> tuple[EnvironmentScanner, ...]:
-    """Every scanner of the environment."""
-    return tuple(each for module in _ENVIRONMENT for each in importlib.import_module(module).ENVIRONMENT_SCANNERS)
 
 
 LIST_VERSION = 1

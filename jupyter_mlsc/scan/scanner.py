@@ -33,11 +33,3 @@ class Scanner:
     def is_claimed(self, piece: Piece) -> bool:
         """Whether the piece is named like this family."""
         return piece.lowered.endswith(self.claims) if self.claims else False
-
-
-@dataclass(frozen=True, slots=True)
-class EnvironmentScanner:
-    """One look at the environment that this runs in, for ``mlsc scan --environment``; it looks at files of its own choice, and at no artifact."""
-
-    name: str
-    scan: Callable[[], Iterable[Finding]]

@@ -25,6 +25,7 @@ class Request(msgspec.Struct, frozen=True):
 
     path: str
     allow: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
     limits: Limits = Limits()
 
 
@@ -76,7 +77,7 @@ def serve(channel: socket.socket) -> None:
         request = msgspec.json.decode(body, type=Request)
         _limit_time(request.limits.seconds_for(os.fstat(descriptors[0]).st_size))
         with os.fdopen(descriptors[0], "rb", buffering=1 << 18) as stream:
-            found = scan_stream(request.path, stream, limits=request.limits, allow=frozenset(request.allow))
+            found = scan_stream(request.path, stream, limits=request.limits, allow=frozenset(request.allow), also=frozenset(request.also))
         send(channel, Answer(found))
 
 

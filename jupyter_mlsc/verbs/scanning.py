@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_mlsc.errors import ArtifactMissingError, UsageError
+from jupyter_mlsc.errors import ArtifactMissingError
 from jupyter_mlsc.results import Scanned
 from jupyter_mlsc.scan.finding import Finding
 from jupyter_mlsc.scan.limits import DEFAULT, Limits
@@ -29,13 +29,18 @@ class _File:
 
 
 def scan(
-    paths: Sequence[Path], *, allow: frozenset[str] = frozenset(), limits: Limits = DEFAULT, progress: Callable[[int, int], None] | None = None
+    paths: Sequence[Path],
+    *,
+    allow: frozenset[str] = frozenset(),
+    also: frozenset[str] = frozenset(),
+    limits: Limits = DEFAULT,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Scanned:
     """Findings on files and on all files of folders. Raises ArtifactError for what cannot be read, ArtifactMissingError for what is not there."""
     files = list({each.path: each for path in paths for each in _files(path)}.values())
     sizes = [each.path.lstat().st_size for each in files]
     findings: list[Finding] = []
-    with ScanProcess(limits, allow) as scanning:
+    with ScanProcess(limits, allow, also) as scanning:
         for number, each in enumerate(files):
             if progress is not None:
                 progress(sum(sizes[:number]), sum(sizes))
@@ -45,16 +50,6 @@ def scan(
     if progress is not None:
         progress(sum(sizes), sum(sizes))
     return Scanned(tuple(findings), len(files))
-
-
-def scan_environment() -> Scanned:
-    """Findings on the environment that this runs in. Raises UsageError where no scanner of it is installed."""
-    from jupyter_mlsc.scan.registry import environment_scanners
-
-    asked = environment_scanners()
-    if not asked:
-        raise UsageError("this installation has no scanner of the environment", next_step="scan files: mlsc scan PATH")
-    return Scanned(tuple(each for scanner in asked for each in scanner.scan()), 0)
 
 
 def _files(path: Path) -> Iterator[_File]:

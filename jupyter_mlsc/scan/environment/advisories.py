@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -22,11 +22,17 @@ from jupyter_mlsc.scan.environment.installed import normalized
 
 _ECOSYSTEM = "PyPI"
 _LARGEST = 16 << 20
+Rated = Literal["low", "medium", "high", "critical"]
+_RATED: dict[str, Rated] = {"LOW": "low", "MODERATE": "medium", "MEDIUM": "medium", "HIGH": "high", "CRITICAL": "critical"}
+"""The words of GitHub's advisories, which OSV keeps under ``database_specific``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Advisory:
-    """One vulnerability of one installed distribution: its id, other ids, a summary, the versions that mend it, and the CVSS vector if there is one."""
+    """One vulnerability of one installed distribution: its id, other ids, a summary, the versions that mend it.
+
+    ``rated`` is what its database says of its severity; one that nobody rated counts as high.
+    """
 
     package: str
     version: str
@@ -34,7 +40,7 @@ class Advisory:
     aliases: tuple[str, ...]
     summary: str
     fixed: tuple[str, ...]
-    severity: str
+    rated: Rated = "high"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +75,6 @@ class _Affected(msgspec.Struct):
     versions: list[str] = []
 
 
-class _Severity(msgspec.Struct):
-    type: str = ""
-    score: str = ""
-
-
 class _Record(msgspec.Struct):
     id: str
     modified: datetime | None = None
@@ -81,7 +82,7 @@ class _Record(msgspec.Struct):
     aliases: list[str] | None = None
     summary: str = ""
     affected: list[_Affected] | None = None
-    severity: list[_Severity] | None = None
+    database_specific: dict[str, Any] | None = None
 
 
 def match(database: Path, packages: Iterable[tuple[str, str]]) -> Matched:
@@ -174,5 +175,6 @@ def _is_in(affected: _Range, here: Any) -> bool:
 
 def _advisory(record: _Record, affected: _Affected, name: str, version: str) -> Advisory:
     fixed = tuple(dict.fromkeys(event.fixed for each in affected.ranges if each.type != "GIT" for event in each.events if event.fixed))
-    vector = next((each.score for each in record.severity or () if each.type.startswith("CVSS")), "")
-    return Advisory(name, version, record.id, tuple(record.aliases or ()), record.summary.strip()[:200], fixed, vector)
+    said = (record.database_specific or {}).get("severity")
+    rated = _RATED.get(said.upper(), "high") if isinstance(said, str) else "high"
+    return Advisory(name, version, record.id, tuple(record.aliases or ()), record.summary.strip()[:200], fixed, rated)

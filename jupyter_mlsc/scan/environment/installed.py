@@ -90,6 +90,11 @@ def check(sites: Iterable[Path], threads: int, progress: Callable[[int, int], No
     return sorted(distributions, key=lambda each: (each.name, each.folder)), stray
 
 
+def recorded_paths(sites: Iterable[Path]) -> set[str]:
+    """The absolute paths that some RECORD names."""
+    return {row.path for site in sites for entry in site.glob("*.dist-info") for row in _rows(site, entry)[0] or ()}
+
+
 def _rows(site: Path, folder: Path) -> tuple[list[_Row] | None, str | None]:
     try:
         with open(folder / "RECORD", encoding="utf-8", newline="") as file:

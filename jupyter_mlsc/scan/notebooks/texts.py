@@ -96,7 +96,7 @@ def _output(output: dict[str, Any], where: str, cell: int, path: tuple[str | int
     for holder, mime, value in typed:
         place = (*path, *((holder,) if holder else ()), mime)
         if (whole := joined(value)) is not None:
-            yield Text(where, "output", cell, older.get(mime, mime), whole, place)
+            yield Text(where, "output", cell, str(older.get(mime, mime)), whole, place)
         else:
             yield from _strings(value, where, cell, place, "output", mime)
     yield from _strings(output.get("metadata"), f"metadata of {where}", cell, (*path, "metadata"))
