@@ -10,7 +10,26 @@ from functools import cache
 
 from jupyter_mlsc.scan.scanner import EnvironmentScanner, Scanner
 
-_FAMILIES = ("pickles",)
+_FAMILIES = (
+    "pickles",
+    "compressed",
+    "archives",
+    "arrays",
+    "torch_files",
+    "safetensors_files",
+    "gguf_files",
+    "keras_configs",
+    "hdf5_files",
+    "onnx_files",
+    "savedmodels",
+    "skops_files",
+    "xml_files",
+    "rds_files",
+    "message_files",
+    "model_folders",
+    "yaml_files",
+    "small_files",
+)
 """Modules of this package, each with a tuple ``SCANNERS``."""
 _ENVIRONMENT: tuple[str, ...] = ()
 """Modules, by full name, each with a tuple ``ENVIRONMENT_SCANNERS``, for ``mlsc scan --environment``."""
