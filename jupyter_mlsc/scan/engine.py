@@ -6,10 +6,13 @@ imported, run or opened by name.
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
+from jupyter_mlsc.errors import MissingLibraryError
+from jupyter_mlsc.formats.libraries import broken_errors
 from jupyter_mlsc.scan.finding import Finding, LimitReachedError, NotUnderstoodError, finding
 from jupyter_mlsc.scan.limits import DEFAULT, Limits
 from jupyter_mlsc.scan.piece import Piece, Scanning, piece_of
@@ -34,22 +37,26 @@ def scan_stream(
 
 
 def look(piece: Piece, scanning: Scanning, depth: int) -> Iterator[Finding]:
-    """Findings on a piece by all scanners that recognise it."""
-    asked = [each for each in scanners() if not each.fallback and (piece.whole or each.streams) and _recognises(each, piece)]
-    if not asked:
-        asked = [each for each in scanners() if each.fallback and (piece.whole or each.streams) and _recognises(each, piece)]
+    """Findings on a piece by all scanners that recognise it; ``depth`` is how many layers it lies in."""
+    able = [each for each in scanners() if piece.whole or each.streams]
+    asked = [each for each in able if not each.fallback and _recognises(each, piece)]
+    asked = asked or [each for each in able if each.fallback and _recognises(each, piece)]
     for each in asked:
         yield from _scanned(each, piece, scanning)
+    if not piece.whole:
+        begun = Piece(piece.name, piece.where, io.BytesIO(piece.head), len(piece.head), piece.head)
+        unable = next((each for each in scanners() if not each.streams and each.runs_code and _recognises(each, begun)), None)
+        if unable is not None:
+            raise LimitReachedError(f"{piece.where or piece.name}, {unable.name}, is larger than {scanning.limits.held >> 20:,} MiB once it is unpacked")
     claimed = next((each for each in scanners() if each.runs_code and each.is_claimed(piece)), None)
     if claimed is not None and not asked and piece.size != 0:
         yield scanning.found("not-understood", piece, what=claimed.name, why="its bytes are none of the kinds that its name claims")
-    del depth
 
 
 def _recognises(scanner: Scanner, piece: Piece) -> bool:
     try:
         return scanner.recognise(piece)
-    except _BROKEN:
+    except broken_errors():
         return True  # it looks enough like it to have come this far: its scan will say what is wrong
 
 
@@ -62,12 +69,10 @@ def _scanned(scanner: Scanner, piece: Piece, scanning: Scanning) -> Iterable[Fin
         raise
     except NotUnderstoodError as err:
         yield scanning.found("not-understood", piece, what=scanner.name, why=err)
-    except _BROKEN as err:
+    except MissingLibraryError as err:
+        yield scanning.found("archive-unread", piece, name=piece.name, why=err.message)
+    except broken_errors() as err:
         yield scanning.found("not-understood", piece, what=scanner.name, why=_first_line(err))
-
-
-_BROKEN = (ValueError, TypeError, LookupError, AttributeError, RuntimeError, ArithmeticError, AssertionError, OSError, EOFError, ImportError)
-"""What parsers raise for bytes that are not what they expect; RecursionError is a RuntimeError. Each means: not understood."""
 
 
 def _first_line(err: BaseException) -> str:

@@ -58,6 +58,14 @@ class LimitReachedError(NotUnderstoodError):
     """A file asks for more time, memory, depth or members than it may have."""
 
 
+class BrokenLayerError(NotUnderstoodError):
+    """A compressed layer or member ends in bytes that cannot be unpacked; ``announced`` where what came before began like a pickle."""
+
+    def __init__(self, message: str, *, announced: bool) -> None:
+        super().__init__(message)
+        self.announced = announced
+
+
 def finding(code: str, path: str, where: str = "", **facts: object) -> Finding:
     """Make a finding by its code. Raises KeyError for a code or a fact that the table does not know."""
     row = CODES[code]

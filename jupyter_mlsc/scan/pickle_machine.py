@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import pickle
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -24,6 +25,16 @@ _SKIPPED_FROM = 64 * 1024
 _LONGEST_LINE = 1 << 20
 _MOST_VALUES = 50_000_000
 _GETATTR = ("builtins", "getattr")
+_STORAGE = re.compile(
+    r"(?:BFloat16|Bool|Byte|Char|ComplexDouble|ComplexFloat|Double|Float|Half|Int|Long|QInt32|QInt8|QUInt2x4|QUInt4x2|QUInt8|Short|Typed|Untyped)Storage"
+)
+_STORAGE_MODULES = frozenset({"torch", "torch.cuda", "torch.storage"})
+_TORCHSCRIPT_CLASSES = "__torch__"
+_TORCHSCRIPT_NAMES = frozenset(
+    f"torch.jit._pickle.{name}"
+    for name in ("build_boollist", "build_doublelist", "build_intlist", "build_tensor_from_id", "build_tensorlist", "restore_type_tag")
+)
+"""What TorchScript's own pickles name, which its own reader looks up in C++."""
 _JOBLIB_WRAPPERS = frozenset({"joblib.numpy_pickle.NumpyArrayWrapper"})
 
 
@@ -44,6 +55,8 @@ class PickleMachine:
     allow: frozenset[str] = frozenset()
     size: int = -1
     """Bytes of the stream; -1 where they are not known and the stream cannot be moved in."""
+    torchscript: bool = False
+    """The pickle lies in a TorchScript archive, which defines the classes of `__torch__` itself."""
     spend: Callable[[int], None] = lambda _: None
     suspicions: dict[tuple[str, tuple[tuple[str, str], ...]], Suspicion] = field(default_factory=dict)
     globals_seen: int = 0
@@ -153,12 +166,16 @@ class PickleMachine:
             return Global("?", "?")
         if allowlist.canonical(module, name) == _GETATTR and not allowlist.is_allowed(module, name, self.allow):
             return Global(module, name, deferred=True)
+        if module in _STORAGE_MODULES and _STORAGE.fullmatch(name):
+            return Global(module, name, storage=True)
         found = Global(module, name)
         if not self._is_allowed(module, name):
             self._suspect("pickle-code" if runs_code(module, name) else "pickle-unlisted", global_name=found)
         return found
 
     def _is_allowed(self, module: str, name: str) -> bool:
+        if self.torchscript and (module.partition(".")[0] == _TORCHSCRIPT_CLASSES or f"{module}.{name}" in _TORCHSCRIPT_NAMES):
+            return True
         return allowlist.is_allowed(module, name, self.allow) or allowlist.is_allowed_if_checked(module, name)
 
     def call(self, callee: object, arguments: object) -> object:
@@ -168,6 +185,9 @@ class PickleMachine:
             self.calls_suspected += 1
         elif callee.deferred:
             return self._attribute(callee, arguments)
+        elif callee.storage and not self._is_allowed(callee.module, callee.name):
+            self._suspect("pickle-unlisted", global_name=callee)
+            self.calls_suspected += 1
         elif not self._is_allowed(callee.module, callee.name):
             self.calls_suspected += 1
         self._not_handed_on(arguments)

@@ -15,11 +15,16 @@ KEPT_ITEMS = 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Global:
-    """A class or function that the pickle names. ``deferred`` where only what it is called with tells whether that is allowed."""
+    """A class or function that the pickle names.
+
+    ``deferred`` where only what it is called with tells whether that is allowed; ``storage`` where it is a type of torch's storages, which a persistent id
+    names and nobody calls.
+    """
 
     module: str
     name: str
     deferred: bool = False
+    storage: bool = False
 
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"

@@ -30,7 +30,7 @@ def _recognise(piece: Piece) -> bool:
 def _scan(piece: Piece, scanning: Scanning) -> Iterable[Finding]:
     announced = _ANNOUNCED.match(piece.head) is not None and is_opcode(piece.head[2])
     claimed = piece.lowered.endswith(SUFFIXES) and not is_packed(piece.head)
-    machine = PickleMachine(piece.stream, scanning.allow, piece.size, scanning.spend_opcodes)
+    machine = PickleMachine(piece.stream, scanning.allow, piece.size, scanning.torchscript, scanning.spend_opcodes)
     fault = _walk(machine, legacy=TORCH_MAGIC.match(piece.head) is not None)
     if announced or claimed or machine.finished or machine.calls_suspected:
         for each in machine.suspicions.values():

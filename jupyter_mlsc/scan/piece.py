@@ -8,10 +8,11 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from jupyter_mlsc.scan.finding import Finding, LimitReachedError, finding
+from jupyter_mlsc.formats.libraries import broken_errors
+from jupyter_mlsc.scan.finding import BrokenLayerError, Finding, LimitReachedError, finding
 from jupyter_mlsc.scan.limits import DEFAULT, Limits
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class Scanning:
     unpacked: int = 0
     opcodes: int = 0
     depth: int = 0
-    torch: bool = field(default=False)
+    torchscript: bool = False
+    """Inside a TorchScript archive, whose classes the archive itself defines."""
 
     def found(self, code: str, piece: Piece, place: str = "", **facts: object) -> Finding:
         """A finding at a place of a piece."""
@@ -87,19 +89,30 @@ class Scanning:
         if self.opcodes > self.limits.opcodes:
             raise LimitReachedError(f"its pickles have more than {self.limits.opcodes:,} opcodes")
 
-    def inside(self, outer: Piece, name: str, stream: BinaryIO) -> Iterable[Finding]:
-        """Findings on a member or layer of a piece, read from a stream that gives decompressed bytes. Raises LimitReachedError."""
+    def inside(self, outer: Piece, name: str, stream: BinaryIO, *, size: int | None = None, named: str | None = None) -> Iterable[Finding]:
+        """Findings on a member or layer of a piece, read from a stream that gives decompressed bytes. Raises LimitReachedError.
+
+        ``size`` is given for a stream that can be moved in, whose bytes lie in the file as they are. ``named`` is what the name claims, where
+        the place is called otherwise.
+        """
         assert self.look is not None
         if self.depth >= self.limits.depth:
             raise LimitReachedError(f"it nests archives more than {self.limits.depth} deep")
         self.depth += 1
         try:
-            yield from self.look(self._piece(f"{outer.where}!{name}" if outer.where else name, name, stream), self, self.depth)
+            where, called = f"{outer.where}!{name}" if outer.where else name, name if named is None else named
+            if size is not None:
+                yield from self.look(Piece(called, where, stream, size, stream.read(HEAD_SIZE)), self, self.depth)
+                return
+            counted = Counted(stream, self)
+            piece = self._piece(where, called, counted)
+            yield from self.look(piece, self, self.depth)
+            if counted.fault is not None:
+                raise BrokenLayerError(f"{name} ends in broken bytes: {counted.fault}", announced=piece.head[:1] == b"\x80")
         finally:
             self.depth -= 1
 
-    def _piece(self, where: str, name: str, stream: BinaryIO) -> Piece:
-        counted = Counted(stream, self)
+    def _piece(self, where: str, name: str, counted: Counted) -> Piece:
         held = counted.read(self.limits.held + 1)
         if len(held) <= self.limits.held:
             return Piece(name, where, io.BytesIO(held), len(held), held[:HEAD_SIZE])
@@ -117,25 +130,38 @@ def piece_of(name: str, stream: BinaryIO) -> Piece:
 
 
 class Counted(io.RawIOBase):
-    """A stream whose bytes are counted against a scan's limits."""
+    """A stream whose bytes are counted against a scan's limits. Where it breaks it ends, with ``fault`` set: what came before is what a loader gets."""
 
     def __init__(self, stream: BinaryIO, scanning: Scanning) -> None:
         super().__init__()
         self._stream = stream
         self._scanning = scanning
+        self.fault: str | None = None
 
     def readable(self) -> bool:
         """Whether it can be read: always."""
         return True
 
+    def _next(self, size: int) -> bytes:
+        if self.fault is not None:
+            return b""
+        try:
+            data = self._stream.read(size)
+        except broken_errors() as err:
+            self.fault = str(err).strip() or type(err).__name__
+            return b""
+        self._scanning.spend_bytes(len(data))
+        return data
+
     def read(self, size: int = -1, /) -> bytes:
         """So many bytes, or fewer at the end. Raises LimitReachedError."""
-        parts, left = [], size if size >= 0 else self._scanning.limits.unpacked
+        parts: list[bytes] = []
+        left = size if size >= 0 else self._scanning.limits.unpacked
         while left > 0:
-            part = self._stream.read(min(left, 1 << 20))
+            # Small steps: what was decompressed before the bytes break is not lost.
+            part = self._next(min(left, 64 * 1024 if len(parts) < 64 else 1 << 20))
             if not part:
                 break
-            self._scanning.spend_bytes(len(part))
             left -= len(part)
             parts.append(part)
         return b"".join(parts)
@@ -143,8 +169,7 @@ class Counted(io.RawIOBase):
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Fill the buffer as far as there are bytes. Raises LimitReachedError."""
         target = memoryview(buffer).cast("B")
-        data = self._stream.read(len(target))
-        self._scanning.spend_bytes(len(data))
+        data = self._next(len(target))
         target[: len(data)] = data
         return len(data)
 

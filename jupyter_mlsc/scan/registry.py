@@ -10,7 +10,27 @@ from functools import cache
 
 from jupyter_mlsc.scan.scanner import Scanner
 
-_FAMILIES = ("pickles", "notebooks")
+_FAMILIES = (
+    "pickles",
+    "compressed",
+    "archives",
+    "arrays",
+    "torch_files",
+    "safetensors_files",
+    "gguf_files",
+    "keras_configs",
+    "hdf5_files",
+    "onnx_files",
+    "savedmodels",
+    "skops_files",
+    "xml_files",
+    "rds_files",
+    "message_files",
+    "model_folders",
+    "yaml_files",
+    "small_files",
+    "notebooks",
+)
 """Modules of this package, each with a tuple ``SCANNERS``."""
 
 
