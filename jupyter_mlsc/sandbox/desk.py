@@ -41,6 +41,7 @@ CarryOut = Callable[[Sequence[str]], tuple[int, str, str]]
 READ_ONLY = frozenset(
     {
         ("verify",),
+        ("diff",),
         ("status",),
         ("lineage",),
         ("impact",),
@@ -183,6 +184,10 @@ class Desk:
                 meant = self._meant(reference, asker)
                 with self._one_teller:
                     return wire.Impacts(self._telling.impact(meant, depth=depth))
+            case wire.AskDiff(path):
+                meant = str(self._readable(path, asker))
+                with self._one_teller:
+                    return wire.Compared(self._telling.diff(Path(meant)))
             case wire.AskStatus():
                 with self._one_teller:
                     status = self._telling.status(self._run)
