@@ -11,67 +11,14 @@ from typing import Any
 
 from jupyter_mlsc.display import Shown, short
 from jupyter_mlsc.predicates import rfc3339, to_predicate
-from jupyter_mlsc.profiles import Bars, ColumnChange, DatasetDiff, DatasetFacts, Differences, RowChanges, Spans, count
+from jupyter_mlsc.profiles import Bars, DatasetDiff, DatasetFacts, Differences, Spans, count
+from jupyter_mlsc.scan.datasets.telling import column_sentence, headline, row_sentences
 from jupyter_mlsc.verdict import printable
 
 SHOWN_SPANS = 8
 """Runs of rows that a person is shown; all of them stand in JSON."""
 SHOWN_COLUMNS = 12
 SHOWN_NAMES = 10
-_QUIET = ("cells",)
-
-
-def headline(differences: Differences, label: str | None) -> str:
-    """The whole of it in one line: '40 rows changed, 38 of them only in the label `y` (0 to 1), 3 rows added, column `age` now has negative values'."""
-    said = [text for text, _ in _row_sentences(differences, label)]
-    said += [_column_sentence(change) for change in differences.columns if change.kind not in _QUIET][:3]
-    if not said:
-        return "no row differs in its values; the file is written in another way"
-    return ", ".join(said)
-
-
-def _row_sentences(differences: Differences, label: str | None) -> Iterator[tuple[str, Spans]]:
-    rows = differences.rows
-    if rows is None:
-        if differences.signed_rows != differences.present_rows:
-            yield f"{differences.present_rows:,} rows, {differences.signed_rows:,} were signed", ()
-        return
-    if not rows.exact:
-        yield from _block_sentences(rows)
-        return
-    if rows.changed:
-        yield _changed(rows, label), rows.changed
-    for spans, what in ((rows.added, "added"), (rows.removed, "removed"), (rows.moved, "moved")):
-        if spans:
-            yield f"{_rows(count(spans))} {what}", spans
-
-
-def _changed(rows: RowChanges, label: str | None) -> str:
-    changed, flipped = count(rows.changed), count(rows.label_only)
-    text = f"{_rows(changed)} changed"
-    if not flipped or label is None:
-        return text
-    kinds = [f"{each.was} to {each.now}" + (f": {each.count:,}" if len(rows.labels) > 1 else "") for each in rows.labels if each.was is not None]
-    how = f" ({', '.join(kinds[:4])}{', …' if len(kinds) > 4 else ''})" if kinds else ""
-    return (
-        f"{text}, {'all' if flipped == changed else format(flipped, ',')} of them only in the label `{label}`{how}"
-        if changed > 1
-        else (f"{text}, only in the label `{label}`{how}")
-    )
-
-
-def _block_sentences(rows: RowChanges) -> Iterator[tuple[str, Spans]]:
-    for spans, what in ((rows.changed, "changed"), (rows.added, "added or changed"), (rows.removed, "removed or changed"), (rows.moved, "moved")):
-        if spans:
-            yield f"some of {_rows(count(spans))} {what} (blocks of rows were compared)", spans
-
-
-def _rows(number: int) -> str:
-    return f"{number:,} row{'' if number == 1 else 's'}"
-
-
-def _column_sentence(change: ColumnChange) -> str:
-    return change.text + (f" ({_rows(change.count)})" if change.count else "")
 
 
 def spans_text(spans: Spans) -> str:
@@ -90,8 +37,9 @@ def diff_lines(diff: DatasetDiff) -> list[str]:
     name, when = printable(diff.path), rfc3339(diff.signed_at)[:10]
     if diff.equal or diff.differences is None:
         return [f"✓ {name}: the bytes that {printable(diff.signer)} signed on {when}"]
-    lines = [f"✗ {name} differs from what {printable(diff.signer)} signed on {when} ({short(diff.signed_digest)}): {_told(diff)}"]
-    for text, spans in _row_sentences(diff.differences, _label_of(diff)):
+    other = "" if diff.against == diff.path else f" as {printable(diff.against)}"
+    lines = [f"✗ {name} differs from what {printable(diff.signer)} signed{other} on {when} ({short(diff.signed_digest)}): {_told(diff)}"]
+    for text, spans in row_sentences(diff.differences, _label_of(diff)):
         lines.append(f"    {printable(text)}" + (f": {spans_text(spans)}" if spans else ""))
         rows = diff.differences.rows
         if rows is not None and spans is rows.changed and rows.label_only and rows.label_only != rows.changed:
@@ -104,7 +52,7 @@ def diff_lines(diff: DatasetDiff) -> list[str]:
         lines.append(f"    rows were not compared: {printable(diff.differences.why)}")
     for change in diff.differences.columns[:SHOWN_COLUMNS]:
         where = ("row " if change.count == 1 else "rows ") + ", ".join(map(str, change.rows[:SHOWN_SPANS])) + (", …" if change.count > SHOWN_SPANS else "")
-        lines.append(f"    {printable(_column_sentence(change))}" + (f": {where}" if change.rows else ""))
+        lines.append(f"    {printable(column_sentence(change))}" + (f": {where}" if change.rows else ""))
     if len(diff.differences.columns) > SHOWN_COLUMNS:
         lines.append(f"    and {len(diff.differences.columns) - SHOWN_COLUMNS} more about columns (--json)")
     if diff.present is not None:
@@ -132,7 +80,7 @@ def diff_document(diff: DatasetDiff) -> dict[str, Any]:
         "ok": diff.equal,
         "path": diff.path,
         "digest": str(diff.digest),
-        "signed": {"digest": str(diff.signed_digest), "at": rfc3339(diff.signed_at), "by": diff.signer},
+        "signed": {"path": diff.against, "digest": str(diff.signed_digest), "at": rfc3339(diff.signed_at), "by": diff.signer},
         "summary": None if differences is None else headline(differences, _label_of(diff)),
         "label": None if diff.present is None or diff.present.label is None else to_predicate(diff.present.label),
         "rows": None if differences is None else _rows_document(differences),

@@ -162,9 +162,9 @@ class InsideProject:
         del run
         return list(ask(wire.AskVerify(tuple(os.fsencode(path) for path in paths), full), wire.Judged).verdicts)
 
-    def diff(self, path: Path) -> DatasetDiff:
+    def diff(self, path: Path, *, against: Path | None = None) -> DatasetDiff:
         """How a data set differs from what was signed last."""
-        return ask(wire.AskDiff(os.fsencode(path)), wire.Compared).diff
+        return ask(wire.AskDiff(os.fsencode(path), None if against is None else os.fsencode(against)), wire.Compared).diff
 
     def lineage(self, reference: str, *, depth: int) -> LineageNode:
         """What an artifact was made from."""

@@ -189,6 +189,8 @@ class DatasetDiff:
     signed_digest: Digest
     signed_at: datetime
     signer: str
+    against: str
+    """The name of what was signed: the data set's own, unless another one was named."""
     present: DatasetFacts | None = None
     differences: Differences | None = None
 

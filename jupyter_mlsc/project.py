@@ -65,11 +65,11 @@ class Project(ProjectState):
 
         return scan(paths, allow=self.policy.unpickle_allow, progress=progress)
 
-    def diff(self, path: Path, *, progress: Progress | None = None) -> DatasetDiff:
-        """Compare a data set with the newest signed profile of it. Raises UsageError where there is none."""
+    def diff(self, path: Path, *, against: Path | None = None, progress: Progress | None = None) -> DatasetDiff:
+        """Compare a data set with the newest signed profile of it, or of another one. Raises UsageError where there is none."""
         from jupyter_mlsc.verbs.diffing import diff
 
-        return diff(self, path, progress=progress)
+        return diff(self, path, against=against, progress=progress)
 
     def review(self, path: Path, *, approve: bool, note: str, channel: str, passphrases: PassphraseSource, key: str | None = None) -> Decided:
         """Approve or reject exactly these bytes; of a notebook, with what its last run read and wrote. Raises DecisionRefusedError."""

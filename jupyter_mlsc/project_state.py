@@ -142,7 +142,7 @@ class ProjectState:
         """Asks the policy."""
         from jupyter_mlsc.judging import Judge
 
-        return Judge(self.root, self.project_id, self.policy, self.gatherer, lambda: self.books.faults, self.clock)
+        return Judge(self.root, self.project_id, self.policy, self.gatherer, lambda: self.books.faults, self.clock, self.yardsticks)
 
     @cached_property
     def yardsticks(self) -> Yardsticks:

@@ -63,7 +63,7 @@ class Verbs(Protocol):
     def verify(self, paths: Sequence[Path], *, full: bool = False, run: Run | None = None) -> list[Verdict]:
         """As `Project.verify`."""
 
-    def diff(self, path: Path) -> DatasetDiff:
+    def diff(self, path: Path, *, against: Path | None = None) -> DatasetDiff:
         """As `Project.diff`."""
 
     def lineage(self, reference: str, *, depth: int) -> LineageNode:
@@ -199,10 +199,10 @@ class Session:
                 return scan(named)
             return self.project.scan(named)
 
-    def diff(self, path: PathLike) -> DatasetDiff:
-        """How a data set differs from the last signed profile of it."""
+    def diff(self, path: PathLike, *, against: PathLike | None = None) -> DatasetDiff:
+        """How a data set differs from the last signed profile of it, or of another one."""
         with self._unwatched():
-            return self.verbs.diff(Path(path))
+            return self.verbs.diff(Path(path), against=None if against is None else Path(against))
 
     def lineage(self, reference: PathLike, *, depth: int = LINEAGE_DEPTH) -> LineageNode:
         """What an artifact (a path or a digest) was made from."""
@@ -320,9 +320,9 @@ def scan(*paths: PathLike) -> Scanned:
     return current().scan(paths)
 
 
-def diff(path: PathLike) -> DatasetDiff:
-    """How a data set differs from the last signed profile of it: ``diff(path).equal``, and ``differences`` in rows, columns and labels."""
-    return current().diff(path)
+def diff(path: PathLike, *, against: PathLike | None = None) -> DatasetDiff:
+    """How a data set differs from the last signed profile of it (or of ``against``): ``equal``, and ``differences`` in rows, columns and labels."""
+    return current().diff(path, against=against)
 
 
 def lineage(reference: PathLike, *, depth: int = LINEAGE_DEPTH) -> LineageNode:

@@ -91,6 +91,7 @@ class AskDiff(_Message, frozen=True):
     """How a data set differs from what was signed last. Answered by `Compared`."""
 
     path: Path
+    against: Path | None = None
 
 
 class AskStatus(_Message, frozen=True):

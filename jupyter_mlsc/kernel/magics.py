@@ -96,13 +96,14 @@ class MlscMagics(Magics):
 
     @magic_arguments()
     @argument("path", help="The data set.")
+    @argument("--against", metavar="PATH", help="Compare with the signed profile of this data set instead.")
     @line_magic
     def mlsc_diff(self, line: str) -> Any:
         """How a data set differs from what was signed last: rows, labels, columns."""
         from jupyter_mlsc.dataset_display import show_diff
 
         given = _parse(self.mlsc_diff, line)
-        return show_diff(self._session.diff(given.path))
+        return show_diff(self._session.diff(given.path, against=given.against))
 
     @magic_arguments()
     @line_magic

@@ -71,7 +71,11 @@ def _dataset(dataset: Dataset) -> Iterator[str]:
         yield f"profile {dataset.profile}"
     wires = dataset.tripwires
     if wires is not None:
-        strung = [f"{name.replace('_', '-')} {getattr(wires, name)}" for name in wires.__struct_fields__ if getattr(wires, name) not in (None, False)]
+        strung = [
+            f"{name.replace('_', '-')} {getattr(wires, name)}"
+            for name in wires.__struct_fields__
+            if getattr(wires, name) is not None and getattr(wires, name) is not False
+        ]
         against = f" against {dataset.profile_of}" if dataset.profile_of is not None else ""
         yield f"tripwires{against}: {', '.join(strung)}"
 

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from jupyter_mlsc.project_state import ProjectState
 
 
-def diff(project: ProjectState, path: Path, *, progress: Callable[[int, int], None] | None) -> DatasetDiff:
-    """Compare a data set with the newest profile that counts. Raises UsageError where there is none, FormatError, ArtifactError, MissingLibraryError."""
+def diff(project: ProjectState, path: Path, *, against: Path | None, progress: Callable[[int, int], None] | None) -> DatasetDiff:
+    """Compare a data set with the newest profile that counts, of itself or of what ``against`` names. Raises UsageError where there is none, FormatError, ArtifactError, MissingLibraryError."""
     target = project.target(path)
-    yardstick = next((found for name in target.names if (found := project.yardsticks.of(name)) is not None), None)
+    wanted = target if against is None else project.target(against)
+    yardstick = next((found for name in wanted.names if (found := project.yardsticks.of(name)) is not None), None)
     measured = measure_many([target.path], progress=progress)[target.path]
     digest = whole_digest(measured)
     if yardstick is None:
@@ -33,12 +34,13 @@ def diff(project: ProjectState, path: Path, *, progress: Callable[[int, int], No
         if looked is None:
             raise UsageError(f"{target.asked} is of no format that can be compared", next_step=f"see: mlsc verify {target.asked}")
     return DatasetDiff(
-        body.name,
+        target.asked,
         digest == yardstick.digest,
         digest,
         yardstick.digest,
         body.signed_at,
         yardstick.signer,
+        body.name,
         None if looked is None else looked.facts,
         None if looked is None else looked.differences,
     )

@@ -147,11 +147,12 @@ def image_differences(
     changes = list(_told_of_columns(signed, present))
     if table is None:
         return Differences(signed.rows, present.rows, None, "the digests of the signed images are not there", tuple(changes))
-    found = align(table.whole, kept.whole, table.features, kept.features)
+    features: Any = kept.features
+    found = align(table.whole, kept.whole, table.features, features)
     known = [each.value for each in signed.label.classes] if signed.label is not None else []
     labels: Counter[tuple[str | None, str | None]] = Counter()
     for i, j in found.label_only:
-        content = int(kept.features[j]).to_bytes(row_digests.DIGEST_SIZE, "little")
+        content = int(features[j]).to_bytes(row_digests.DIGEST_SIZE, "little")
         was = next((c for c in known if row_digests.digest_with(content, c.encode(), key) == int(table.whole[i])), None)
         labels[was, classes[j]] += 1
     rows = RowChanges(

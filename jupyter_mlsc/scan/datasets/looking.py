@@ -30,11 +30,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is wanted of a data set: ``label`` as a rule names it, ``key`` for digests of rows, whether these are wanted."""
+    """What is wanted of a data set: ``label`` as a rule names it, ``key`` for digests of rows, whether these are wanted, and the SHA-256."""
 
     key: bytes
     label: str | None = None
     rows: bool = True
+    hashed: bool = False
     limits: Limits = DEFAULT_LIMITS
 
 
@@ -48,6 +49,8 @@ class Looked:
     block: int
     files: tuple[tuple[str, str], ...] = ()
     """Of a folder: the names and SHA-256 of what was looked at."""
+    sha256: str = ""
+    """Of a file, where it was asked for: the SHA-256 of what was looked at."""
 
 
 def reading_of(format_: Format | None) -> Reading | None:
@@ -87,12 +90,22 @@ def look_at_images(folder: Path, asked: Asked, against: tuple[DatasetFacts, byte
 
 def _question(reading: Reading, asked: Asked, against: tuple[DatasetFacts, bytes | None] | None) -> Question:
     signed = None if against is None else Signed(against[0], against[1] is not None)
-    return Question(reading.family, asked.key.hex(), reading.separator, reading.packed, label=asked.label, rows=asked.rows, against=signed, limits=asked.limits)
+    return Question(
+        reading.family,
+        asked.key.hex(),
+        reading.separator,
+        reading.packed,
+        label=asked.label,
+        rows=asked.rows,
+        against=signed,
+        limits=asked.limits,
+        hashed=asked.hashed,
+    )
 
 
 def _looked(answer: Answer, rows: bytes) -> Looked:
     assert answer.facts is not None  # an answer without facts was raised
-    return Looked(answer.facts, answer.differences, rows, answer.block)
+    return Looked(answer.facts, answer.differences, rows, answer.block, sha256=answer.sha256)
 
 
 def _handed(images: Sequence[tuple[str, Path]], told: list[tuple[str, str]]) -> Iterator[bytes]:

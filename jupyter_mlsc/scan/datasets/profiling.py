@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy
@@ -12,7 +13,7 @@ from jupyter_mlsc.scan.datasets.columns import ColumnSketch, Watch, categories
 from jupyter_mlsc.scan.datasets.comparing import Compared, differences
 from jupyter_mlsc.scan.datasets.joining import joined
 from jupyter_mlsc.scan.datasets.questions import Answer, Question
-from jupyter_mlsc.scan.datasets.reading import Piece, Table, open_table
+from jupyter_mlsc.scan.datasets.reading import Piece, Table, mapped, open_table
 from jupyter_mlsc.scan.datasets.sketches import DistinctSketch
 
 LABELS = ("label", "labels", "target", "y", "class", "classes", "outcome", "is_fraud", "churn")
@@ -35,13 +36,11 @@ def look(question: Question, data: int, signed_rows: bytes | None) -> tuple[Answ
     ]
     order, why_not = _order(table, signed, question)
     digest = _Digester(table.names, order, label, bytes.fromhex(question.key), None if signed_rows is None else row_digests.read_table(signed_rows))
-    wanted = question.rows or signed_rows is not None
     count, distinct = 0, DistinctSketch()
     for piece in table.pieces:
         for sketch, cells, values in zip(sketches, piece.cells, piece.values, strict=False):
             sketch.add(cells, values, count + 1)
-        if wanted:
-            distinct.add(digest.add(piece, count))
+        distinct.add(digest.add(piece, count))
         count += piece.rows
     whole, features = digest.finished()
     exact = len(whole) <= MOST_IN_MEMORY
@@ -51,7 +50,7 @@ def look(question: Question, data: int, signed_rows: bytes | None) -> tuple[Answ
         columns=tuple(each.finished() for each in sketches),
         columns_in_all=len(table.names),
         label=_label_facts(label, sketches, guessed=question.label is None),
-        duplicates=(count - (len(numpy.unique(whole)) if exact else min(count, distinct.count()))) if wanted else 0,
+        duplicates=count - (len(numpy.unique(whole)) if exact else min(count, distinct.count())),
         estimated=not exact,
         malformed=table.malformed,
     )
@@ -60,7 +59,7 @@ def look(question: Question, data: int, signed_rows: bytes | None) -> tuple[Answ
         kept = row_digests.table_of(whole, features)
         block, encoded = kept.block, kept.encoded()
     if signed is None:
-        return Answer(facts, block=block), encoded
+        return Answer(facts, block=block, sha256=hashlib.sha256(mapped(data)).hexdigest() if question.hashed else ""), encoded
     compared = Compared(signed, facts, sketches, None if why_not else digest.signed, whole, features, digest.flips, why_not, digest.key)
     return Answer(facts, differences(compared), block), encoded
 

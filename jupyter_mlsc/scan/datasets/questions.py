@@ -41,6 +41,7 @@ class Question(msgspec.Struct, frozen=True):
     label: str | None = None
     guess: bool = True
     rows: bool = True
+    hashed: bool = False
     against: Signed | None = None
     limits: Limits = DEFAULT_LIMITS
 
@@ -52,5 +53,7 @@ class Answer(msgspec.Struct, frozen=True):
     differences: Differences | None = None
     block: int = 0
     """Rows that a written digest stands for; 0 where none were written."""
+    sha256: str = ""
+    """Of the file, where it was asked for."""
     problem: str = ""
     next: str = ""
