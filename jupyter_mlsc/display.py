@@ -198,6 +198,30 @@ def signing_advice(signed: Signed) -> list[str]:
     return []
 
 
+def profile_lines(signed: Signed) -> list[str]:
+    """What the profile of a data set says in short, or why it has none."""
+    if signed.unprofiled:
+        return [
+            f"    no profile: {printable(line.strip())}" if not i else f"    {printable(line.strip())}" for i, line in enumerate(signed.unprofiled.splitlines())
+        ]
+    facts = signed.profile
+    if facts is None:
+        return []
+    told = [f"{facts.rows:,} rows", f"{facts.columns_in_all:,} columns"]
+    if facts.label is not None:
+        classes = ", ".join(f"{each.value}: {each.rows:,}" for each in facts.label.classes[:_CLASSES_SHOWN])
+        more = ", …" if len(facts.label.classes) > _CLASSES_SHOWN else ""
+        told.append(f"label `{facts.label.column}`" + (" (by its name)" if facts.label.guessed else "") + (f" {classes}{more}" if classes else ""))
+    if facts.duplicates:
+        told.append(f"{'about ' if facts.estimated else ''}{facts.duplicates:,} duplicate rows")
+    if facts.malformed:
+        told.append(f"{facts.malformed:,} malformed lines")
+    return [f"    profile: {printable(' · '.join(told))}"]
+
+
+_CLASSES_SHOWN = 5
+
+
 def show_signed(signed: Sequence[Signed]) -> Shown:
     """Signatures for a notebook's output."""
 
@@ -205,6 +229,7 @@ def show_signed(signed: Sequence[Signed]) -> Shown:
         told: list[str] = []
         for s in signed:
             told.append(f"✓ signed {printable(s.path)} as a {s.kind} · {short(s.digest)} · by {printable(s.signer)}")
+            told += profile_lines(s)
             told += signing_advice(s)
         return told
 

@@ -1,6 +1,6 @@
 """The waist: a project's verbs, which every face calls. It only puts calls in order; nothing in here decides.
 
-sign, verify, scan, review, revoke, override, promote, load, open, save, lineage, impact, status: the command line, the magics, the Python API and the
+sign, verify, scan, diff, review, revoke, override, promote, load, open, save, lineage, impact, status: the command line, the magics, the Python API and the
 server all come through here.
 """
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jupyter_mlsc.keys import PassphraseSource
     from jupyter_mlsc.lineage import Impact, LineageNode
     from jupyter_mlsc.policy import Explanation
+    from jupyter_mlsc.profiles import DatasetDiff
     from jupyter_mlsc.recording import Run
     from jupyter_mlsc.results import Decided, Loaded, Saved, Scanned, Signed, Status
     from jupyter_mlsc.story import NotebookStory
@@ -69,6 +70,12 @@ class Project(ProjectState):
         from jupyter_mlsc.verbs.inspecting import inspect
 
         return inspect(self, prefix=prefix, database=database, environ=environ, progress=progress)
+
+    def diff(self, path: Path, *, against: Path | None = None, progress: Progress | None = None) -> DatasetDiff:
+        """Compare a data set with the newest signed profile of it, or of another one. Raises UsageError where there is none."""
+        from jupyter_mlsc.verbs.diffing import diff
+
+        return diff(self, path, against=against, progress=progress)
 
     def review(self, path: Path, *, approve: bool, note: str, channel: str, passphrases: PassphraseSource, key: str | None = None) -> Decided:
         """Approve or reject exactly these bytes; of a notebook, with what its last run read and wrote. Raises DecisionRefusedError."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from jupyter_mlsc.judging import Judge, Target
     from jupyter_mlsc.ledger import Ledger, NewEntry
     from jupyter_mlsc.recording import Run
+    from jupyter_mlsc.yardsticks import Yardsticks
 
 
 @dataclass
@@ -141,7 +142,14 @@ class ProjectState:
         """Asks the policy."""
         from jupyter_mlsc.judging import Judge
 
-        return Judge(self.root, self.project_id, self.policy, self.gatherer, lambda: self.books.faults, self.clock)
+        return Judge(self.root, self.project_id, self.policy, self.gatherer, lambda: self.books.faults, self.clock, self.yardsticks)
+
+    @cached_property
+    def yardsticks(self) -> Yardsticks:
+        """The profiles of data sets that count here."""
+        from jupyter_mlsc.yardsticks import Yardsticks
+
+        return Yardsticks(self.root, self.project_id, self.policy, self.gatherer, self.clock)
 
     def target(self, path: Path) -> Target:
         """A path as the policy sees it."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jupyter_mlsc.artifacts import Digest
+from jupyter_mlsc.profiles import DatasetFacts
 from jupyter_mlsc.scan.finding import Finding, passes
 from jupyter_mlsc.verdict import Reason, Verdict
 
@@ -46,6 +47,10 @@ class Signed:
     index: int | None
     verdict: Verdict | None
     named: bool = True
+    profile: DatasetFacts | None = None
+    """What the profile that was signed with it says of the data set."""
+    unprofiled: str = ""
+    """Why a data set has no profile, where it should have one."""
 
 
 @dataclass(frozen=True, slots=True)

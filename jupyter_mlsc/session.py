@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jupyter_mlsc.keys import PassphraseSource
     from jupyter_mlsc.keys.passphrase import Ask
     from jupyter_mlsc.lineage import Impact, LineageNode
+    from jupyter_mlsc.profiles import DatasetDiff
     from jupyter_mlsc.project import Project
     from jupyter_mlsc.results import Loaded, Saved, Scanned, Signed, Status
     from jupyter_mlsc.verdict import Reason
@@ -61,6 +62,9 @@ class Verbs(Protocol):
 
     def verify(self, paths: Sequence[Path], *, full: bool = False, run: Run | None = None) -> list[Verdict]:
         """As `Project.verify`."""
+
+    def diff(self, path: Path, *, against: Path | None = None) -> DatasetDiff:
+        """As `Project.diff`."""
 
     def lineage(self, reference: str, *, depth: int) -> LineageNode:
         """As `Project.lineage`."""
@@ -195,6 +199,11 @@ class Session:
                 return scan(named)
             return self.project.scan(named)
 
+    def diff(self, path: PathLike, *, against: PathLike | None = None) -> DatasetDiff:
+        """How a data set differs from the last signed profile of it, or of another one."""
+        with self._unwatched():
+            return self.verbs.diff(Path(path), against=None if against is None else Path(against))
+
     def lineage(self, reference: PathLike, *, depth: int = LINEAGE_DEPTH) -> LineageNode:
         """What an artifact (a path or a digest) was made from."""
         with self._unwatched():
@@ -309,6 +318,11 @@ def verify(path: PathLike, *, full: bool = False) -> Verdict:
 def scan(*paths: PathLike) -> Scanned:
     """Look for what is dangerous in files and folders, without loading them: ``scan(path).findings``, and ``ok`` when none is `high` or worse."""
     return current().scan(paths)
+
+
+def diff(path: PathLike, *, against: PathLike | None = None) -> DatasetDiff:
+    """How a data set differs from the last signed profile of it (or of ``against``): ``equal``, and ``differences`` in rows, columns and labels."""
+    return current().diff(path, against=against)
 
 
 def lineage(reference: PathLike, *, depth: int = LINEAGE_DEPTH) -> LineageNode:

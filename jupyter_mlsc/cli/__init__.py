@@ -27,6 +27,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "sign": ("sign", "Sign data sets and models: stand for these bytes."),
     "verify": ("verify", "Hash afresh and judge by the policy."),
     "scan": ("scan", "Look for what is dangerous in models and other files."),
+    "diff": ("diff", "Say how a data set differs from what was signed last."),
     "review": ("review", "Approve or reject a notebook or an artifact."),
     "promote": ("promote", "Put an artifact into a stage, if it satisfies what is asked there."),
     "revoke": ("revoke", "Say that bytes or a key are not to be trusted any more."),

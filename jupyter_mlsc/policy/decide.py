@@ -8,7 +8,9 @@
    bytes; and ``verified-inputs``: the newest that runs say about these bytes, under whatever name, names no unverified input. Where no run
    says anything the inputs are unknown: good enough where persons stand for the bytes (a model from elsewhere that a lead signs), and
    `provenance-missing` where the rule asks for no signature. ``review``: see `reviewing`; what was promoted keeps what was said of it under its
-   earlier name (`promoting`). ``formats``: every family that the bytes belong to must be acceptable.
+   earlier name (`promoting`). ``profile``: a profile of these very bytes, by somebody whose profiles count (`yardstick`). ``formats``: every family
+   that the bytes belong to must be acceptable. ``tripwires``: see `tripping`; they are about an artifact of the rule's own name, and where the rule
+   says ``then = "warn"`` they are warned of in every mode but ``observe``, and fail nothing.
 4. What a run wrote itself it may read back: reasons about statements become the note `own-output`. The artifact is not verified by that.
 5. A layer that is not accepted trusts nobody: what it governs is `policy-untrusted`, in ``warn`` at least.
 6. Nothing governs: allowed, with the note `ungoverned`.
@@ -55,6 +57,14 @@ class Judgement(msgspec.Struct, frozen=True):
     reasons: tuple[Reason, ...]
     tally: Tally | None = None
     decisions: tuple[DecisionSeen, ...] = ()
+    warned: tuple[Reason, ...] = ()
+    """Tripwires that the rule only warns of, in whatever mode."""
+
+    @property
+    def decision(self) -> Decision:
+        """What this rule alone would do."""
+        found = decision_for(self.mode, self.reasons)
+        return Decision.WARN if self.warned and self.mode is not Mode.OBSERVE and found is Decision.ALLOW else found
 
     @property
     def person(self) -> bool:
@@ -209,8 +219,8 @@ class Policy(msgspec.Struct, frozen=True):
             return Verdict(evidence.name, digest, kind, decision, mode, noted, tier=evidence.tier, governed=False, decisions=seen)
         reasons: dict[Reason, None] = dict.fromkeys(each.reason for each in withdrawn)
         for judgement in judgements:
-            decision = max(decision, decision_for(judgement.mode, (*judgement.reasons, *evidence.faults)), key=STRICTNESS.index)
-            reasons.update(dict.fromkeys(judgement.reasons))
+            decision = max(decision, judgement.decision, decision_for(judgement.mode, (*judgement.reasons, *evidence.faults)), key=STRICTNESS.index)
+            reasons.update(dict.fromkeys((*judgement.reasons, *judgement.warned)))
         reasons.update(dict.fromkeys(evidence.faults))
         tallied = [judgement for judgement in judgements if judgement.tally is not None]
         clean = not any(r.fails or r.code in NOT_VERIFIED for r in reasons)
@@ -276,6 +286,8 @@ class Policy(msgspec.Struct, frozen=True):
             refused = rule.formats.refused(evidence.families)
             if refused is not None:
                 reasons.append(say.format_reason(refused, rule.formats, rule, evidence))
+        failing, warned = say.dataset_reasons(rule, layer, evidence) if not inner else ([], [])
+        reasons += failing
         if evidence.own_output:
             kept = [each for each in reasons if each.code not in say.LIFTED_BY_OWN_OUTPUT]
             reasons = kept if len(kept) == len(reasons) else [*kept, say.own_output_reason(evidence)]
@@ -285,7 +297,7 @@ class Policy(msgspec.Struct, frozen=True):
                 reasons = [*(each for each in reasons if each not in covered), say.override_reason(covered, claim, who, evidence)]
                 seen.append(_seen(claim, who.name))
         seen += [_seen(claim, who.name) for claim, who in promoted]
-        return Judgement(layer, rule, mode, tuple(reasons), tally, tuple(seen))
+        return Judgement(layer, rule, mode, tuple(reasons), tally, tuple(seen), tuple(warned))
 
 
 def is_policy_admin(layer: PolicyLayer, key_id: str) -> bool:

@@ -22,7 +22,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "": ("version", "mode", "project", "identities", "roles", "rule", "unpickle", "supervise", "revoke", "override", "stages", "install", "environment"),
     "project": ("id",),
     "identities": ("key", "runs-of"),
-    "rule": ("match", "kind", "signed", "require", "review", "formats", "mode"),
+    "rule": ("match", "kind", "signed", "require", "review", "formats", "mode", "label", "profile", "profile-of", "tripwires"),
+    "tripwires": ("label-shift", "duplicates", "schema", "out-of-range", "near-constant", "unseen-categories", "nulls", "then"),
     "signed": ("by", "threshold", "max-age", "not-author", "unbound", "channel"),
     "review": ("by", "threshold", "not-author", "channel"),
     "formats": ("deny", "allow"),
@@ -41,7 +42,6 @@ CHANNELS: tuple[Channel, ...] = ("terminal", "panel", "hub", "notebook")
 LATER = {
     "encrypt": "encryption",
     "certificate": "certificate identities",
-    "tripwires": "tripwires on data",
     "scan": "scans",
     "reproduced": "reproduction",
 }

@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from jupyter_mlsc.policy.reasons import duration
-from jupyter_mlsc.policy.rules import EnvironmentRules, Formats, Identity, Install, Override, PolicyLayer, Review, Revoke, Rule, Signed, Stage, Supervise
+from jupyter_mlsc.policy.rules import (
+    Dataset,
+    EnvironmentRules,
+    Formats,
+    Identity,
+    Install,
+    Override,
+    PolicyLayer,
+    Review,
+    Revoke,
+    Rule,
+    Signed,
+    Stage,
+    Supervise,
+)
 from jupyter_mlsc.verdict import Mode
 
 WEAKER = " [weaker]"
@@ -86,7 +100,35 @@ def asks(rule: Rule) -> tuple[str, ...]:
         said.append(_formats(rule.formats))
     if rule.mode is not None:
         said.append(f"mode {rule.mode}")
+    said += _dataset(rule.dataset)
     return tuple(said)
+
+
+def _dataset(dataset: Dataset) -> Iterator[str]:
+    if dataset.label is not None:
+        yield f"label {dataset.label}"
+    if dataset.profile is not None:
+        yield f"profile {dataset.profile}"
+    wires = dataset.tripwires
+    if wires is not None:
+        strung = [
+            f"{name.replace('_', '-')} {getattr(wires, name)}"
+            for name in wires.__struct_fields__
+            if getattr(wires, name) is not None and getattr(wires, name) is not False
+        ]
+        against = f" against {dataset.profile_of}" if dataset.profile_of is not None else ""
+        yield f"tripwires{against}: {', '.join(strung)}"
+
+
+def _trips_less(old: Dataset, new: Dataset) -> bool:
+    """True unless every wire of the old rule is strung in the new one, at least as tight, against the same yardstick."""
+    was, now = old.tripwires, new.tripwires
+    if was is None:
+        return False
+    if now is None or old.profile_of != new.profile_of or (was.schema and not now.schema) or (was.then == "block" and now.then == "warn"):
+        return True
+    shares = [(getattr(was, name), getattr(now, name)) for name in was.__struct_fields__ if name not in ("schema", "then")]
+    return any(before is not None and (after is None or after > before) for before, after in shares)
 
 
 def _signed(signed: Signed) -> str:
@@ -173,6 +215,8 @@ def _asks_less(old: Rule, new: Rule) -> bool:
     if old.formats is not None and (new.formats is None or not _formats_at_least(old.formats, new.formats)):
         return True
     if old.review is not None and (new.review is None or _reviews_less(old.review, new.review)):
+        return True
+    if _trips_less(old.dataset, new.dataset) or (old.dataset.profile == "rows" and new.dataset.profile in ("none", "summary")):
         return True
     was, now = old.signed, new.signed
     if was is None:

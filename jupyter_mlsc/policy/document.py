@@ -1,6 +1,6 @@
 """Reading `mlsc.toml`, strictly: every key is known, typed and checkable here, or the file is refused with the line and the way out.
 
-What this version cannot check (scans, reproduction, encryption, certificates, tripwires) is refused, never ignored: a rule that
+What this version cannot check (scans, reproduction, encryption, certificates) is refused, never ignored: a rule that
 is silently not applied is worse than none. The text is kept as it was read, since its digest is what a person accepts.
 """
 
@@ -14,7 +14,8 @@ from typing import Any
 
 from jupyter_mlsc.artifacts import KINDS
 from jupyter_mlsc.errors import PolicyError
-from jupyter_mlsc.policy.deciding_tables import LATER, DecidingTables, Identities, Roles
+from jupyter_mlsc.policy.dataset_tables import DatasetTables
+from jupyter_mlsc.policy.deciding_tables import LATER, Identities, Roles
 from jupyter_mlsc.policy.globs import Glob
 from jupyter_mlsc.policy.lines import KeyPath, line_of
 from jupyter_mlsc.policy.public_keys import read_key
@@ -27,7 +28,7 @@ LARGEST = 1 << 20
 """Bytes of the largest policy that is read."""
 LONGEST_LINE = 4096
 
-REQUIREMENTS: tuple[Requirement, ...] = ("provenance", "verified-inputs", "review")
+REQUIREMENTS: tuple[Requirement, ...] = ("provenance", "verified-inputs", "review", "profile")
 _PROJECT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,127}\Z")
 _DISTRIBUTION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
 _FAMILY = re.compile(r"[a-z0-9][a-z0-9._+-]*\Z")
@@ -68,7 +69,7 @@ def _checked_text(text: str | bytes, file: str) -> str:
     return decoded
 
 
-class _Document(DecidingTables):
+class _Document(DatasetTables):
     """One parse of one file: a method for each of its tables."""
 
     def __init__(self, text: str, layer: LayerName, file: str, families: Collection[str] | None) -> None:
@@ -197,7 +198,7 @@ class _Document(DecidingTables):
             self._fail(path, "the rule does not say what it is about", 'write match = "data/**"')
         match = self._texts(table["match"], (*path, "match"), one=True)
         if len(table) == 1:
-            self._fail(path, f"the rule for {match[0]} asks for nothing", "write signed, require, formats or mode, or take the rule out")
+            self._fail(path, f"the rule for {match[0]} asks for nothing", "write signed, require, formats, tripwires or mode, or take the rule out")
         if set(table) == {"match", "kind"}:
             self._fail(path, f"the rule for {match[0]} names a kind but asks for nothing", "write signed, require or formats too")
         require = self._texts(table["require"], (*path, "require"), one=True) if "require" in table else ()
@@ -214,6 +215,7 @@ class _Document(DecidingTables):
             review=self._review(table, path, require, identities, roles),
             formats=self._formats(table["formats"], (*path, "formats")) if "formats" in table else None,
             mode=Mode(self._choice(table["mode"], (*path, "mode"), tuple(Mode))) if "mode" in table else None,
+            dataset=self._dataset(table, path),
         )
 
     def _glob(self, pattern: str, path: KeyPath) -> Glob:

@@ -6,11 +6,13 @@ one moment. Whoever gathers evidence never judges it, and the policy that judges
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from jupyter_mlsc.artifacts import Digest, Measurement
+from jupyter_mlsc.profiles import DatasetFacts
 from jupyter_mlsc.verdict import Reason
 
 
@@ -106,6 +108,19 @@ class Revocation:
 
 
 @dataclass(frozen=True, slots=True)
+class DatasetEvidence:
+    """What is known of a data set: ``present`` is what it looks like, ``why`` why that is not known.
+
+    ``yardsticks`` are signed profiles that count, by the name of what they are of. ``profiled`` is true when one of them is of these very bytes.
+    """
+
+    profiled: bool
+    present: DatasetFacts | None
+    why: str
+    yardsticks: Mapping[str, DatasetFacts]
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """All that is known about one artifact when it is judged.
 
@@ -124,5 +139,7 @@ class Evidence:
     tier: str | None = None
     revocations: tuple[Revocation, ...] = ()
     """Revocations of these bytes, of keys that signed claims, and of what the bytes were made from."""
+    dataset: DatasetEvidence | None = None
+    """Profiles, where a rule asks for one."""
     not_before: datetime | None = None
     """The newest time that the ledger has seen: a clock that shows an earlier one was put back."""

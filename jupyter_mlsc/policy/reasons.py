@@ -11,6 +11,7 @@ from jupyter_mlsc.policy.counting import ELSEWHERE, Counted, Tally, is_about
 from jupyter_mlsc.policy.evidence import Claim, Evidence, InputClaim, Revocation
 from jupyter_mlsc.policy.reviewing import Hearing
 from jupyter_mlsc.policy.rules import Formats, Identity, PolicyLayer, Review, Rule, Signed
+from jupyter_mlsc.policy.tripping import tripped
 from jupyter_mlsc.verdict import Reason, reason
 
 LIFTED_BY_OWN_OUTPUT = frozenset(
@@ -101,7 +102,7 @@ class _Speaker:
         self._name = name
         manned = [role for role in roles if any(not layer.identities[n].is_run for n in layer.roles[role])]
         self._only_runs = bool(roles) and not manned
-        self._role = " or ".join(manned or roles)
+        self._role = " or ".join(manned or roles) or "person who may sign it"
 
     def __call__(self, code: str, **facts: object) -> Reason:
         facts["role"] = self._role
@@ -130,6 +131,31 @@ def requirement_reason(code: str, evidence: Evidence, *, inputs: Iterable[InputC
         reason(code, name=shown(evidence.name), inputs=listed),
         next=reason(code, name=_pasted(evidence.name), inputs=listed).next,
     )
+
+
+def dataset_reasons(rule: Rule, layer: PolicyLayer, evidence: Evidence) -> tuple[list[Reason], list[Reason]]:
+    """What is missing of a required profile and which tripwires were touched: reasons that fail, and those that are only warned of."""
+    wires, known = rule.dataset.tripwires, evidence.dataset
+    say = _Speaker(evidence.name, rule.signed.by if rule.signed is not None else (), layer)
+    failing = [say("profile-missing")] if "profile" in rule.require and (known is None or not known.profiled) else []
+    if wires is None or known is None:
+        return failing, []
+    against = rule.dataset.profile_of or evidence.name
+    signed = known.yardsticks.get(against)
+    if signed is None:
+        # Of what nobody has signed, signatures are what is missing.
+        touched = (
+            [] if rule.dataset.profile_of is None else [say("tripwire-unchecked", why=f"no profile of {shown(against)} counts here", against=_pasted(against))]
+        )
+    elif known.present is None:
+        touched = [say("tripwire-unchecked", why=shown(known.why), against=_pasted(evidence.name))]
+    else:
+        how = "" if rule.dataset.profile_of is None else f" --against {_pasted(against)}"
+        yardstick = "the signed profile" if rule.dataset.profile_of is None else f"the profile of {shown(against)}"
+        touched = [say(code, what=shown(what, 2000), against=yardstick, how=how) for code, what in tripped(wires, signed, known.present)]
+    if wires.then == "block":
+        return failing + touched, []
+    return failing, [replace(each, fails=False) for each in touched]
 
 
 def review_reasons(hearing: Hearing, review: Review, layer: PolicyLayer, evidence: Evidence) -> list[Reason]:

@@ -15,7 +15,8 @@ from jupyter_mlsc.verdict import Mode
 
 LayerName = Literal["admin", "project"]
 Channel = Literal["terminal", "panel", "hub", "notebook"]
-Requirement = Literal["provenance", "verified-inputs", "review"]
+Requirement = Literal["provenance", "verified-inputs", "review", "profile"]
+Profiled = Literal["none", "summary", "rows"]
 POLICY_ADMIN = "policy-admin"
 """The role whose persons may sign a new version of a project's policy, and revoke."""
 REVIEWER = "reviewer"
@@ -104,6 +105,37 @@ class Formats(msgspec.Struct, frozen=True):
         return (families - self.allow) or (frozenset() if not families else None)
 
 
+class Tripwires(msgspec.Struct, frozen=True):
+    """``tripwires`` of a rule: how far a data set may be from its yardstick before somebody is told. A wire that is None is not strung.
+
+    Shares are of 1. ``then`` is what happens: ``warn`` also where the mode is ``enforce``, or ``block``, which means what the mode means.
+    """
+
+    label_shift: float | None = 0.1
+    """Half the sum of how much the share of each class changed."""
+    duplicates: float | None = 0.1
+    """How much larger the share of rows that are equal to an earlier one may be."""
+    schema: bool = True
+    out_of_range: float | None = 0.0
+    """The share of rows that may lie outside of the signed least and greatest."""
+    near_constant: float | None = 0.99
+    """The share of the commonest value from which on a column says nothing, where it was not so before."""
+    unseen_categories: float | None = 0.0
+    """The share of rows that may have a value which the column never had."""
+    nulls: float | None = 0.1
+    """How much larger the share of missing cells of a column may be."""
+    then: Literal["warn", "block"] = "warn"
+
+
+class Dataset(msgspec.Struct, frozen=True):
+    """What a rule says of data sets: which column is the label, what a profile keeps, what one is compared with, and when that matters."""
+
+    label: str | None = None
+    profile: Profiled | None = None
+    profile_of: str | None = None
+    tripwires: Tripwires | None = None
+
+
 class Rule(msgspec.Struct, frozen=True):
     """One ``[[rule]]``: the names that it fits and what it asks of them. ``index`` counts from 0 in the file's order."""
 
@@ -116,11 +148,12 @@ class Rule(msgspec.Struct, frozen=True):
     review: Review | None = None
     formats: Formats | None = None
     mode: Mode | None = None
+    dataset: Dataset = Dataset()
 
     @property
     def governs(self) -> bool:
         """True when the rule asks for something; a rule that only sets a mode leaves what it fits ungoverned."""
-        return self.signed is not None or bool(self.require) or self.formats is not None
+        return self.signed is not None or bool(self.require) or self.formats is not None or self.dataset.tripwires is not None
 
     def fits(self, place: Place) -> bool:
         """True when one of its patterns matches the name."""
