@@ -7,12 +7,13 @@ from pathlib import Path
 
 import msgspec
 
-from jupyter_mlsc import decisions, predicates
+from jupyter_mlsc import decisions, predicates, replays
 
 SCHEMAS = {
     "artifact-v1.json": predicates.ArtifactBody,
     "override-v1.json": decisions.OverrideBody,
     "policy-v1.json": predicates.PolicyBody,
+    "replay-v1.json": replays.ReplayBody,
     "revocation-v1.json": decisions.RevocationBody,
     "run-v1.json": predicates.RunBody,
 }

@@ -54,7 +54,11 @@ READ_ONLY = frozenset(
 )
 """The commands that are carried out for somebody inside: they write nothing and sign nothing."""
 _OPTIONS = re.compile(r"--(json|quiet|full|sarif|supervised|help|(limit|depth)(=\d+)?|format(=\w+)?)\Z|-[qh]\Z")
-_NEXT = {"sign": "sign it from a terminal or the panel, outside", "review": "review it from a terminal or the panel, outside"}
+_NEXT = {
+    "sign": "sign it from a terminal or the panel, outside",
+    "review": "review it from a terminal or the panel, outside",
+    "replay": "replay it from a terminal, outside",
+}
 _MOST_AT_ONCE = 32
 _MOST_TEXTS = 1000
 _PATIENCE = 30.0
