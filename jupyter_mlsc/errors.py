@@ -153,6 +153,10 @@ class LedgerError(MlscError):
     """The ledger cannot be read or written: missing, locked, unreadable, full disk, or from a newer version."""
 
 
+class ReplayError(MlscError):
+    """A recorded run that cannot be run again as it was: no record, other inputs, code that is gone. Nothing was stated."""
+
+
 class SupervisionError(MlscError):
     """A command could not be put under supervision, or its supervision ended before it did."""
 
@@ -180,6 +184,7 @@ _TABLE: dict[type[MlscError], tuple[int, int]] = {
     AttestationError: (1, 422),
     LedgerError: (3, 503),
     LedgerTamperedError: (1, 409),
+    ReplayError: (3, 409),
     SupervisionError: (125, 501),
 }
 

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from jupyter_mlsc.policy import Explanation
     from jupyter_mlsc.profiles import DatasetDiff
     from jupyter_mlsc.recording import Run
-    from jupyter_mlsc.results import Decided, Loaded, Saved, Scanned, Signed, Status
+    from jupyter_mlsc.results import Decided, Loaded, Replayed, Saved, Scanned, Signed, Status
     from jupyter_mlsc.story import NotebookStory
+    from jupyter_mlsc.verbs.replaying import Execute, Wish
     from jupyter_mlsc.verdict import Verdict
 
 Progress = Callable[[int, int], None]
@@ -140,6 +141,13 @@ class Project(ProjectState):
         verdicts = self.verify(judged, full=full, progress=progress) if judged else []
         known = {verdict.path: verdict.digest for verdict in verdicts if verdict.digest is not None}
         return verdicts, [beside_now(self, story, known) for story in stories]
+
+    def replay(self, path: Path, execute: Execute, wish: Wish) -> Replayed:
+        """Run a notebook's last run again in a copy of the project, and state whether it made the same. Raises ReplayError."""
+        from jupyter_mlsc.verbs.notebooks import notebook_story
+        from jupyter_mlsc.verbs.replaying import replay
+
+        return replay(self, self.notebook_story(path), notebook_story, execute, wish)
 
     def end_run(self, run: Run) -> None:
         """Record that a run is over, and what was not observed of it. Raises LedgerError."""

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.profiles import DatasetFacts
+from jupyter_mlsc.replays import EQUAL, WITHIN, ReplayBody
 from jupyter_mlsc.scan.finding import Finding, passes
 from jupyter_mlsc.verdict import Reason, Verdict
 
@@ -76,6 +77,28 @@ class Decided:
     recorded: bool = True
     seen: int = 0
     """Inputs and outputs of a notebook that the decision is bound to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A recorded run that was run again, as the signed statement says it; ``signer`` is the run identity, or None where the policy names no such key.
+
+    ``why_not`` says of outputs that differ why nothing can be said of how much. ``other_versions`` are distributions that are not what they were.
+    """
+
+    body: ReplayBody
+    signer: str | None
+    index: int | None
+    why_not: Mapping[str, str]
+    other_versions: tuple[str, ...]
+    error: str | None
+    kept: str | None = None
+    """The folder that the replay was made in, where it was kept."""
+
+    @property
+    def is_same(self) -> bool:
+        """True where every output came out the same, or within the tolerance."""
+        return self.body.result in (EQUAL, WITHIN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
-from jupyter_mlsc import decisions, predicates
+from jupyter_mlsc import decisions, predicates, replays
 from jupyter_mlsc.artifacts import Digest, ManifestLine
 from jupyter_mlsc.attestation import Statement
 from jupyter_mlsc.digests import manifest_digest
@@ -138,6 +138,22 @@ def _saw(role: Literal["input", "output"], bound: tuple[decisions.Bound, ...]) -
             raise AttestationError(f"a decision is bound to {each.name!r} with something that is no digest") from err
 
 
+def _from_replay(statement: Statement, keys: tuple[str, ...], name: str) -> Iterator[Claim]:
+    """What a replay says of each output, and of the notebook what holds of all of them."""
+    del name
+    body = predicates.from_predicate(statement.predicate, replays.ReplayBody)
+    replays.check(body)
+    told = {each.name: (each.digest, each.result, each.content_tree) for each in body.outputs}
+    told[body.notebook.name] = (body.notebook.digest, body.result, None)
+    for subject in statement.subjects:
+        said, digest = told.get(subject.name), Digest.from_in_toto(subject.digest)
+        if said is None or digest is None or str(digest) != said[0]:
+            raise AttestationError(f"a replay has the subject {subject.name}, of which its predicate says something else")
+        root = None if said[2] is None else _root(said[2])
+        kind = (body.project, digest, keys, body.at, "", root)
+        yield Claim(replays.REPLAY, subject.name, None, *kind, tier=body.facts.tier, run=body.facts.run, replayed=said[1], tolerance=body.tolerance)
+
+
 _READERS: dict[str, Callable[[Statement, tuple[str, ...], str], Iterator[Claim]]] = {
     predicates.ARTIFACT: _from_artifact,
     predicates.PROVENANCE: _from_provenance,
@@ -145,6 +161,7 @@ _READERS: dict[str, Callable[[Statement, tuple[str, ...], str], Iterator[Claim]]
     decisions.SVR: _from_verification,
     decisions.REJECTION: _from_rejection,
     decisions.OVERRIDE: _from_override,
+    replays.REPLAY: _from_replay,
 }
 STATEMENT_KINDS = frozenset(_READERS)
 """Predicate types that can speak for or against an artifact; all others are records."""

@@ -15,10 +15,11 @@ Role = Literal["notebook", "input", "output"]
 
 @dataclass(frozen=True, slots=True)
 class SavedCell:
-    """A code cell as it stands in the file: its id, and ``sha256:<hex>`` of its source."""
+    """A code cell as it stands in the file: its id, ``sha256:<hex>`` of its source, and the source."""
 
     id: str
     code: str
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ class NotebookStory:
     executions: tuple[Execution, ...] = ()
     coverage: Mapping[str, int] | None = None
     """What was not seen, by code and count; None where the run has not said."""
+    environment: str | None = None
     packages: tuple[str, ...] = ()
     reviews: tuple[Reviewed, ...] = ()
     changes: tuple[Change, ...] = ()

@@ -87,6 +87,11 @@ _REASONS: dict[str, tuple[bool, str, str]] = {
         "{name} was rejected by {who} on {when}: {note}",
         "put right what was found; or ask a {role} to look again and run: mlsc review {name} --approve --note TEXT",
     ),
+    "not-reproduced": (
+        True,
+        "{name} was not reproduced: {why}",
+        "{mending}: mlsc replay NOTEBOOK (mlsc lineage {name} names it){supervised}, by one of {runs}",
+    ),
     "revoked": (
         True,
         "{what} was revoked by {who} on {when}: {why}",

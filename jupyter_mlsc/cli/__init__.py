@@ -36,6 +36,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "lineage": ("lineage", "Show what an artifact was made from."),
     "impact": ("impact", "Show what was made from an artifact."),
     "run": ("run", "Run a notebook supervised, from its first cell to its last."),
+    "replay": ("replay", "Run a notebook's last run again, and see whether it makes the same."),
     "kernels": ("kernels", "Install and list supervised kernels."),
     "exec": ("exec", "Run any command supervised: another process decides its file opens."),
     "export": ("export", "Write what is known for other people's tools."),

@@ -7,8 +7,8 @@
 3. ``signed``: see `counting`. ``require`` has ``provenance``: a run of this layer's identities says, for this name, that it made these
    bytes; and ``verified-inputs``: the newest that runs say about these bytes, under whatever name, names no unverified input. Where no run
    says anything the inputs are unknown: good enough where persons stand for the bytes (a model from elsewhere that a lead signs), and
-   `provenance-missing` where the rule asks for no signature. ``review``: see `reviewing`; what was promoted keeps what was said of it under its
-   earlier name (`promoting`). ``profile``: a profile of these very bytes, by somebody whose profiles count (`yardstick`). ``formats``: every family
+   `provenance-missing` where the rule asks for no signature. ``review``: see `reviewing`; ``reproduced``: see `reproducing`; what was promoted
+   keeps what was said of it under its earlier name (`promoting`). ``profile``: a profile of these very bytes, by somebody whose profiles count (`yardstick`). ``formats``: every family
    that the bytes belong to must be acceptable. ``tripwires``: see `tripping`; they are about an artifact of the rule's own name, and where the rule
    says ``then = "warn"`` they are warned of in every mode but ``observe``, and fail nothing.
 4. What a run wrote itself it may read back: reasons about statements become the note `own-output`. The artifact is not verified by that.
@@ -36,6 +36,7 @@ from jupyter_mlsc.policy.evidence import Claim, Evidence
 from jupyter_mlsc.policy.globs import Place
 from jupyter_mlsc.policy.overriding import covers, exceptions
 from jupyter_mlsc.policy.promoting import promotions
+from jupyter_mlsc.policy.reproducing import reproduction
 from jupyter_mlsc.policy.reviewing import Hearing, hear
 from jupyter_mlsc.policy.revoking import revoked
 from jupyter_mlsc.policy.rules import POLICY_ADMIN, PolicyLayer, Review, Rule, Supervise
@@ -282,6 +283,8 @@ class Policy(msgspec.Struct, frozen=True):
             hearing = _hear(rule.review, layer, evidence, earlier, now, keys)
             reasons += say.review_reasons(hearing, rule.review, layer, evidence)
             seen += [_seen(voice.claim, voice.person) for voice in (*hearing.approvals, *hearing.rejections)]
+        if rule.reproduced is not None:
+            reasons += say.reproduction_reasons(reproduction(rule.reproduced, layer, evidence, earlier, now, keys), rule.reproduced, layer, evidence)
         if rule.formats is not None:
             refused = rule.formats.refused(evidence.families)
             if refused is not None:

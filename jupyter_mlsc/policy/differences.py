@@ -13,6 +13,7 @@ from jupyter_mlsc.policy.rules import (
     Install,
     Override,
     PolicyLayer,
+    Reproduced,
     Review,
     Revoke,
     Rule,
@@ -96,6 +97,8 @@ def asks(rule: Rule) -> tuple[str, ...]:
         said.append(f"requires {', '.join(rule.require)}")
     if rule.review is not None:
         said.append(_review(rule.review))
+    if rule.reproduced is not None:
+        said.append(_reproduced(rule.reproduced))
     if rule.formats is not None:
         said.append(_formats(rule.formats))
     if rule.mode is not None:
@@ -154,6 +157,19 @@ def _review(review: Review) -> str:
         text += ", also by the author"
     if review.channel:
         text += f", through {' or '.join(review.channel)}"
+    return text
+
+
+def _reproduced(asked: Reproduced) -> str:
+    text = f"reproduced by {' or '.join(asked.by)}"
+    if asked.tier == "supervised":
+        text += ", supervised"
+    if asked.max_age is not None:
+        text += f", not longer ago than {duration(asked.max_age)}"
+    if asked.not_author:
+        text += ", not by the author"
+    if asked.tolerance is not None:
+        text += f", within {asked.tolerance:g}"
     return text
 
 
@@ -216,6 +232,8 @@ def _asks_less(old: Rule, new: Rule) -> bool:
         return True
     if old.review is not None and (new.review is None or _reviews_less(old.review, new.review)):
         return True
+    if old.reproduced is not None and (new.reproduced is None or _reproduces_less(old.reproduced, new.reproduced)):
+        return True
     if _trips_less(old.dataset, new.dataset) or (old.dataset.profile == "rows" and new.dataset.profile in ("none", "summary")):
         return True
     was, now = old.signed, new.signed
@@ -233,6 +251,13 @@ def _asks_less(old: Rule, new: Rule) -> bool:
 def _reviews_less(old: Review, new: Review) -> bool:
     narrower = set(new.by) <= set(old.by) and new.threshold >= old.threshold and new.not_author >= old.not_author
     return not narrower or (bool(old.channel) and not set(new.channel or "?") <= set(old.channel))
+
+
+def _reproduces_less(old: Reproduced, new: Reproduced) -> bool:
+    narrower = set(new.by) <= set(old.by) and new.not_author >= old.not_author
+    older = old.max_age is not None and (new.max_age is None or new.max_age > old.max_age)
+    looser = new.tolerance is not None and (old.tolerance is None or new.tolerance > old.tolerance)
+    return not narrower or older or looser or (old.tier == "supervised" and new.tier != "supervised")
 
 
 def _decisions(old: PolicyLayer | None, new: PolicyLayer) -> Iterator[str]:

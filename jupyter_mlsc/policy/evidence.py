@@ -72,6 +72,9 @@ class Claim:
     """The reasons' codes that an exception was made for, and when it ends."""
     promoted_from: str | None = None
     """The name that the bytes had before they were promoted to this one."""
+    replayed: str | None = None
+    """Of a replay, what comparing these bytes with what came out gave (`replays.RESULTS`), and within which ``tolerance``."""
+    tolerance: float | None = None
     saw: tuple[Saw, ...] = ()
     """What a notebook's reviewer saw beside it."""
 

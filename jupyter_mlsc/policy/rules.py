@@ -15,12 +15,15 @@ from jupyter_mlsc.verdict import Mode
 
 LayerName = Literal["admin", "project"]
 Channel = Literal["terminal", "panel", "hub", "notebook"]
-Requirement = Literal["provenance", "verified-inputs", "review", "profile"]
+Requirement = Literal["provenance", "verified-inputs", "review", "reproduced", "profile"]
 Profiled = Literal["none", "summary", "rows"]
+Tier = Literal["guarded", "supervised"]
 POLICY_ADMIN = "policy-admin"
 """The role whose persons may sign a new version of a project's policy, and revoke."""
 REVIEWER = "reviewer"
 """The role whose persons review, where a rule names no other."""
+BUILDER = "builder"
+"""The role whose runs replay, where a rule names no other."""
 
 
 class PublicKey(msgspec.Struct, frozen=True):
@@ -67,6 +70,19 @@ class Review(msgspec.Struct, frozen=True):
     threshold: int = 1
     not_author: bool = True
     channel: tuple[Channel, ...] = ()
+
+
+class Reproduced(msgspec.Struct, frozen=True):
+    """Whose replays count, where a rule asks that an artifact was reproduced: runs of any of the roles ``by``, of this tier at least, not too long ago.
+
+    Without ``tolerance`` the bytes must be the same; with it values may differ by so much, relative to them where they are larger than 1.
+    """
+
+    by: tuple[str, ...] = (BUILDER,)
+    max_age: timedelta | None = None
+    tier: Tier = "guarded"
+    not_author: bool = False
+    tolerance: float | None = None
 
 
 class Revoke(msgspec.Struct, frozen=True):
@@ -146,6 +162,7 @@ class Rule(msgspec.Struct, frozen=True):
     signed: Signed | None = None
     require: tuple[Requirement, ...] = ()
     review: Review | None = None
+    reproduced: Reproduced | None = None
     formats: Formats | None = None
     mode: Mode | None = None
     dataset: Dataset = Dataset()

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def diff(project: ProjectState, path: Path, *, against: Path | None, progress: Callable[[int, int], None] | None) -> DatasetDiff:
-    """Compare a data set with the newest profile that counts, of itself or of what ``against`` names. Raises UsageError where there is none, FormatError, ArtifactError, MissingLibraryError."""
+    """Compare a data set with the newest profile that counts, of itself or of what ``against`` names. Raises UsageError where there is none,
+    FormatError, ArtifactError, MissingLibraryError.
+    """
     target = project.target(path)
     wanted = target if against is None else project.target(against)
     yardstick = next((found for name in wanted.names if (found := project.yardsticks.of(name)) is not None), None)

@@ -36,6 +36,8 @@ class _Recorded:
     tier: str
     notebook: str | None
     signer: str | None
+    last: datetime
+    """When it last said something."""
     began: datetime | None = None
     ended: datetime | None = None
     reads: dict[str, Digest] = field(default_factory=dict)
@@ -44,6 +46,7 @@ class _Recorded:
     refused: dict[str, None] = field(default_factory=dict)
     executions: list[Execution] = field(default_factory=list)
     coverage: dict[str, int] | None = None
+    environment: str | None = None
     packages: tuple[str, ...] = ()
 
     def read(self, name: str, digest: Digest | None) -> None:
@@ -82,6 +85,7 @@ def notebook_story(project: ProjectState, path: Path) -> NotebookStory:
         tuple(found.refused),
         tuple(found.executions),
         found.coverage,
+        found.environment,
         found.packages,
         reviews,
     )
@@ -99,18 +103,13 @@ def beside_now(project: ProjectState, story: NotebookStory, known: Mapping[str, 
 
 
 def _saved_cells(path: Path) -> tuple[Digest, tuple[SavedCell, ...]]:
-    data = notebook_bytes(path)
-    digest = Digest("sha256", hashlib.sha256(data).hexdigest())
-    return digest, tuple(SavedCell(cell_id, _code(source)) for cell_id, source in code_cells(data, path))
-
-
-def notebook_bytes(path: Path) -> bytes:
-    """A notebook's bytes, which held still while they were read. Raises ArtifactError."""
     with OpenedFile(path) as opened:
-        return opened.private_copy().tobytes()
+        data = opened.private_copy().tobytes()
+    digest = Digest("sha256", hashlib.sha256(data).hexdigest())
+    return digest, tuple(SavedCell(cell_id, _code(source), source) for cell_id, source in _code_cells(data, path))
 
 
-def code_cells(data: bytes, path: Path) -> list[tuple[str, str]]:
+def _code_cells(data: bytes, path: Path) -> list[tuple[str, str]]:
     """Id and source of each code cell; where the format has no ids, the cell's place among them. Raises FormatError for what is no notebook."""
     try:
         document = json.loads(data)
@@ -154,7 +153,7 @@ def _last_run(project: ProjectState, name: str, codes: set[str]) -> _Recorded | 
 
 
 def _runs(project: ProjectState) -> dict[str, _Recorded]:
-    """All runs on record in the order in which they last said something."""
+    """All runs on record in the order in which they last said something, whether the ledger or the claim files tell it."""
     runs: dict[str, _Recorded] = {}
     for kind, statement, keys in _statements(project):
         facts, body = _facts(statement)
@@ -163,8 +162,9 @@ def _runs(project: ProjectState) -> dict[str, _Recorded]:
         subject = statement.subjects[0]
         name, digest = subject.name, Digest.from_in_toto(subject.digest)
         signer = next((who for key in keys if (who := project.identity_of(key)) is not None), None)
-        run = runs.pop(facts.run, None) or _Recorded(facts.run, project.policy.tier_shown(facts.tier, keys) or facts.tier, facts.notebook, signer)
-        runs[facts.run] = run
+        at = _time(body)
+        run = runs.setdefault(facts.run, _Recorded(facts.run, project.policy.tier_shown(facts.tier, keys) or facts.tier, facts.notebook, signer, at))
+        run.last = max(run.last, at)
         run.notebook = run.notebook or facts.notebook
         if kind == "read":
             if body.verification_result == "FAILED" and name not in run.reads:
@@ -179,14 +179,20 @@ def _runs(project: ProjectState) -> dict[str, _Recorded]:
                 run.writes[name] = digest
                 run.written.add((name, digest))
         elif isinstance(body, predicates.RunBody) and body.phase == "start":
-            run.began, run.packages = body.at, body.packages
+            run.began, run.packages, run.environment = body.at, body.packages, facts.environment
         elif isinstance(body, predicates.RunBody) and body.phase == "end":
             run.ended, run.coverage = body.at, dict(body.coverage)
             run.executions = _executions(body.cells)
         if facts.code is not None and run.ended is None:
             seen = Execution(facts.code, facts.cell_id, facts.execution_count, reads=(name,) if kind == "read" else ())
             _add(run.executions, seen)
-    return runs
+    return dict(sorted(runs.items(), key=lambda each: each[1].last))
+
+
+def _time(body: predicates.LoadBody | predicates.ProvenanceBody | predicates.RunBody) -> datetime:
+    if isinstance(body, predicates.LoadBody):
+        return body.time_verified
+    return body.finished_on if isinstance(body, predicates.ProvenanceBody) else body.at
 
 
 def _executions(cells: Sequence[predicates.CellBody]) -> list[Execution]:
