@@ -12,11 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from jupyter_mlsc.lineage import MOST_ARTIFACTS
 from jupyter_mlsc.project_state import ProjectState
 
 if TYPE_CHECKING:
     from jupyter_mlsc.keys import PassphraseSource
-    from jupyter_mlsc.lineage import Impact, LineageNode
+    from jupyter_mlsc.lineage import Direction, Impact, LineageNode, Neighbourhood
     from jupyter_mlsc.policy import Explanation
     from jupyter_mlsc.profiles import DatasetDiff
     from jupyter_mlsc.recording import Run
@@ -155,17 +156,23 @@ class Project(ProjectState):
 
         record_end(self, run)
 
-    def lineage(self, reference: str, *, depth: int) -> LineageNode:
-        """What an artifact, named by its path or digest, was made from."""
+    def lineage(self, reference: str, *, depth: int, limit: int = MOST_ARTIFACTS) -> LineageNode:
+        """What an artifact, named by its path or digest, was made from; at most ``limit`` artifacts are listed."""
         from jupyter_mlsc.verbs.tracing import lineage
 
-        return lineage(self, reference, depth)
+        return lineage(self, reference, depth, limit)
 
-    def impact(self, reference: str, *, depth: int) -> Impact:
-        """What was made from an artifact, named by its path or digest, and from that."""
+    def impact(self, reference: str, *, depth: int, limit: int = MOST_ARTIFACTS) -> Impact:
+        """What was made from an artifact, named by its path or digest, and from that; of a notebook or script also what its runs made."""
         from jupyter_mlsc.verbs.tracing import impact
 
-        return impact(self, reference, depth)
+        return impact(self, reference, depth, limit)
+
+    def neighbourhood(self, reference: str, direction: Direction, *, depth: int, limit: int = MOST_ARTIFACTS) -> Neighbourhood:
+        """The same as nodes and links, for whoever draws a graph; what lies behind a node that has ``more`` is asked for by its path or digest."""
+        from jupyter_mlsc.verbs.tracing import neighbourhood
+
+        return neighbourhood(self, reference, direction, depth, limit)
 
     def status(self, run: Run | None = None) -> Status:
         """The project at a glance."""

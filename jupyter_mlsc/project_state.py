@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from jupyter_mlsc.gathering import Gatherer
     from jupyter_mlsc.judging import Judge, Target
     from jupyter_mlsc.ledger import Ledger, NewEntry
+    from jupyter_mlsc.provenance.reading import Provenance
     from jupyter_mlsc.recording import Run
     from jupyter_mlsc.yardsticks import Yardsticks
 
@@ -136,6 +137,13 @@ class ProjectState:
         from jupyter_mlsc.gathering import Gatherer
 
         return Gatherer(self.root, lambda: self.books.ledger, self.identities)
+
+    @cached_property
+    def provenance(self) -> Provenance:
+        """What came from what."""
+        from jupyter_mlsc.provenance.reading import Provenance
+
+        return Provenance(lambda: self.books.ledger, self.books.claims, self.identities, self.policy, self.project_id, self.gatherer.revocations)
 
     @cached_property
     def judge(self) -> Judge:
