@@ -9,8 +9,8 @@
    says anything the inputs are unknown: good enough where persons stand for the bytes (a model from elsewhere that a lead signs), and
    `provenance-missing` where the rule asks for no signature. ``review``: see `reviewing`; ``reproduced``: see `reproducing`; what was promoted
    keeps what was said of it under its earlier name (`promoting`). ``profile``: a profile of these very bytes, by somebody whose profiles
-   count (`yardstick`). ``formats``: every family that the bytes belong to must be acceptable. ``tripwires``: see `tripping`; they are about an artifact of the rule's own name, and where the rule
-   says ``then = "warn"`` they are warned of in every mode but ``observe``, and fail nothing.
+   count (`yardstick`). ``formats``: every family that the bytes belong to must be acceptable. ``tripwires``: see `tripping`; they are about an
+   artifact of the rule's own name, and where the rule says ``then = "warn"`` they are warned of in every mode but ``observe``, and fail nothing.
 4. What a run wrote itself it may read back: reasons about statements become the note `own-output`. The artifact is not verified by that.
 5. A layer that is not accepted trusts nobody: what it governs is `policy-untrusted`, in ``warn`` at least.
 6. Nothing governs: allowed, with the note `ungoverned`.
