@@ -8,16 +8,16 @@ has signed tells no story: verdicts report it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlsc import predicates
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.attestation import Envelope, Statement, open_envelope
 from jupyter_mlsc.claim_files import FoundEnvelope
 from jupyter_mlsc.errors import AttestationError
-from jupyter_mlsc.story import Execution
+from jupyter_mlsc.story import Execution, RecordedRun, Touch
 
 if TYPE_CHECKING:
     from jupyter_mlsc.bookkeeping import Bookkeeper
@@ -26,42 +26,6 @@ if TYPE_CHECKING:
 
 RUN_KINDS = frozenset({"read", "write", "run"})
 """Kinds of ledger entries that runs make."""
-
-
-@dataclass(frozen=True, slots=True)
-class Touch:
-    """One read or write on record; ``index`` is its ledger entry, None where only the provenance of an output tells of it."""
-
-    operation: Literal["read", "write"]
-    name: str
-    digest: Digest
-    at: datetime
-    cell_id: str | None = None
-    execution_count: int | None = None
-    verdict: str | None = None
-    kind: str | None = None
-    index: int | None = None
-
-
-@dataclass
-class RecordedRun:
-    """What is on record of one run. ``touches`` holds the newest for each operation and name, in the order in which they were first seen."""
-
-    run: str
-    tier: str
-    notebook: str | None
-    began: datetime
-    last: datetime
-    ended: bool = False
-    environment: str | None = None
-    packages: tuple[str, ...] = ()
-    touches: dict[tuple[str, str], Touch] = field(default_factory=dict)
-    executions: list[Execution] = field(default_factory=list)
-    coverage: dict[str, int] = field(default_factory=dict)
-
-    def names(self, operation: Literal["read", "write"]) -> tuple[str, ...]:
-        """What it read, or wrote, by name."""
-        return tuple(name for does, name in self.touches if does == operation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,4 +183,4 @@ def _facts(statement: Statement) -> tuple[predicates.RunFacts | None, Any]:
 def _time_of(body: Any) -> datetime:
     if isinstance(body, predicates.LoadBody):
         return body.time_verified
-    return body.finished_on if isinstance(body, predicates.ProvenanceBody) else body.at  # type: ignore[no-any-return]  # RunBody, the third
+    return body.finished_on if isinstance(body, predicates.ProvenanceBody) else body.at

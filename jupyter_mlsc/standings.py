@@ -154,9 +154,7 @@ class Standings:
         target = target_of(self.root, path, self.policy)
         measured = measure(target.path, sha256=True, content_tree=True, memory=self._measured)
         identified = identify_path(target.asked, target.path)
-        verdict = self.judge.judge(
-            target, measured, lambda: measured, families=families_of(identified), faults=mismatch_faults(identified, target.asked)
-        )
+        verdict = self.judge.judge(target, measured, lambda: measured, families=families_of(identified), faults=mismatch_faults(identified, target.asked))
         return Standing("judged", verdict, verdict.digest), target.names
 
 

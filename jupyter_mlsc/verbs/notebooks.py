@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlsc.errors import FormatError
-from jupyter_mlsc.story import NotebookStory, SavedCell, cell_stories, gone_executions
+from jupyter_mlsc.story import NotebookStory, RecordedRun, SavedCell, cell_stories, gone_executions
 from jupyter_mlsc.transfer import OpenedFile
 
 if TYPE_CHECKING:
-    from jupyter_mlsc.chronicle import RecordedRun
     from jupyter_mlsc.project_state import ProjectState
 
 
