@@ -94,15 +94,21 @@ class RowSeen:
     verdict: Verdict | None
     decision: Decision
     state: Literal["judged", "missing", "unreadable", "unmeasured"]
-    why: str
+    reasons: tuple[Reason, ...]
     changed: bool
     stale: bool
 
 
 @dataclass(frozen=True, slots=True)
 class NotebookOverview:
-    """A notebook at a glance; ``runs`` are all of its runs, newest first, ``chosen`` the one that is shown, ``own`` the verdict on its file."""
+    """A notebook at a glance; ``runs`` are all of its runs, newest first, ``chosen`` the one that is shown, ``own`` the verdict on its file.
 
+    ``decision`` is the strictest of its verdicts, ``headline`` says so in a sentence, ``failing`` has each reason that fails once.
+    """
+
+    decision: Decision
+    headline: str
+    failing: tuple[Reason, ...]
     story: NotebookStory
     chosen: RecordedRun | None
     runs: tuple[RecordedRun, ...]
