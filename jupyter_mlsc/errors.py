@@ -7,6 +7,8 @@ bad policy, 3 it could not be done.
 
 from __future__ import annotations
 
+import re
+
 from jupyter_mlsc.verdict import Verdict, printable, summary
 
 
@@ -37,6 +39,11 @@ class MlscError(Exception):
                 line = frame.tb_lineno
             frame = frame.tb_next
         return [f"{type(self).__name__}" + (f" in line {line} of the cell" if line is not None else ""), str(self)]
+
+    @property
+    def code(self) -> str:
+        """A stable word for programs: the class's name without `Error`, in lower case with hyphens."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "-", type(self).__name__.removesuffix("Error")).lower()
 
     @property
     def exit_code(self) -> int:
@@ -157,6 +164,10 @@ class ReplayError(MlscError):
     """A recorded run that cannot be run again as it was: no record, other inputs, code that is gone. Nothing was stated."""
 
 
+class AccessDeniedError(MlscError):
+    """Whoever asks is not allowed to ask this."""
+
+
 class SupervisionError(MlscError):
     """A command could not be put under supervision, or its supervision ended before it did."""
 
@@ -185,6 +196,7 @@ _TABLE: dict[type[MlscError], tuple[int, int]] = {
     LedgerError: (3, 503),
     LedgerTamperedError: (1, 409),
     ReplayError: (3, 409),
+    AccessDeniedError: (1, 403),
     SupervisionError: (125, 501),
 }
 

@@ -16,12 +16,13 @@ from jupyter_mlsc.lineage import MOST_ARTIFACTS
 from jupyter_mlsc.project_state import ProjectState
 
 if TYPE_CHECKING:
+    from jupyter_mlsc.artifacts import Digest
     from jupyter_mlsc.keys import PassphraseSource
     from jupyter_mlsc.lineage import Direction, Impact, LineageNode, Neighbourhood
     from jupyter_mlsc.policy import Explanation
     from jupyter_mlsc.profiles import DatasetDiff
     from jupyter_mlsc.recording import Run
-    from jupyter_mlsc.results import Decided, Loaded, Replayed, Saved, Scanned, Signed, Status
+    from jupyter_mlsc.results import ArtifactEvidence, Decided, Entitled, Loaded, NotebookOverview, Replayed, Saved, Scanned, Signed, Status
     from jupyter_mlsc.story import NotebookStory
     from jupyter_mlsc.verbs.replaying import Execute, Wish
     from jupyter_mlsc.verdict import Verdict
@@ -55,11 +56,25 @@ class Project(ProjectState):
         passphrases: PassphraseSource,
         key: str | None = None,
         progress: Progress | None = None,
+        only_if_counted: bool = False,
     ) -> list[Signed]:
-        """Stand for artifacts with a vouching key. Raises KeyUnavailableError while it is locked."""
+        """Stand for artifacts with a vouching key. Raises KeyUnavailableError while it is locked.
+
+        ``only_if_counted`` refuses what the policy would not count, with its reason, instead of writing it down: DecisionRefusedError.
+        """
         from jupyter_mlsc.verbs.signing import sign
 
-        return sign(self, paths, kind=kind, note=note, channel=channel, passphrases=passphrases, key=key, progress=progress)
+        return sign(
+            self,
+            paths,
+            kind=kind,
+            note=note,
+            channel=channel,
+            passphrases=passphrases,
+            key=key,
+            progress=progress,
+            only_if_counted=only_if_counted,
+        )
 
     def scan(self, paths: Sequence[Path], *, also: frozenset[str] = frozenset(), progress: Progress | None = None) -> Scanned:
         """Look for what is dangerous, in a process that holds no key; ``also`` for what is looked for only where somebody asks. Raises ArtifactError."""
@@ -149,6 +164,25 @@ class Project(ProjectState):
         from jupyter_mlsc.verbs.replaying import replay
 
         return replay(self, self.notebook_story(path), notebook_story, execute, wish)
+
+    def overview(self, path: Path, *, run: str | None = None, patient: bool = False) -> NotebookOverview:
+        """A notebook at a glance, each artifact judged as it is now; ``patient`` waits for large files. Raises FormatError, UsageError."""
+        from jupyter_mlsc.verbs.notebooks import saved_notebook
+        from jupyter_mlsc.verbs.overview import overview
+
+        return overview(self, saved_notebook(self, path), run=run, patient=patient)
+
+    def evidence(self, digest: Digest, name: str | None) -> ArtifactEvidence:
+        """All that is on record of some bytes, and the versions of their name."""
+        from jupyter_mlsc.verbs.evidence import evidence
+
+        return evidence(self, digest, name)
+
+    def entitlements(self, path: Path, channel: str) -> dict[str, Entitled]:
+        """What this user may decide about a path through a channel: sign, review, revoke, override."""
+        from jupyter_mlsc.verbs.entitling import entitlements
+
+        return entitlements(self, path, channel)
 
     def end_run(self, run: Run) -> None:
         """Record that a run is over, and what was not observed of it. Raises LedgerError."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import pairwise
 from typing import Literal
 
 from jupyter_mlsc.artifacts import Digest
+from jupyter_mlsc.predicates import rfc3339
 
 CellState = Literal["ran", "edited", "stale", "never-run", "unseen"]
 Role = Literal["notebook", "input", "output"]
@@ -31,6 +33,81 @@ class Execution:
     execution_count: int | None
     failed: bool = False
     reads: tuple[str, ...] = ()
+
+    def is_the_same_as(self, other: Execution) -> bool:
+        """Whether both are one execution of one cell."""
+        return (self.code, self.cell_id, self.execution_count) == (other.code, other.cell_id, other.execution_count)
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """One read or write on record; ``index`` is its ledger entry, None where only the provenance of an output tells of it."""
+
+    operation: Literal["read", "write"]
+    name: str
+    digest: Digest
+    at: datetime
+    cell_id: str | None = None
+    execution_count: int | None = None
+    verdict: str | None = None
+    kind: str | None = None
+    index: int | None = None
+
+
+@dataclass
+class RecordedRun:
+    """What is on record of one run. ``touches`` holds the newest for each operation and name, in the order in which they were first seen.
+
+    ``first`` and ``last`` are when it first and last said something; ``began`` and ``ended`` are None where the record does not say so.
+    """
+
+    run: str
+    tier: str
+    notebook: str | None
+    signer: str | None
+    first: datetime
+    last: datetime
+    began: datetime | None = None
+    ended: datetime | None = None
+    environment: str | None = None
+    packages: tuple[str, ...] = ()
+    touches: dict[tuple[str, str], Touch] = field(default_factory=dict)
+    reads: dict[str, Digest] = field(default_factory=dict)
+    """What it was let read, by name; what it wrote itself is no input of it."""
+    refused: dict[str, None] = field(default_factory=dict)
+    """Names of what it was never let read."""
+    writes: dict[str, Digest] = field(default_factory=dict)
+    written: set[tuple[str, Digest]] = field(default_factory=set)
+    executions: list[Execution] = field(default_factory=list)
+    coverage: dict[str, int] | None = None
+
+    def touched(self, touch: Touch) -> None:
+        """One more read or write. What only the provenance of an output tells does not replace what the ledger says."""
+        key = (touch.operation, touch.name)
+        self.touches[key] = touch if touch.index is not None else self.touches.get(key, touch)
+        if touch.operation == "write":
+            self.writes.pop(touch.name, None)
+            self.writes[touch.name] = touch.digest
+            self.written.add((touch.name, touch.digest))
+        elif touch.verdict == "block":
+            if touch.name not in self.reads:
+                self.refused[touch.name] = None
+        elif (touch.name, touch.digest) not in self.written:
+            self.reads[touch.name] = touch.digest
+            self.refused.pop(touch.name, None)
+
+    def executed(self, seen: Execution) -> None:
+        """One more execution. One that told of several reads and writes is one."""
+        if self.executions and (last := self.executions[-1]).is_the_same_as(seen):
+            self.executions.pop()
+            seen = replace(seen, reads=tuple(dict.fromkeys((*last.reads, *seen.reads))))
+        self.executions.append(seen)
+
+    @property
+    def recorded(self) -> tuple[Recorded, ...]:
+        """Inputs, then outputs, each as it was last."""
+        inputs = [Recorded(name, "input", digest) for name, digest in self.reads.items()]
+        return (*inputs, *(Recorded(name, "output", digest) for name, digest in self.writes.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +184,23 @@ class NotebookStory:
     reviews: tuple[Reviewed, ...] = ()
     changes: tuple[Change, ...] = ()
     """What the run read or wrote and is something else now."""
+
+    def of_run(self, found: RecordedRun) -> NotebookStory:
+        """The story by one of its runs, not yet beside what lies there now."""
+        return replace(
+            self,
+            run=found.run,
+            tier=found.tier,
+            signer=found.signer,
+            began=None if found.began is None else rfc3339(found.began),
+            ended=None if found.ended is None else rfc3339(found.ended),
+            recorded=found.recorded,
+            refused=tuple(found.refused),
+            executions=tuple(found.executions),
+            coverage=found.coverage,
+            environment=found.environment,
+            packages=found.packages,
+        )
 
     @property
     def complete(self) -> bool:

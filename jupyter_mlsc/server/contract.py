@@ -19,6 +19,9 @@ RESOURCE = "mlsc"
 
 BASE = "mlsc/api"
 
+API_VERSION = "1.0"
+"""Of these routes and types: a field more is a minor version, a field less or another meaning a major one."""
+
 EVENTS: dict[str, type[msgspec.Struct]] = {
     "https://jupyter-mlsc.github.io/events/ledger/v1": shapes.LedgerEvent,
     "https://jupyter-mlsc.github.io/events/save/v1": shapes.SaveEvent,

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from functools import cache
 from html import escape
-from importlib.metadata import version
 from typing import Any
 
 import msgspec
 
 from jupyter_mlsc.server import shapes
-from jupyter_mlsc.server.contract import BASE, EVENTS, PARAMETERS, ROUTES, Route
+from jupyter_mlsc.server.contract import API_VERSION, BASE, EVENTS, PARAMETERS, ROUTES, Route
 
 _REF = "#/components/schemas/{name}"
 
@@ -40,7 +39,7 @@ def document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "jupyter_mlsc",
-            "version": version("jupyter_mlsc"),
+            "version": API_VERSION,
             "description": "What a project's ledger and policy say of the artifacts of a notebook. Every request is authenticated by the Jupyter server and "
             "authorized for the resource `mlsc`; live changes come as events of the Jupyter server.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
@@ -49,9 +48,7 @@ def document() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": dict(sorted(components.items())),
-            "securitySchemes": {
-                "token": {"type": "apiKey", "in": "header", "name": "Authorization", "description": "`token TOKEN`, as for the Jupyter server"}
-            },
+            "securitySchemes": {"token": {"type": "apiKey", "in": "header", "name": "Authorization", "description": "`token TOKEN`, as the Jupyter server's"}},
         },
         "security": [{"token": []}],
     }

@@ -7,7 +7,7 @@ RFC 3339 in UTC. Unknown fields of a request are refused, so that a misspelt one
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -16,6 +16,8 @@ VerdictWord = Literal["allow", "warn", "block"]
 ModeWord = Literal["observe", "warn", "enforce"]
 KindWord = Literal["dataset", "model", "notebook", "environment", "config"]
 Operation = Literal["read", "write"]
+State = Literal["ready", "no-project", "policy-invalid", "ledger-unreadable", "server-supervised"]
+Mark = Literal["signed", "changed", "blocked", "warned", "noted", "unknown"]
 
 Path = Annotated[str, Meta(max_length=4096, description="Relative to the server's folder, with '/'.")]
 Words = Annotated[str, Meta(min_length=1, max_length=4000, description="What a person says, for others to read.")]
@@ -25,6 +27,9 @@ Size = Annotated[int, Meta(ge=0, le=2**53)]
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What the server answers, or a part of it."""
+
+
+AnswerT = TypeVar("AnswerT", bound=Answer)
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -160,7 +165,7 @@ class Key(Answer, frozen=True):
 class Status(Answer, frozen=True):
     """A project at a glance. Where ``state`` is not ``ready``, the fields of the project are null or empty and ``notes`` say what to do."""
 
-    state: Literal["ready", "no-project", "policy-invalid", "ledger-unreadable", "server-supervised"]
+    state: State
     path: str
     project: str | None
     """The project's folder relative to the server's: empty for the same folder, ``..`` where it lies above."""
@@ -480,7 +485,7 @@ class FileMark(Answer, frozen=True):
 
     name: str
     server_path: str
-    mark: Literal["signed", "changed", "blocked", "warned", "noted", "unknown"]
+    mark: Mark
     verdict: VerdictWord | None
     reason: Reason | None
 
