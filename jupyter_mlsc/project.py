@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from jupyter_mlsc.policy import Explanation
     from jupyter_mlsc.profiles import DatasetDiff
     from jupyter_mlsc.recording import Run
-    from jupyter_mlsc.results import ArtifactEvidence, Decided, Entitled, Loaded, NotebookOverview, Replayed, Saved, Scanned, Signed, Status
+    from jupyter_mlsc.results import ArtifactEvidence, Decided, Entitled, Loaded, NotebookOverview, Replayed, Saved, Signed, Status
+    from jupyter_mlsc.scan.finding import Scanned
     from jupyter_mlsc.story import NotebookStory
     from jupyter_mlsc.verbs.replaying import Execute, Wish
     from jupyter_mlsc.verdict import Verdict

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from jupyter_mlsc.lineage import Impact, LineageNode
     from jupyter_mlsc.profiles import DatasetDiff
     from jupyter_mlsc.project import Project
-    from jupyter_mlsc.results import Loaded, Saved, Scanned, Signed, Status
+    from jupyter_mlsc.results import Loaded, Saved, Signed, Status
+    from jupyter_mlsc.scan.finding import Scanned
     from jupyter_mlsc.verdict import Reason
 
 PathLike = str | os.PathLike[str]

@@ -22,14 +22,21 @@ _LEGACY_PICKLES = 5
 """What torch wrote before 1.6 begins with: its magic number, a protocol, facts of the machine, the object, the names of the storages."""
 
 
+def _announced(piece: Piece) -> bool:
+    return _ANNOUNCED.match(piece.head) is not None and is_opcode(piece.head[2])
+
+
 def _recognise(piece: Piece) -> bool:
-    return piece.lowered.endswith(SUFFIXES) or (bool(piece.head) and is_opcode(piece.head[0]))
+    return _announced(piece) or TORCH_MAGIC.match(piece.head) is not None or (piece.lowered.endswith(SUFFIXES) and not is_packed(piece.head))
+
+
+def _may_be(piece: Piece) -> bool:
+    return bool(piece.head) and is_opcode(piece.head[0]) and not _recognise(piece)
 
 
 def _scan(piece: Piece, scanning: Scanning) -> Iterable[Finding]:
-    announced = _ANNOUNCED.match(piece.head) is not None and is_opcode(piece.head[2])
-    claimed = piece.lowered.endswith(SUFFIXES) and not is_packed(piece.head)
-    tentative = not announced and not claimed
+    announced, claimed = _announced(piece), piece.lowered.endswith(SUFFIXES) and not is_packed(piece.head)
+    tentative = not _recognise(piece)
     machine = PickleMachine(piece.stream, scanning.allow, piece.size, scanning.torchscript, tentative, scanning.spend_opcodes)
     fault = _walk(machine, legacy=TORCH_MAGIC.match(piece.head) is not None)
     # Other bytes can look like opcodes for a while: they count where they name something and then call it, or come to their end.
@@ -57,4 +64,7 @@ def _walk(machine: PickleMachine, *, legacy: bool) -> NotUnderstoodError | None:
     return None
 
 
-SCANNERS: tuple[Scanner, ...] = (Scanner("a pickle", _recognise, _scan, claims=SUFFIXES, streams=True),)
+SCANNERS: tuple[Scanner, ...] = (
+    Scanner("a pickle", _recognise, _scan, claims=SUFFIXES, streams=True),
+    Scanner("perhaps a pickle", _may_be, _scan, streams=True, tries=True),
+)

@@ -103,3 +103,18 @@ def test_what_policy_allows_is_no_finding() -> None:
     pickled = b"\x80\x02cmypackage.models\nNet\n)\x81."
     assert not passes(found("m.pkl", pickled))
     assert scan_stream("m.pkl", io.BytesIO(pickled), allow=frozenset({"mypackage.models.Net"})) == ()
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_the_signs_by_which_scanners_are_chosen_let_nothing_through_that_a_scanner_would_recognise() -> None:
+    from jupyter_mlsc.scan.piece import piece_of
+    from jupyter_mlsc.scan.registry import scanners, scanners_for
+
+    for each in (*hostile_files.hostile_files(), *honest_files.honest_files()):
+        piece = piece_of(each.name, io.BytesIO(each.data))
+        chosen = {scanner.name for scanner in scanners_for(piece)}
+        assert {scanner.name for scanner in scanners() if scanner.recognise(piece)} <= chosen, each.name
+    for scanner in scanners():
+        for suffix in scanner.claims:
+            named = piece_of(f"x{suffix}", io.BytesIO(b"\xff"))
+            assert scanner.name in {chosen.name for chosen in scanners_for(named)}, suffix
