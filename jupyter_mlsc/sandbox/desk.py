@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import re
 import socket
@@ -53,7 +54,7 @@ READ_ONLY = frozenset(
     }
 )
 """The commands that are carried out for somebody inside: they write nothing and sign nothing."""
-_OPTIONS = re.compile(r"--(json|quiet|full|sarif|supervised|help|(limit|depth)(=\d+)?|format(=\w+)?)\Z|-[qh]\Z")
+_OPTIONS = re.compile(r"--(json|quiet|full|sarif|supervised|help|(limit|depth)(=\d+)?|format(=(text|mermaid|dot))?)\Z|-[qh]\Z")
 _NEXT = {"sign": "sign it from a terminal or the panel, outside", "review": "review it from a terminal or the panel, outside"}
 _MOST_AT_ONCE = 32
 _MOST_TEXTS = 1000
@@ -175,14 +176,14 @@ class Desk:
                 return self._written(self._readable(path, asker), asker.actor)
             case wire.AskVerify(paths, full):
                 return wire.Judged(tuple(self._verify([self._readable(path, asker) for path in paths], full=full)))
-            case wire.AskLineage(reference, depth):
+            case wire.AskLineage(reference, depth, limit):
                 meant = self._meant(reference, asker)
                 with self._one_teller:
-                    return wire.Lineage(self._telling.lineage(meant, depth=depth))
-            case wire.AskImpact(reference, depth):
+                    return wire.Lineage(self._telling.lineage(meant, depth=depth, limit=limit))
+            case wire.AskImpact(reference, depth, limit):
                 meant = self._meant(reference, asker)
                 with self._one_teller:
-                    return wire.Impacts(self._telling.impact(meant, depth=depth))
+                    return wire.Impacts(self._telling.impact(meant, depth=depth, limit=limit))
             case wire.AskStatus():
                 with self._one_teller:
                     status = self._telling.status(self._run)
@@ -254,6 +255,8 @@ def require_read_only(arguments: list[str]) -> None:
             next_step=_NEXT.get(name, "run it on a terminal outside"),
         )
     unknown = [each for each in options if not _OPTIONS.match(each)]
+    # A drawing is laid out by a program of the asker's search path, which nobody outside may start for it.
+    unknown += [f"{option} {value}" for option, value in itertools.pairwise(arguments) if (option, value) == ("--format", "svg")]
     if unknown:
         raise UsageError(f"{unknown[0]} is not taken inside a supervised tree", next_step="run the command on a terminal outside")
 
