@@ -209,6 +209,18 @@ class Project(ProjectState):
 
         return neighbourhood(self, reference, direction, depth, limit)
 
+    def wrong_rows(self) -> int:
+        """Compare the index of what came from what with the ledger's entries; how many of its rows were wrong. Such an index is made anew."""
+        from jupyter_mlsc.verbs.indexing import wrong_rows
+
+        return wrong_rows(self)
+
+    def reindex(self) -> tuple[int, int]:
+        """Make all indexes of the ledger anew: how many entries they follow, and how many rows of what came from what had been wrong."""
+        from jupyter_mlsc.verbs.indexing import reindex
+
+        return reindex(self)
+
     def status(self, run: Run | None = None) -> Status:
         """The project at a glance."""
         from jupyter_mlsc.verbs.telling import status
