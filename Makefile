@@ -5,11 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INTEROP := .venv-interop
 CONSTRAINTS := requirements/constraints.txt
+PANEL := $(shell find labextension/src -type f) labextension/package.json labextension/tsconfig.json
+PANEL_TESTS := $(shell find labextension/tests -type f)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test test-all lint bench setup clean wheel
 
-setup: .make/venv .make/interop
+setup: .make/venv .make/interop .make/labextension
 
 # torch comes first and by its exact version: a range would take a build with several gigabytes of CUDA.
 .make/venv: pyproject.toml requirements/dev.txt requirements/libraries.txt $(CONSTRAINTS)
@@ -18,8 +20,22 @@ setup: .make/venv .make/interop
 	@echo "setting up $(VENV) (once)"
 	@$(BIN)/pip install --quiet "torch==2.13.0" -c $(CONSTRAINTS)
 	@$(BIN)/pip install --quiet -r requirements/dev.txt -r requirements/libraries.txt -c $(CONSTRAINTS)
-	@$(BIN)/pip install --quiet --no-deps --editable .
+	@mkdir -p labextension/build
+	@SKIP_JUPYTER_BUILDER=1 $(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@mkdir -p .make && touch $@
+
+# The panel: packages when the lock changed, the bundle when a source changed, then into the environment's share folder.
+.make/node: .make/venv labextension/package.json labextension/yarn.lock
+	@command -v node >/dev/null || { echo "Node 20 or newer is needed to build the panel"; exit 2; }
+	@echo "fetching what the panel is built with (once)"
+	@cd labextension && PATH="$(CURDIR)/$(BIN):$$PATH" jlpm install --immutable >../.make/node.log 2>&1 || { tail -40 ../.make/node.log; exit 1; }
+	@touch $@
+
+.make/labextension: .make/node $(PANEL)
+	@echo "building the panel"
+	@cd labextension && PATH="$(CURDIR)/$(BIN):$$PATH" jlpm build >../.make/panel.log 2>&1 || { tail -40 ../.make/panel.log; exit 1; }
+	@SKIP_JUPYTER_BUILDER=1 $(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
 
 # Somebody else's verifier, in an environment of its own: it is a checker in tests, never a part of the product.
 .make/interop: requirements/interop.txt
@@ -32,22 +48,28 @@ demo: .make/venv
 	@$(BIN)/python -m demo
 
 test: setup lint
+	@cd labextension && node_modules/.bin/vitest run
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-all: setup lint
+	@cd labextension && node_modules/.bin/vitest run
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
-lint: .make/venv
+lint: .make/venv .make/panel-lint
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache >.make/imports.log || { cat .make/imports.log; exit 1; }
 
+.make/panel-lint: .make/node $(PANEL) $(PANEL_TESTS) labextension/eslint.config.mjs labextension/tsconfig.test.json
+	@cd labextension && node_modules/.bin/tsc --noEmit -p tsconfig.test.json && node_modules/.bin/eslint src tests
+	@touch $@
+
 bench: setup
 	@$(BIN)/python -m benchmarks
 
-wheel: .make/venv
+wheel: .make/labextension
 	@$(BIN)/python -m build --wheel --no-isolation
 
 clean:
-	rm -rf .make dist build .mypy_cache .ruff_cache .hypothesis
+	rm -rf .make dist build labextension/build labextension/lib labextension/*.tsbuildinfo .mypy_cache .ruff_cache .hypothesis
