@@ -4,7 +4,7 @@ import * as React from 'react';
 import type { Verdict } from '../api';
 
 /** Strokes on a grid of 16 by 16. */
-const STROKES = {
+export const STROKES = {
   allow: 'M8 1.5a6.5 6.5 0 1 0 0 13a6.5 6.5 0 0 0 0-13zM5 8.2l2.1 2.1L11 6.2',
   warn: 'M8 2L1.5 13.8h13zM8 6.5v3.4M8 11.6v.6',
   block: 'M5.3 1.5h5.4l3.8 3.8v5.4l-3.8 3.8H5.3l-3.8-3.8V5.3zM5.6 5.6l4.8 4.8M10.4 5.6l-4.8 4.8',
