@@ -9,7 +9,7 @@ PANEL := $(shell find labextension/src -type f) labextension/package.json labext
 PANEL_TESTS := $(shell find labextension/tests -type f)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-all lint bench setup clean wheel
+.PHONY: demo test test-all lint types bench setup clean wheel
 
 setup: .make/venv .make/interop .make/labextension
 
@@ -64,6 +64,11 @@ lint: .make/venv .make/panel-lint
 .make/panel-lint: .make/node $(PANEL) $(PANEL_TESTS) labextension/eslint.config.mjs labextension/tsconfig.test.json
 	@cd labextension && node_modules/.bin/tsc --noEmit -p tsconfig.test.json && node_modules/.bin/eslint src tests
 	@touch $@
+
+# The front end's types come from the OpenAPI document, which comes from jupyter_mlsc/server/shapes.py.
+types: .make/node
+	@$(BIN)/python docs/schemas/generate.py
+	@cd labextension && node_modules/.bin/openapi-typescript ../docs/schemas/openapi.json -o src/tokens.ts
 
 bench: setup
 	@$(BIN)/python -m benchmarks

@@ -55,3 +55,10 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     from jupyter_mlsc.kernel.extension import unload_extension
 
     unload_extension(shell)
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """What a Jupyter server asks before it loads the extension."""
+    from jupyter_mlsc.server.app import MlscExtension
+
+    return [{"module": "jupyter_mlsc", "app": MlscExtension}]

@@ -39,6 +39,7 @@ class Bookkeeper:
         self._home = home
         self._keys = keys
         self._ledger: Ledger | None = None
+        self._opened: tuple[int, int] | None = None
 
     @cached_property
     def memory(self) -> CheckpointMemory:
@@ -53,6 +54,7 @@ class Bookkeeper:
         if self._ledger is None and self.place.exists():
             from jupyter_mlsc.ledger import Ledger
 
+            self._opened = _file_of(self.place)
             self._ledger = Ledger.open(self.place, self.memory, self._log_key())
         return self._ledger
 
@@ -76,6 +78,7 @@ class Bookkeeper:
         except OSError as err:
             raise LedgerError(f"the folder of the ledger, {self.place.parent}, cannot be written: {err.strerror}", next_step="make it writable") from err
         self._ledger = Ledger.create(self.place, self._keys.log_key(), self.memory)
+        self._opened = _file_of(self.place)
         return self._ledger
 
     def append(self, entries: Sequence[NewEntry]) -> list[int] | None:
@@ -122,6 +125,14 @@ class Bookkeeper:
             found.setdefault(code, reason(code, why=fault.message))
         return tuple(found.values())
 
+    def look_again(self) -> None:
+        """For who keeps a project open: hold the ledger against what was seen anew, and open it again where another file stands in its place."""
+        self.__dict__.pop("faults", None)
+        stands = _file_of(self.place)
+        if self._ledger is not None and stands != self._opened:
+            self._ledger.close()
+            self._ledger = None
+
     @property
     def notes(self) -> tuple[Reason, ...]:
         """What a person who appends must know."""
@@ -147,6 +158,15 @@ class Bookkeeper:
     def _log_key(self) -> Ed25519PrivateKey | None:
         """This user's log key, where there is one: reading a ledger makes none."""
         return self._keys.log_key() if any(entry.role == "log" for entry in self._keys.list()) else None
+
+
+def _file_of(path: Path) -> tuple[int, int] | None:
+    """Which file lies at a path: device and inode."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def entry_of(kind: str, envelope: Envelope, predicate_type: str, subjects: Sequence[tuple[str, Digest]], at: datetime) -> NewEntry:

@@ -21,6 +21,12 @@ WORDS = {Decision.ALLOW: "allowed", Decision.WARN: "warning", Decision.BLOCK: "b
 MARKS = {Decision.ALLOW: "✓", Decision.WARN: "!", Decision.BLOCK: "✗"}
 _COLOURS = {Decision.ALLOW: "#1a7f37", Decision.WARN: "#9a6700", Decision.BLOCK: "#cf222e"}
 
+TIERS = {
+    "guarded": "guarded: stops hostile artifacts and honest mistakes, not notebook code that sets out to undo it",
+    "supervised": "supervised: another process decides every file open and keeps the record",
+}
+"""What each tier promises, in one line."""
+
 SHOWN_DIGITS = 12
 """Hex digits of a digest that a person is shown; the whole digest stands in JSON and in the title of the HTML."""
 

@@ -7,6 +7,8 @@ bad policy, 3 it could not be done.
 
 from __future__ import annotations
 
+import re
+
 from jupyter_mlsc.verdict import Verdict, printable, summary
 
 
@@ -37,6 +39,11 @@ class MlscError(Exception):
                 line = frame.tb_lineno
             frame = frame.tb_next
         return [f"{type(self).__name__}" + (f" in line {line} of the cell" if line is not None else ""), str(self)]
+
+    @property
+    def code(self) -> str:
+        """A stable word for programs: the class's name without `Error`, in lower case with hyphens."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "-", type(self).__name__.removesuffix("Error")).lower()
 
     @property
     def exit_code(self) -> int:
@@ -146,6 +153,10 @@ class LedgerError(MlscError):
     """The ledger cannot be read or written: missing, locked, unreadable, full disk, or from a newer version."""
 
 
+class AccessDeniedError(MlscError):
+    """Whoever asks is not allowed to ask this."""
+
+
 class SupervisionError(MlscError):
     """A command could not be put under supervision, or its supervision ended before it did."""
 
@@ -172,6 +183,7 @@ _TABLE: dict[type[MlscError], tuple[int, int]] = {
     AttestationError: (1, 422),
     LedgerError: (3, 503),
     LedgerTamperedError: (1, 409),
+    AccessDeniedError: (1, 403),
     SupervisionError: (125, 501),
 }
 

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, BinaryIO
 from jupyter_mlsc.project_state import ProjectState
 
 if TYPE_CHECKING:
+    from jupyter_mlsc.artifacts import Digest
     from jupyter_mlsc.keys import PassphraseSource
     from jupyter_mlsc.lineage import Impact, LineageNode
     from jupyter_mlsc.policy import Explanation
     from jupyter_mlsc.recording import Run
-    from jupyter_mlsc.results import Decided, Loaded, Saved, Signed, Status
+    from jupyter_mlsc.results import ArtifactEvidence, Decided, Entitled, Loaded, NotebookOverview, Saved, Signed, Status
     from jupyter_mlsc.story import NotebookStory
     from jupyter_mlsc.verdict import Verdict
 
@@ -52,11 +53,25 @@ class Project(ProjectState):
         passphrases: PassphraseSource,
         key: str | None = None,
         progress: Progress | None = None,
+        only_if_counted: bool = False,
     ) -> list[Signed]:
-        """Stand for artifacts with a vouching key. Raises KeyUnavailableError while it is locked."""
+        """Stand for artifacts with a vouching key. Raises KeyUnavailableError while it is locked.
+
+        ``only_if_counted`` refuses what the policy would not count, with its reason, instead of writing it down: DecisionRefusedError.
+        """
         from jupyter_mlsc.verbs.signing import sign
 
-        return sign(self, paths, kind=kind, note=note, channel=channel, passphrases=passphrases, key=key, progress=progress)
+        return sign(
+            self,
+            paths,
+            kind=kind,
+            note=note,
+            channel=channel,
+            passphrases=passphrases,
+            key=key,
+            progress=progress,
+            only_if_counted=only_if_counted,
+        )
 
     def review(self, path: Path, *, approve: bool, note: str, channel: str, passphrases: PassphraseSource, key: str | None = None) -> Decided:
         """Approve or reject exactly these bytes; of a notebook, with what its last run read and wrote. Raises DecisionRefusedError."""
@@ -107,6 +122,25 @@ class Project(ProjectState):
         from jupyter_mlsc.verbs.notebooks import notebook_story
 
         return notebook_story(self, path)
+
+    def overview(self, path: Path, *, run: str | None = None, patient: bool = False) -> NotebookOverview:
+        """A notebook at a glance, each artifact judged as it is now; ``patient`` waits for large files. Raises FormatError, UsageError."""
+        from jupyter_mlsc.verbs.notebooks import saved_cells
+        from jupyter_mlsc.verbs.overview import overview
+
+        return overview(self, path, saved_cells(path), run=run, patient=patient)
+
+    def evidence(self, digest: Digest, name: str | None) -> ArtifactEvidence:
+        """All that is on record of some bytes, and the versions of their name."""
+        from jupyter_mlsc.verbs.evidence import evidence
+
+        return evidence(self, digest, name)
+
+    def entitlements(self, path: Path, channel: str) -> dict[str, Entitled]:
+        """What this user may decide about a path through a channel: sign, review, revoke, override."""
+        from jupyter_mlsc.verbs.entitling import entitlements
+
+        return entitlements(self, path, channel)
 
     def end_run(self, run: Run) -> None:
         """Record that a run is over, and what was not observed of it. Raises LedgerError."""

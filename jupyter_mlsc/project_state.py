@@ -23,11 +23,13 @@ from jupyter_mlsc.verdict import Reason, reason
 
 if TYPE_CHECKING:
     from jupyter_mlsc.bookkeeping import Bookkeeper
+    from jupyter_mlsc.chronicle import Chronicle
     from jupyter_mlsc.digest_cache import DigestCache
     from jupyter_mlsc.gathering import Gatherer
     from jupyter_mlsc.judging import Judge, Target
     from jupyter_mlsc.ledger import Ledger, NewEntry
     from jupyter_mlsc.recording import Run
+    from jupyter_mlsc.standings import Standings
 
 
 @dataclass
@@ -142,6 +144,20 @@ class ProjectState:
         from jupyter_mlsc.judging import Judge
 
         return Judge(self.root, self.project_id, self.policy, self.gatherer, lambda: self.books.faults, self.clock)
+
+    @cached_property
+    def chronicle(self) -> Chronicle:
+        """The runs on record, followed."""
+        from jupyter_mlsc.chronicle import Chronicle
+
+        return Chronicle(self.project_id, self.policy, self.identities, self.books)
+
+    @cached_property
+    def standings(self) -> Standings:
+        """How artifacts stand now, kept while nothing that this rests on changed."""
+        from jupyter_mlsc.standings import Standings
+
+        return Standings(self.root, self.policy, self.judge, self.gatherer)
 
     def target(self, path: Path) -> Target:
         """A path as the policy sees it."""

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING, Literal
 
 from jupyter_mlsc.artifacts import Digest
-from jupyter_mlsc.verdict import Reason, Verdict
+from jupyter_mlsc.verdict import Decision, Reason, Verdict
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.attestation import Statement
+    from jupyter_mlsc.ledger import Entry
+    from jupyter_mlsc.story import NotebookStory, RecordedRun, Touch
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +84,76 @@ class Status:
 
     rows: tuple[tuple[str, str], ...]
     document: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class RowSeen:
+    """A read or write on record beside how the artifact stands now. ``verdict`` is None unless ``state`` is ``judged``; then ``decision`` is on record."""
+
+    touch: Touch
+    verdict: Verdict | None
+    decision: Decision
+    state: Literal["judged", "missing", "unreadable", "unmeasured"]
+    reasons: tuple[Reason, ...]
+    changed: bool
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NotebookOverview:
+    """A notebook at a glance; ``runs`` are all of its runs, newest first, ``chosen`` the one that is shown, ``own`` the verdict on its file.
+
+    ``decision`` is the strictest of its verdicts, ``headline`` says so in a sentence, ``failing`` has each reason that fails once.
+    """
+
+    decision: Decision
+    headline: str
+    failing: tuple[Reason, ...]
+    story: NotebookStory
+    chosen: RecordedRun | None
+    runs: tuple[RecordedRun, ...]
+    rows: tuple[RowSeen, ...]
+    own: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatementSeen:
+    """A statement about an artifact: where it stands, what it says, and each signature's key with whether it holds. ``problem`` is why it cannot be read."""
+
+    predicate_type: str
+    envelope: str
+    source: str
+    subjects: tuple[tuple[str, str], ...]
+    statement: Statement | None = None
+    signatures: tuple[tuple[str, bool], ...] = ()
+    entry: Entry | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionSeen:
+    """Bytes that were once signed, read or written under a name; ``at`` is RFC 3339, ``kind`` the ledger's."""
+
+    digest: str
+    at: str
+    kind: str
+    by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactEvidence:
+    """All that is on record of some bytes, newest first; ``left`` counts statements that are not in it."""
+
+    digest: Digest
+    name: str | None
+    statements: tuple[StatementSeen, ...]
+    left: int
+    versions: tuple[VersionSeen, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entitled:
+    """Whether this user may do something here; ``why`` says why not."""
+
+    allowed: bool
+    why: str = ""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
+
+from jupyter_mlsc.artifacts import Digest
 
 CellState = Literal["ran", "edited", "stale", "never-run", "unseen"]
 
@@ -24,6 +27,42 @@ class Execution:
     code: str
     cell_id: str | None
     execution_count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """One read or write on record; ``index`` is its ledger entry, None where only the provenance of an output tells of it."""
+
+    operation: Literal["read", "write"]
+    name: str
+    digest: Digest
+    at: datetime
+    cell_id: str | None = None
+    execution_count: int | None = None
+    verdict: str | None = None
+    kind: str | None = None
+    index: int | None = None
+
+
+@dataclass
+class RecordedRun:
+    """What is on record of one run. ``touches`` holds the newest for each operation and name, in the order in which they were first seen."""
+
+    run: str
+    tier: str
+    notebook: str | None
+    began: datetime
+    last: datetime
+    ended: bool = False
+    environment: str | None = None
+    packages: tuple[str, ...] = ()
+    touches: dict[tuple[str, str], Touch] = field(default_factory=dict)
+    executions: list[Execution] = field(default_factory=list)
+    coverage: dict[str, int] = field(default_factory=dict)
+
+    def names(self, operation: Literal["read", "write"]) -> tuple[str, ...]:
+        """What it read, or wrote, by name."""
+        return tuple(name for does, name in self.touches if does == operation)
 
 
 @dataclass(frozen=True, slots=True)

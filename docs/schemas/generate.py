@@ -1,4 +1,7 @@
-"""Write the JSON Schemas of our own predicates from their types: ``python docs/schemas/generate.py``. A test holds that they are current."""
+"""Write the JSON Schemas of our own predicates, and the OpenAPI document of the server, from their types: ``python docs/schemas/generate.py``.
+
+A test holds that they are current.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from jupyter_mlsc import decisions, predicates
+from jupyter_mlsc.server.openapi import document
 
 SCHEMAS = {
     "artifact-v1.json": predicates.ArtifactBody,
@@ -25,6 +29,15 @@ def schema(name: str) -> str:
     return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 
+OPENAPI = "openapi.json"
+
+
+def openapi() -> str:
+    """The text of the OpenAPI document, from which the front end's types are made."""
+    return json.dumps(document(), indent=1, ensure_ascii=False) + "\n"
+
+
 if __name__ == "__main__":
+    (Path(__file__).parent / OPENAPI).write_text(openapi(), encoding="utf-8")
     for file in SCHEMAS:
         (Path(__file__).parent / file).write_text(schema(file), encoding="utf-8")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jupyter_mlsc.ledger.health import Fault
     from jupyter_mlsc.ledger.log import Ledger
     from jupyter_mlsc.ledger.memory import CheckpointMemory
-    from jupyter_mlsc.ledger.proof import ConsistencyProof, InclusionProof
+    from jupyter_mlsc.ledger.proof import ConsistencyProof, Included, InclusionProof
     from jupyter_mlsc.ledger.record import Entry, NewEntry
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "ConsistencyProof",
     "Entry",
     "Fault",
+    "Included",
     "InclusionProof",
     "Ledger",
     "LogKey",
@@ -38,6 +39,7 @@ _HOME_OF = {
     "ConsistencyProof": "proof",
     "Entry": "record",
     "Fault": "health",
+    "Included": "proof",
     "InclusionProof": "proof",
     "Ledger": "log",
     "LogKey": "checkpoint",

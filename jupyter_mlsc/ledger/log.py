@@ -20,7 +20,7 @@ from jupyter_mlsc.errors import LedgerError, LedgerTamperedError, UsageError
 from jupyter_mlsc.ledger import index, tables
 from jupyter_mlsc.ledger.checkpoint import Checkpoint, LogKey, Verifier, open_checkpoint, sign_checkpoint, write_proof
 from jupyter_mlsc.ledger.health import Fault, judge_tip, memory_faults, read_nodes, read_tip
-from jupyter_mlsc.ledger.proof import ConsistencyProof, InclusionProof
+from jupyter_mlsc.ledger.proof import ConsistencyProof, Included, InclusionProof
 from jupyter_mlsc.ledger.record import Entry, NewEntry, Record, encode_record, read_entry, record_of
 from jupyter_mlsc.ledger.store import Located, Place, Store, TableMissingError, make_sqlite_file
 
@@ -226,6 +226,14 @@ class Ledger:
         """Prove that an entry is in the tree of the first ``size`` entries (default: all). Raises UsageError for an entry that is not."""
         with self.store.reading() as connection:
             return self._prove(connection, index, self._tree_size(connection, size))
+
+    def included(self, index: int) -> Included:
+        """An entry's leaf with the proof against the newest checkpoint, all of one moment. Raises UsageError for an entry that is not there."""
+        with self.store.reading() as connection:
+            checkpoint = self._checkpoint(connection)
+            proof = self._prove(connection, index, checkpoint.size)
+            leaf = connection.execute(_ENTRY.where(tables.entry.c.number == index)).one().record
+            return Included(bytes(leaf), proof, checkpoint, write_proof(index, proof.proof, checkpoint.note))
 
     def prove_consistency(self, old: int, new: int | None = None) -> ConsistencyProof:
         """Prove that the tree of ``new`` entries (default: all) extends the one of ``old``. Raises UsageError for sizes that it never had."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jupyter_mlsc import merkle
+from jupyter_mlsc.ledger.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,16 @@ class InclusionProof:
     def verify(self, root: bytes) -> bool:
         """Whether the proof leads to this root."""
         return merkle.verify_inclusion(self.leaf_hash, self.index, self.size, self.proof, root)
+
+
+@dataclass(frozen=True, slots=True)
+class Included:
+    """All that shows that a leaf (its bytes) stands in the tree that a checkpoint signs; ``file`` is the same as a tlog-proof file."""
+
+    leaf: bytes
+    inclusion: InclusionProof
+    checkpoint: Checkpoint
+    file: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,9 @@ from jupyter_mlsc.judging import NEVER_ARTIFACTS, Target, kind_of, whole_digest
 from jupyter_mlsc.keys import PassphraseSource, Signer
 from jupyter_mlsc.policy import AcceptedPolicies
 from jupyter_mlsc.results import Signed
+from jupyter_mlsc.statement_claims import claims_of
 from jupyter_mlsc.trust import POLICY_FILE
-from jupyter_mlsc.vouching import artifact_statement, key_to_sign_with, signer_name
+from jupyter_mlsc.vouching import artifact_statement, key_to_sign_with, refused, signer_name
 
 if TYPE_CHECKING:
     from jupyter_mlsc.ledger import NewEntry
@@ -56,8 +58,9 @@ def sign(
     passphrases: PassphraseSource,
     key: str | None,
     progress: Callable[[int, int], None] | None,
+    only_if_counted: bool = False,
 ) -> list[Signed]:
-    """Sign artifacts. Raises ArtifactError, KeyUnavailableError, UsageError; then nothing was signed."""
+    """Sign artifacts. Raises ArtifactError, KeyUnavailableError, UsageError, and, ``only_if_counted``, DecisionRefusedError; then nothing was signed."""
     if kind is not None and kind not in KINDS:
         raise UsageError(f"{kind!r} is no kind of artifact", next_step=f"one of: {', '.join(KINDS)}")
     targets = [project.target(path) for path in dict.fromkeys(paths)]
@@ -69,6 +72,8 @@ def sign(
         return _sign_policy(project, passphrases, key)
     measured = measure_many([target.path for target in targets], progress=progress)
     items = [item for target in targets for item in _items(project, target, measured[target.path], kind)]
+    if only_if_counted:
+        _require_counted(project, items, note, channel, key_to_sign_with(project, key).id)
     signer, who = _unlock(project, passphrases, key)
     envelopes: list[tuple[_Item, Envelope, Envelope | None, datetime]] = []
     with project.gatherer.one_look():
@@ -107,6 +112,26 @@ def _items(project: ProjectState, target: Target, measured: Measurement, kind: s
 def _unlock(project: ProjectState, passphrases: PassphraseSource, key: str | None, *, even_retired: bool = False) -> tuple[Signer, str]:
     entry = key_to_sign_with(project, key)
     return project.keys.signer(entry, passphrases, even_retired=even_retired), signer_name(project, entry)
+
+
+def _require_counted(project: ProjectState, items: Sequence[_Item], note: str, channel: str, key: str) -> None:
+    """Ask the policy what it would make of each signature; where no rule asks for one there is nothing to count. Raises DecisionRefusedError."""
+    project.require_trusted()
+    for item in items:
+        rules = [rule for layer in project.policy.layers if (rule := project.policy.rule_for(item.name, layer)) is not None]
+        if not any(rule.signed is not None for rule in rules):
+            continue
+        at = project.gatherer.later_than_all(item.name, project.clock())
+        statement = artifact_statement(project, item.name, item.kind, item.measured, at=at, channel=channel, note=note)
+        claims = tuple(claims_of(statement, [key], item.name))
+        measured = item.measured  # in full, both digests
+        verdict = project.judge.judge(replace(item.target, names=(item.name,)), measured, partial(_same, measured), more=claims)
+        if not any(each.key == key and each.at == predicates.rfc3339(at) for each in verdict.signers):
+            raise refused(item.name, "a signature", [each for each in verdict.reasons if each.fails] or list(verdict.reasons))
+
+
+def _same(measured: Measurement) -> Measurement:
+    return measured
 
 
 def _vouch(project: ProjectState, item: _Item, note: str, channel: str, at: datetime, signer: Signer) -> Envelope:

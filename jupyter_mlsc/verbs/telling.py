@@ -9,9 +9,9 @@ from jupyter_mlsc import decisions, predicates
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.attestation import Envelope, Statement, open_envelope, read_unverified
 from jupyter_mlsc.coverage import MEANINGS
+from jupyter_mlsc.display import TIERS
 from jupyter_mlsc.errors import AttestationError
 from jupyter_mlsc.policy.revoking import revoked_keys, revoker
-from jupyter_mlsc.recording import GUARDED, SUPERVISED
 from jupyter_mlsc.results import Status
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def status(project: ProjectState, run: Run | None) -> Status:
         rows.append(("overrides", f"{len(overrides)} in force"))
         rows.extend(("override", f"{body.name} until {predicates.rfc3339(body.until)[:16]}Z, by {who}: {body.why}") for body, _, who in overrides)
     if run is not None:
-        rows.append(("tier", _TIERS[run.tier]))
+        rows.append(("tier", TIERS[run.tier]))
         rows.append(("run", run.id))
         rows.extend(("read", f"{r.name}: {r.decision}" + ("" if r.verified else ", nobody vouched for it")) for r in reads)
         rows.extend(("not seen", f"{count} {MEANINGS[code]}") for code, count in sorted(run.coverage.items()))
@@ -197,12 +197,6 @@ def _may_override(project: ProjectState, keys: Sequence[str]) -> str | None:
             if layer.accepted and key not in revoked and key in layer.owners and layer.owners[key].name in layer.members(layer.override.by):
                 return layer.owners[key].name
     return None
-
-
-_TIERS = {
-    GUARDED: "guarded: stops hostile artifacts and honest mistakes, not notebook code that sets out to undo it",
-    SUPERVISED: "supervised: another process decides every file open and keeps the record",
-}
 
 
 def _run_document(run: Run) -> dict[str, Any]:

@@ -1,0 +1,186 @@
+"""The runs of a project as they are on record, followed: what each read and wrote, where, when, under which verdict, and how it ended.
+
+The record is the ledger and, in a fresh clone that has none, the provenance in the claim files, which names the notebook and the inputs too.
+Rules kept: an entry is read and its signature checked once, so that who follows a ledger pays for what is new; what no key that the policy names
+has signed tells no story: verdicts report it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlsc import predicates
+from jupyter_mlsc.artifacts import Digest
+from jupyter_mlsc.attestation import Envelope, Statement, open_envelope
+from jupyter_mlsc.claim_files import FoundEnvelope
+from jupyter_mlsc.errors import AttestationError
+from jupyter_mlsc.story import Execution, RecordedRun, Touch
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.bookkeeping import Bookkeeper
+    from jupyter_mlsc.keys import PublicKey
+    from jupyter_mlsc.policy import Policy
+
+RUN_KINDS = frozenset({"read", "write", "run"})
+"""Kinds of ledger entries that runs make."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What entries are new since the last look: their kinds, the names and digests that they are about, and the notebooks whose runs made them."""
+
+    size: int
+    kinds: tuple[str, ...]
+    subjects: tuple[tuple[str, str, str], ...]
+    """Kind, name and digest of each subject."""
+    notebooks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    kind: str
+    index: int | None
+    statement: Statement
+    keys: tuple[str, ...]
+
+
+class Chronicle:
+    """Follows the runs of one project. One thread at a time."""
+
+    def __init__(self, project_id: str, policy: Policy, keys: Mapping[str, PublicKey], books: Bookkeeper) -> None:
+        self._project = project_id
+        self._policy = policy
+        self._keys = keys
+        self._books = books
+        self._position = 0
+        self._runs: dict[str, RecordedRun] = {}
+        self._seen: set[str] = set()
+
+    def follow(self) -> News:
+        """Read what the ledger has that was not read yet. Raises LedgerError."""
+        ledger = self._books.ledger
+        if ledger is None:
+            return News(0, (), (), ())
+        size = ledger.size
+        kinds: dict[str, None] = {}
+        notebooks: dict[str, None] = {}
+        subjects: list[tuple[str, str, str]] = []
+        for entry in ledger.entries(start=self._position, stop=size):
+            kinds[entry.kind] = None
+            subjects += [(entry.kind, name, digest) for name, digest in entry.subjects]
+            if entry.kind in RUN_KINDS:
+                try:
+                    envelope = Envelope.from_json(ledger.envelope(entry.envelope))
+                except AttestationError:
+                    continue  # `log verify` reports it
+                self._seen.add(envelope.digest)
+                for told in self._open(entry.kind, entry.index, envelope):
+                    run = _add(self._runs, told, self._project, self._policy)
+                    if run is not None and run.notebook is not None:
+                        notebooks[run.notebook] = None
+        self._position = size
+        return News(size, tuple(kinds), tuple(subjects), tuple(notebooks))
+
+    def runs(self) -> dict[str, RecordedRun]:
+        """All runs on record in the order in which they last said something; follows the ledger first. Raises LedgerError."""
+        self.follow()
+        runs = dict(self._runs)
+        for told in self._filed():
+            facts = _facts(told.statement)[0]
+            if facts is not None and facts.run in runs and runs[facts.run] is self._runs.get(facts.run):
+                known = runs[facts.run]  # what only a file says is not kept among what the ledger says
+                runs[facts.run] = replace(known, touches=dict(known.touches), executions=list(known.executions))
+            _add(runs, told, self._project, self._policy)
+        return runs
+
+    def of_notebook(self, name: str, codes: Iterable[str]) -> list[RecordedRun]:
+        """The runs that name this notebook, oldest first; else the newest that names none and ran mostly its cells. Raises LedgerError."""
+        runs = list(self.runs().values())
+        named = [run for run in runs if run.notebook == name]
+        if named:
+            return named
+        known = set(codes)
+        nameless = [r for r in runs if r.notebook is None and r.executions and sum(e.code in known for e in r.executions) * 2 > len(r.executions)]
+        return nameless[-1:]
+
+    def _open(self, kind: str, index: int | None, envelope: Envelope) -> Iterator[_Told]:
+        try:
+            opened = open_envelope(envelope, self._keys)
+        except AttestationError:
+            return
+        if opened.verified:
+            yield _Told(kind, index, opened.statement, opened.verified)
+
+    def _filed(self) -> Iterator[_Told]:
+        """Provenance of the claim files that the ledger does not have, oldest first."""
+        found = []
+        for item in self._books.claims.read():
+            if isinstance(item, FoundEnvelope) and item.statement.predicate_type == predicates.PROVENANCE and item.envelope.digest not in self._seen:
+                try:
+                    found.append((predicates.from_predicate(item.statement.predicate, predicates.ProvenanceBody).finished_on, item.envelope))
+                except AttestationError:
+                    continue  # malformed: it tells no story
+        for _, envelope in sorted(found, key=lambda pair: pair[0]):
+            yield from self._open("write", None, envelope)
+
+
+def _add(runs: dict[str, RecordedRun], told: _Told, project: str, policy: Policy) -> RecordedRun | None:
+    facts, body = _facts(told.statement)
+    if facts is None or facts.project != project:
+        return None
+    at = _time_of(body)
+    run = runs.pop(facts.run, None) or RecordedRun(facts.run, policy.tier_shown(facts.tier, told.keys) or facts.tier, facts.notebook, at, at)
+    runs[facts.run] = run
+    run.last = max(run.last, at)
+    run.notebook = run.notebook or facts.notebook
+    run.environment = run.environment or facts.environment
+    subject = told.statement.subjects[0]
+    digest = Digest.from_in_toto(subject.digest)
+    if isinstance(body, predicates.RunBody):
+        run.packages = run.packages or body.packages
+        if body.phase == "end":
+            run.ended, run.coverage = True, dict(body.coverage)
+            run.executions = [Execution(cell.code, cell.cell_id, cell.execution_count) for cell in body.cells]
+    elif digest is not None:
+        for touch in _touches(told, body, facts, subject.name, digest, at):
+            run.touches[touch.operation, touch.name] = touch if touch.index is not None else run.touches.get((touch.operation, touch.name), touch)
+    if facts.code is not None and not run.ended:
+        run.executions.append(Execution(facts.code, facts.cell_id, facts.execution_count))
+    return run
+
+
+def _touches(told: _Told, body: Any, facts: predicates.RunFacts, name: str, digest: Digest, at: datetime) -> Iterator[Touch]:
+    cell, count = facts.cell_id, facts.execution_count
+    if isinstance(body, predicates.LoadBody):
+        assert body.mlsc is not None  # it had facts
+        yield Touch("read", name, digest, at, cell, count, body.mlsc.verdict, body.mlsc.kind, told.index)
+        return
+    yield Touch("write", name, digest, at, cell, count, body.artifact.verdict, body.artifact.kind, told.index)
+    for each, of, note in body.inputs:
+        if of is not None:
+            number = int(note.cell) if note.cell is not None and note.cell.isdecimal() else None
+            yield Touch("read", each, of, at, note.cell if number is None else None, number, note.verdict)
+
+
+def _facts(statement: Statement) -> tuple[predicates.RunFacts | None, Any]:
+    """Where it happened, and the typed body; None for what is no statement of a run."""
+    try:
+        if statement.predicate_type == predicates.VSA:
+            load = predicates.from_predicate(statement.predicate, predicates.LoadBody)
+            return (None if load.mlsc is None else load.mlsc.facts), load
+        if statement.predicate_type == predicates.PROVENANCE:
+            made = predicates.from_predicate(statement.predicate, predicates.ProvenanceBody)
+            return made.facts, made
+        run = predicates.from_predicate(statement.predicate, predicates.RunBody)
+    except AttestationError:
+        return None, None
+    return run.facts, run
+
+
+def _time_of(body: Any) -> datetime:
+    if isinstance(body, predicates.LoadBody):
+        return body.time_verified
+    return body.finished_on if isinstance(body, predicates.ProvenanceBody) else body.at

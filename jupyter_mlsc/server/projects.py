@@ -1,0 +1,159 @@
+"""The projects that a server has open, one for each root, and the threads in which they work: nothing that blocks runs on the event loop.
+
+Rules kept: one thread at a time looks at an open project; what takes long, and what a person decides, works on a project that is found anew, so that
+nothing waits for it and the policy is the one of that moment; a policy that changes on the disk, or is accepted elsewhere, is followed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from jupyter_mlsc.errors import SupervisionError
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.project import Project
+
+T = TypeVar("T")
+
+Fingerprint = tuple[tuple[str, int, int, int], ...]
+
+
+class OpenProject:
+    """A project that is kept open between requests."""
+
+    def __init__(self, root: Path, environ: Mapping[str, str]) -> None:
+        self.root = root
+        self._environ = environ
+        self._lock = threading.Lock()
+        self._project: Project | None = None
+        self._seen: Fingerprint = ()
+
+    @contextmanager
+    def looking(self) -> Iterator[Project]:
+        """The project, for this thread alone, under the policy as it is now. Raises PolicyError, UsageError, LedgerError."""
+        with self._lock:
+            project = self._current()
+            project.books.look_again()
+            project.standings.tell(project.chronicle.follow())
+            yield project
+
+    def forget_verdicts(self) -> None:
+        """Claim files changed: verdicts that were kept are made anew."""
+        with self._lock:
+            if self._project is not None:
+                self._project.standings.forget()
+
+    def close(self) -> None:
+        """Close the ledger."""
+        with self._lock:
+            self._drop()
+
+    def _current(self) -> Project:
+        seen = self._fingerprint()
+        if self._project is None or seen != self._seen:
+            from jupyter_mlsc.project import Project
+
+            self._drop()
+            self._project = Project.find(self.root, self._environ)
+            # What finding it wrote down (a signed change that was accepted) is seen too.
+            self._seen = self._fingerprint()
+        return self._project
+
+    def _drop(self) -> None:
+        project, self._project = self._project, None
+        if project is not None and "books" in project.__dict__ and (ledger := project.books.ledger) is not None:
+            ledger.close()
+
+    def _fingerprint(self) -> Fingerprint:
+        from jupyter_mlsc.home import Home
+        from jupyter_mlsc.trust import ADMIN_POLICY, POLICY_FILE
+
+        named = self._environ.get("MLSC_POLICY")
+        files = [self.root / POLICY_FILE, ADMIN_POLICY, *([Path(named)] if named else [])]
+        try:
+            with os.scandir(Home.find(self._environ, project=self.root).accepted) as entries:
+                files += sorted(Path(entry.path) for entry in entries)
+        except FileNotFoundError:
+            pass
+        return tuple((str(path), *_state(path)) for path in files)
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0, 0)
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+class Projects:
+    """All open projects of one server, for the user that it runs as."""
+
+    def __init__(self, environ: Mapping[str, str], threads: int) -> None:
+        self.environ = environ
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="mlsc-server")
+        self._open: dict[Path, OpenProject] = {}
+        self._lock = threading.Lock()
+        self.on_open: Callable[[OpenProject], None] = lambda opened: None
+        """Called, in a worker's thread, with each project that is opened for the first time."""
+
+    @property
+    def is_supervised(self) -> bool:
+        """Whether this server itself is watched by a supervisor, which alone has the ledger and the keys."""
+        if "MLSC_SUPERVISED" not in self.environ:
+            return False
+        from jupyter_mlsc.inside import is_supervised
+
+        return is_supervised(self.environ)
+
+    async def work(self, task: Callable[[], T]) -> T:
+        """Run something that blocks in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, task)
+
+    def root_at(self, near: Path) -> Path | None:
+        """The root of the project that a place lies in, or None. Raises UsageError for a link from one project into another."""
+        from jupyter_mlsc.project_state import enclosing_project
+
+        return enclosing_project(near)
+
+    def at(self, near: Path) -> OpenProject:
+        """The open project that a place lies in. Raises UsageError where there is none, SupervisionError where a supervisor has it."""
+        self._require_ours()
+        from jupyter_mlsc.project_state import find_root
+
+        root = find_root(near)
+        with self._lock:
+            known = self._open.get(root)
+            if known is not None:
+                return known
+            made = self._open[root] = OpenProject(root, self.environ)
+        self.on_open(made)
+        return made
+
+    def fresh(self, near: Path) -> Project:
+        """A project found anew, for this task alone. Raises as `at`, and PolicyError."""
+        self._require_ours()
+        from jupyter_mlsc.project import Project
+
+        return Project.find(near, self.environ)
+
+    def close(self) -> None:
+        """Wait for what is being done, refuse what waits, and close everything."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        with self._lock:
+            for each in self._open.values():
+                each.close()
+            self._open.clear()
+
+    def _require_ours(self) -> None:
+        if self.is_supervised:
+            raise SupervisionError(
+                "this server runs supervised, so its projects are seen and changed from outside only", next_step="run mlsc in a terminal outside, or a server"
+            )
