@@ -92,15 +92,18 @@ function query(values: Readonly<Record<string, string | number | undefined>>): s
   return pairs.length === 0 ? '' : '?' + pairs.map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`).join('&');
 }
 
+/** A digest as a part of an address, where a colon may stand as it is. */
+const segment = (digest: string): string => encodeURIComponent(digest).replace('%3A', ':');
+
 /** What the panel asks of the server. Each function throws `Refused`. */
 export class Api {
   constructor(private readonly transport: Transport) {}
 
   status = (path: string): Promise<Status> => this.get('status', { path });
   runs = (path: string): Promise<NotebookRuns> => this.get('runs', { path });
-  artifact = (digest: string, path: string): Promise<Artifact> => this.get(`artifacts/${encodeURIComponent(digest)}`, { path });
-  lineage = (digest: string, path: string, depth: number): Promise<Graph> => this.get(`lineage/${encodeURIComponent(digest)}`, { path, depth });
-  impact = (digest: string, path: string, depth: number): Promise<Graph> => this.get(`impact/${encodeURIComponent(digest)}`, { path, depth });
+  artifact = (digest: string, path: string): Promise<Artifact> => this.get(`artifacts/${segment(digest)}`, { path });
+  lineage = (digest: string, path: string, depth: number): Promise<Graph> => this.get(`lineage/${segment(digest)}`, { path, depth });
+  impact = (digest: string, path: string, depth: number): Promise<Graph> => this.get(`impact/${segment(digest)}`, { path, depth });
   files = (path: string): Promise<Files> => this.get('files', { path });
   checkpoint = (path: string, since?: number): Promise<Checkpoint> => this.get('log/checkpoint', { path, since });
   verify = (path: string): Promise<Verified> => this.ask('POST', 'verify', { path, full: false });

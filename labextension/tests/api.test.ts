@@ -18,7 +18,7 @@ describe('the REST interface', () => {
     expect(asked).toEqual([
       ['GET', 'runs?path=a%20b%2F%C3%BC%26x%3D1.ipynb', undefined],
       ['GET', 'log/checkpoint', undefined],
-      ['GET', 'artifacts/sha256%3A00?path=x.csv', undefined]
+      ['GET', 'artifacts/sha256:00?path=x.csv', undefined]
     ]);
   });
 

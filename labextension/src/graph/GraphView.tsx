@@ -9,7 +9,7 @@ import type { Graph, GraphNode, Problem } from '../api';
 import { Icon, VerdictIcon } from '../components/Icon';
 import { ago, plain } from '../words';
 import type { Words } from '../words';
-import { pngOf, svgDocument, under } from './drawing';
+import { nameOf, pngOf, svgDocument, under } from './drawing';
 import type { Colours } from './drawing';
 import { arranged } from './layout';
 import { canExpand, merged } from './merging';
@@ -31,7 +31,7 @@ function NodeView({ data }: NodeProps<ShownNode>): React.JSX.Element {
       <Handle type="target" position={Position.Left} isConnectable={false} />
       {of.type === 'artifact' && <VerdictIcon verdict={tone} />}
       <div className="mlsc-Node-text">
-        <div className="mlsc-Node-name">{plain(of.label)}</div>
+        <div className="mlsc-Node-name">{nameOf(of)}</div>
         <div className="mlsc-Node-under">{under(of)}</div>
       </div>
       {more && <span className="mlsc-Node-more">+</span>}
@@ -103,7 +103,7 @@ function Facts({ node, words, onOpen, onExpand }: { node: GraphNode; words: Word
   const place = node.server_path;
   return (
     <aside className="mlsc-Graph-facts" aria-live="polite">
-      <strong>{plain(node.path ?? node.label)}</strong>
+      <strong>{node.type === 'cell' ? `${nameOf(node)} · ${under(node)}` : plain(node.path ?? node.label)}</strong>
       <span>
         {[node.kind, node.revoked ? words.__('revoked') : node.verdict, node.tier, node.signer === null ? null : words.__('by %1', plain(node.signer)), ago(node.at, Date.now())]
           .filter(Boolean)
@@ -145,7 +145,7 @@ function Flow(props: GraphProps): React.JSX.Element {
         draggable: false,
         connectable: false,
         selected: node.id === selected,
-        ariaLabel: plain(`${node.path ?? node.label}, ${under(node)}`),
+        ariaLabel: `${nameOf(node)}, ${under(node)}`,
         data: { of: node, root: node.id === graph?.root, more: graph !== null && canExpand(graph, node) }
       })),
     [arrangement, graph, selected]

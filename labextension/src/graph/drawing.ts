@@ -40,10 +40,16 @@ function cut(text: string, width: number): string {
   return text.length <= most ? text : `…${text.slice(text.length - most + 1)}`;
 }
 
+/** A node's name: a path, or for a cell its notebook's. */
+export function nameOf(node: GraphNode): string {
+  return plain(node.type === 'cell' && node.notebook !== null ? node.notebook : node.label);
+}
+
 /** A node's second line: what it is, whether it stands. */
 export function under(node: GraphNode): string {
   const state = node.revoked ? 'revoked' : node.verdict;
-  return node.type === 'cell' ? plain(node.notebook ?? '') : [node.kind, state, shortDigest(node.digest)].filter(Boolean).join(' · ');
+  const parts = node.type === 'cell' ? [node.cell === null ? null : `cell ${node.cell}`, node.tier] : [node.kind, state, shortDigest(node.digest)];
+  return plain(parts.filter(Boolean).join(' · '));
 }
 
 function nodeDrawing({ node, x, y, width, height }: Placed, colours: Colours): SVGElement {
@@ -52,7 +58,7 @@ function nodeDrawing({ node, x, y, width, height }: Placed, colours: Colours): S
   group.append(
     element('title', {}, plain(`${node.path ?? node.label} ${node.digest ?? ''}`)),
     element('rect', { width, height, rx: node.type === 'cell' ? height / 2 : 4, fill: colours.background, stroke: tone, 'stroke-width': 1.5, ...(node.revoked ? { 'stroke-dasharray': '5 3' } : {}) }),
-    element('text', { x: 14, y: height / 2 - 3, fill: colours.text, 'font-weight': 600 }, cut(plain(node.label), width - 24)),
+    element('text', { x: 14, y: height / 2 - 3, fill: colours.text, 'font-weight': 600 }, cut(nameOf(node), width - 24)),
     element('text', { x: 14, y: height / 2 + 13, fill: colours.quiet, 'font-size': 10 }, cut(under(node), (width - 24) * 1.2))
   );
   return group;

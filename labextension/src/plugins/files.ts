@@ -66,7 +66,7 @@ function decorate(listing: HTMLElement, marks: ReadonlyMap<string, FileMark>, wo
     }
     before?.remove();
     if (wanted !== null) {
-      item.querySelector('.jp-DirListing-itemName, .jp-DirListing-itemText')?.after(wanted);
+      item.querySelector('.jp-DirListing-itemText')?.after(wanted);
     }
   }
 }

@@ -96,6 +96,7 @@ export const graphPlugin: JupyterFrontEndPlugin<void> = {
         content.addClass('mlsc-GraphPage');
         const widget = new MainAreaWidget({ content });
         widget.id = id;
+        widget.toolbar.hide();
         widget.title.label = asked.name.split('/').at(-1) ?? words.__('Lineage');
         widget.title.caption = words.__('Lineage of %1', asked.name);
         widget.title.icon = panelIcon;

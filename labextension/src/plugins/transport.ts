@@ -16,7 +16,8 @@ async function parsed(response: Response): Promise<unknown> {
 export function serverTransport(settings: ServerConnection.ISettings): Transport {
   return async (method, route, body) => {
     const url = URLExt.join(settings.baseUrl, 'mlsc/api') + '/' + route;
-    const init: RequestInit = { method, ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }) };
+    // JupyterLab's own 'no-store' adds a number to the address, which is no parameter of ours.
+    const init: RequestInit = { method, cache: 'no-cache', ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }) };
     try {
       const response = await ServerConnection.makeRequest(url, init, settings);
       return { status: response.status, body: await parsed(response) };
