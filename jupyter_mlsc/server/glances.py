@@ -35,9 +35,7 @@ def status(desk: Desk, asked: shapes.PathQuery, parameters: Mapping[str, str]) -
     place = desk.places.locate(asked.path)
     root = desk.projects.root_at(place)
     if desk.projects.is_supervised:
-        told = Reason(
-            "server-supervised", "this server runs supervised: its ledger is kept outside", "run mlsc in a terminal outside", False
-        )
+        told = Reason("server-supervised", "this server runs supervised: its ledger is kept outside", "run mlsc in a terminal outside", False)
         return _no_status(desk, asked.path, "server-supervised", told, root)
     if root is None:
         told = Reason("no-project", "there is no mlsc.toml at or above this folder, so nothing is checked here", "make a project: mlsc init", False)
@@ -241,8 +239,15 @@ def files(desk: Desk, asked: shapes.PathQuery, parameters: Mapping[str, str]) ->
                 break
             if (name.startswith(".") and not desk.places.hidden) or not name.isprintable() or not project.is_governed(place):
                 continue
+            if place.is_dir() and not _is_artifact(project, place):
+                continue
             marks.append(_mark(desk, project, place, budget))
         return shapes.Files(folder=asked.path, project=desk.places.folder_of(project.root), marks=tuple(marks))
+
+
+def _is_artifact(project: Project, folder: Path) -> bool:
+    """Whether statements are about the folder as a whole; else it only holds artifacts."""
+    return any(project.gatherer.is_tree(name) or project.gatherer.is_named(name) for name in project.target(folder).names)
 
 
 def _mark(desk: Desk, project: Project, place: Path, budget: object) -> shapes.FileMark:
