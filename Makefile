@@ -11,7 +11,19 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test test-all lint types bench setup clean wheel
 
-setup: .make/venv .make/interop .make/labextension
+setup: .make/system .make/venv .make/interop .make/labextension
+
+# Programs that tests drive for real: a browser, a database, a drawing tool. Where they cannot be installed the tests that want them are skipped, with the reason.
+SYSTEM := chromium:chromium dot:graphviz pg_ctlcluster:postgresql fc-list:fontconfig,fonts-dejavu-core
+.make/system: Makefile
+	@mkdir -p .make; missing=; for each in $(SYSTEM); do command -v $${each%%:*} >/dev/null || missing="$$missing $${each#*:}"; done; \
+	missing=$$(echo $$missing | tr ',' ' '); \
+	if test -z "$$missing"; then :; \
+	elif test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then echo "installing$$(echo " $$missing") (once)"; \
+		{ apt-get update --quiet && DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends $$missing; } >.make/system.log 2>&1 \
+		|| { tail -5 .make/system.log; echo "not installed: tests that want $$missing are skipped"; }; \
+	else echo "not here, so tests that want them are skipped (as root, apt-get installs them): $$missing"; fi
+	@mkdir -p .make && touch $@
 
 # torch comes first and by its exact version: a range would take a build with several gigabytes of CUDA.
 .make/venv: pyproject.toml requirements/dev.txt requirements/libraries.txt $(CONSTRAINTS)

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from jupyter_mlsc.errors import BlockedArtifactError, MlscError
-    from jupyter_mlsc.session import impact, lineage, load, open, save, sign, verify  # the contract's name
+    from jupyter_mlsc.session import diff, impact, lineage, load, open, save, scan, sign, verify  # the contract's name
 
-__all__ = ["BlockedArtifactError", "MlscError", "__version__", "impact", "lineage", "load", "open", "save", "sign", "verify"]
+__all__ = ["BlockedArtifactError", "MlscError", "__version__", "diff", "impact", "lineage", "load", "open", "save", "scan", "sign", "verify"]
 
 _HOMES = {
     "BlockedArtifactError": "jupyter_mlsc.errors",
     "MlscError": "jupyter_mlsc.errors",
-    **dict.fromkeys(("impact", "lineage", "load", "open", "save", "sign", "verify"), "jupyter_mlsc.session"),
+    **dict.fromkeys(("diff", "impact", "lineage", "load", "open", "save", "scan", "sign", "verify"), "jupyter_mlsc.session"),
 }
 
 

@@ -86,8 +86,8 @@ def record_write(project: ProjectState, output: Output, run: Run) -> None:
 
 
 def record_end(project: ProjectState, run: Run) -> None:
-    """The run's last statement: how it was observed and what was not. Nothing where the run recorded nothing. Raises LedgerError."""
-    if not run.started:
+    """The run's last statement: how it was observed and what was not. Nothing where there is nothing to tell. Raises LedgerError."""
+    if not run.started and not run.installs:
         return
     now, environment = project.clock(), installed()
     statement = phase_statement(run, environment, now, "end")

@@ -7,8 +7,9 @@ has signed tells no story: verdicts report it.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,7 @@ class Chronicle:
             facts = _facts(told.statement)[0]
             if facts is not None and facts.run in runs and runs[facts.run] is self._runs.get(facts.run):
                 known = runs[facts.run]  # what only a file says is not kept among what the ledger says
-                runs[facts.run] = replace(known, touches=dict(known.touches), executions=list(known.executions))
+                runs[facts.run] = copy.deepcopy(known)
             _add(runs, told, self._project, self._policy)
         return runs
 
@@ -132,24 +133,34 @@ def _add(runs: dict[str, RecordedRun], told: _Told, project: str, policy: Policy
     if facts is None or facts.project != project:
         return None
     at = _time_of(body)
-    run = runs.pop(facts.run, None) or RecordedRun(facts.run, policy.tier_shown(facts.tier, told.keys) or facts.tier, facts.notebook, at, at)
+    run = runs.pop(facts.run, None)
+    if run is None:
+        signer = next((who for key in told.keys if (who := policy.identity_name(key)) is not None), None)
+        run = RecordedRun(facts.run, policy.tier_shown(facts.tier, told.keys) or facts.tier, facts.notebook, signer, at, at)
     runs[facts.run] = run
     run.last = max(run.last, at)
     run.notebook = run.notebook or facts.notebook
     run.environment = run.environment or facts.environment
     subject = told.statement.subjects[0]
     digest = Digest.from_in_toto(subject.digest)
+    read: tuple[str, ...] = ()
     if isinstance(body, predicates.RunBody):
-        run.packages = run.packages or body.packages
         if body.phase == "end":
-            run.ended, run.coverage = True, dict(body.coverage)
-            run.executions = [Execution(cell.code, cell.cell_id, cell.execution_count) for cell in body.cells]
+            run.ended, run.coverage = body.at, dict(body.coverage)
+            run.executions = _executions(body.cells)
+        else:
+            run.began, run.packages = body.at, body.packages
     elif digest is not None:
         for touch in _touches(told, body, facts, subject.name, digest, at):
-            run.touches[touch.operation, touch.name] = touch if touch.index is not None else run.touches.get((touch.operation, touch.name), touch)
-    if facts.code is not None and not run.ended:
-        run.executions.append(Execution(facts.code, facts.cell_id, facts.execution_count))
+            run.touched(touch)
+        read = (subject.name,) if isinstance(body, predicates.LoadBody) else ()
+    if facts.code is not None and run.ended is None:
+        run.executed(Execution(facts.code, facts.cell_id, facts.execution_count, reads=read))
     return run
+
+
+def _executions(cells: Iterable[predicates.CellBody]) -> list[Execution]:
+    return [Execution(c.code, c.cell_id, c.execution_count, c.failed, tuple(read.name for read in c.reads if not read.module)) for c in cells]
 
 
 def _touches(told: _Told, body: Any, facts: predicates.RunFacts, name: str, digest: Digest, at: datetime) -> Iterator[Touch]:
@@ -158,11 +169,11 @@ def _touches(told: _Told, body: Any, facts: predicates.RunFacts, name: str, dige
         assert body.mlsc is not None  # it had facts
         yield Touch("read", name, digest, at, cell, count, body.mlsc.verdict, body.mlsc.kind, told.index)
         return
-    yield Touch("write", name, digest, at, cell, count, body.artifact.verdict, body.artifact.kind, told.index)
     for each, of, note in body.inputs:
         if of is not None:
             number = int(note.cell) if note.cell is not None and note.cell.isdecimal() else None
             yield Touch("read", each, of, at, note.cell if number is None else None, number, note.verdict)
+    yield Touch("write", name, digest, at, cell, count, body.artifact.verdict, body.artifact.kind, told.index)
 
 
 def _facts(statement: Statement) -> tuple[predicates.RunFacts | None, Any]:

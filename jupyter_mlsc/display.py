@@ -11,10 +11,8 @@ from html import escape
 from typing import Any
 
 from jupyter_mlsc import decisions, predicates
-from jupyter_mlsc.coverage import MEANINGS
 from jupyter_mlsc.policy.explain import Explanation
 from jupyter_mlsc.results import Decided, Saved, Signed
-from jupyter_mlsc.story import CellState, NotebookStory
 from jupyter_mlsc.verdict import Decision, Verdict, printable
 
 WORDS = {Decision.ALLOW: "allowed", Decision.WARN: "warning", Decision.BLOCK: "blocked"}
@@ -206,6 +204,30 @@ def signing_advice(signed: Signed) -> list[str]:
     return []
 
 
+def profile_lines(signed: Signed) -> list[str]:
+    """What the profile of a data set says in short, or why it has none."""
+    if signed.unprofiled:
+        return [
+            f"    no profile: {printable(line.strip())}" if not i else f"    {printable(line.strip())}" for i, line in enumerate(signed.unprofiled.splitlines())
+        ]
+    facts = signed.profile
+    if facts is None:
+        return []
+    told = [f"{facts.rows:,} rows", f"{facts.columns_in_all:,} columns"]
+    if facts.label is not None:
+        classes = ", ".join(f"{each.value}: {each.rows:,}" for each in facts.label.classes[:_CLASSES_SHOWN])
+        more = ", …" if len(facts.label.classes) > _CLASSES_SHOWN else ""
+        told.append(f"label `{facts.label.column}`" + (" (by its name)" if facts.label.guessed else "") + (f" {classes}{more}" if classes else ""))
+    if facts.duplicates:
+        told.append(f"{'about ' if facts.estimated else ''}{facts.duplicates:,} duplicate rows")
+    if facts.malformed:
+        told.append(f"{facts.malformed:,} malformed lines")
+    return [f"    profile: {printable(' · '.join(told))}"]
+
+
+_CLASSES_SHOWN = 5
+
+
 def show_signed(signed: Sequence[Signed]) -> Shown:
     """Signatures for a notebook's output."""
 
@@ -213,6 +235,7 @@ def show_signed(signed: Sequence[Signed]) -> Shown:
         told: list[str] = []
         for s in signed:
             told.append(f"✓ signed {printable(s.path)} as a {s.kind} · {short(s.digest)} · by {printable(s.signer)}")
+            told += profile_lines(s)
             told += signing_advice(s)
         return told
 
@@ -235,45 +258,3 @@ def explanation_lines(explanation: Explanation) -> list[str]:
             if not rule.claims:
                 lines.append("    no statement was found")
     return lines
-
-
-def story_lines(story: NotebookStory) -> list[str]:
-    """A notebook's story: its last run, its cells, what was not seen."""
-    if story.run is None:
-        return [f"{printable(story.path)}: the ledger knows no run of this notebook", "    next: run it with %load_ext jupyter_mlsc in its first cell"]
-    ended = "" if story.complete else ", which has not ended: cells that read or wrote nothing are not known"
-    lines = [f"{printable(story.path)}: run {story.run[:SHOWN_DIGITS]} ({story.tier}{ended})"]
-    for state, meaning in _CELL_STATES.items():
-        named = story.named(state)
-        if named:
-            lines.append(f"    {meaning}: {', '.join(map(printable, named))}")
-    if story.gone:
-        lines.append(f"    ran, but is not in the notebook as saved: {', '.join(f'[{count}]' for count in story.gone)}")
-    lines += [f"    not there any more: {printable(name)}" for name in story.missing]
-    lines += [f"    not seen: {count} {MEANINGS.get(code, code)}" for code, count in sorted(story.coverage.items())]
-    return lines
-
-
-_CELL_STATES: dict[CellState, str] = {
-    "ran": "ran as saved",
-    "edited": "edited since they ran",
-    "stale": "stale (a cell above ran later, or was edited)",
-    "never-run": "never ran",
-    "unseen": "not watched (above the first cell that was: %load_ext itself, or never run)",
-}
-
-
-def story_document(story: NotebookStory) -> dict[str, Any]:
-    """One entry of ``notebooks`` in ``verify --json``."""
-    return {
-        "path": story.path,
-        "run": story.run,
-        "tier": story.tier,
-        "complete": story.complete,
-        "inputs": list(story.reads),
-        "outputs": list(story.writes),
-        "missing": list(story.missing),
-        "cells": [{"id": c.id, "state": c.state, "execution_count": c.execution_count} for c in story.cells],
-        "gone": list(story.gone),
-        "coverage": dict(story.coverage),
-    }

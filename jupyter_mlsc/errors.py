@@ -98,6 +98,13 @@ class DecisionRefusedError(MlscError):
     """A decision that this person may not make, or that the policy would not count; nothing was signed."""
 
 
+class BlockedInstallError(MlscError):
+    """The policy's ``[install]`` does not accept what a notebook's command would install; nothing was installed.
+
+    No OSError: Python's pty.fork takes one as a sign to try another way.
+    """
+
+
 class GuardError(MlscError, PermissionError):
     """The guard could not check a file that a library was about to open, and the mode is `enforce`."""
 
@@ -153,6 +160,10 @@ class LedgerError(MlscError):
     """The ledger cannot be read or written: missing, locked, unreadable, full disk, or from a newer version."""
 
 
+class ReplayError(MlscError):
+    """A recorded run that cannot be run again as it was: no record, other inputs, code that is gone. Nothing was stated."""
+
+
 class AccessDeniedError(MlscError):
     """Whoever asks is not allowed to ask this."""
 
@@ -172,6 +183,7 @@ _TABLE: dict[type[MlscError], tuple[int, int]] = {
     PolicyUntrustedError: (2, 403),
     BlockedArtifactError: (1, 403),
     DecisionRefusedError: (1, 403),
+    BlockedInstallError: (1, 403),
     GuardError: (3, 403),
     ArtifactError: (3, 422),
     ArtifactMissingError: (3, 404),
@@ -183,6 +195,7 @@ _TABLE: dict[type[MlscError], tuple[int, int]] = {
     AttestationError: (1, 422),
     LedgerError: (3, 503),
     LedgerTamperedError: (1, 409),
+    ReplayError: (3, 409),
     AccessDeniedError: (1, 403),
     SupervisionError: (125, 501),
 }

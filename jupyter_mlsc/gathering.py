@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -136,7 +136,8 @@ class Gatherer:
                 code = "statement-invalid" if any(claim.keys for claim in made) else "signature-invalid"
                 faults.setdefault(found.source, reason(code, name=name, where=found.source, why="a signature does not match the key that it names"))
             for claim in made:
-                claims.setdefault((claim.name, claim.digest, claim.keys, claim.signed_at, claim.predicate_type, claim.within, claim.decision), claim)
+                said = (claim.predicate_type, claim.within, claim.decision, claim.replayed)
+                claims.setdefault((claim.name, claim.digest, claim.keys, claim.signed_at, *said), claim)
         if measured is not None:
             for claim in self._bundles(name, path, measured, faults):
                 claims.setdefault((claim.name, claim.digest, claim.keys, claim.predicate_type), claim)
@@ -183,6 +184,21 @@ class Gatherer:
             found += through(self.revocations.of({each.digest, *(c.tree for c in said if c.tree is not None)}, roots), each.name)
             waiting.extend(further for claim in said for further in claim.inputs)
         return found, True
+
+    def statements_about(self, name: str, predicate_type: str) -> Iterator[Envelope]:
+        """Envelopes of one predicate type with this name among their subjects, each once; their signatures are not checked here. Raises LedgerError."""
+        seen: set[str] = set()
+        logbook = self._current_logbook()
+        for entry in () if logbook is None else logbook.find(name=name):
+            if logbook is not None and entry.predicate_type == predicate_type:
+                # What cannot be read says nothing; `log verify` names it.
+                with suppress(AttestationError):
+                    seen.add(entry.envelope)
+                    yield logbook.envelope(entry.envelope)
+        for item in self._folder.about([name], None):
+            if not isinstance(item, UnreadableClaim) and item.statement.predicate_type == predicate_type and item.envelope.digest not in seen:
+                seen.add(item.envelope.digest)
+                yield item.envelope
 
     def newest_time(self) -> datetime | None:
         """When the ledger's newest entry was made; None where there is none. Raises LedgerError."""

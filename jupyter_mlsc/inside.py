@@ -25,6 +25,7 @@ from jupyter_mlsc.results import Loaded, Saved, Status
 if TYPE_CHECKING:
     from jupyter_mlsc.formats import Format
     from jupyter_mlsc.lineage import Impact, LineageNode
+    from jupyter_mlsc.profiles import DatasetDiff
     from jupyter_mlsc.recording import Run
     from jupyter_mlsc.results import Signed
     from jupyter_mlsc.verdict import Reason, Verdict
@@ -160,6 +161,10 @@ class InsideProject:
         """Have it hashed afresh and judged. Raises ArtifactError for what cannot be read."""
         del run
         return list(ask(wire.AskVerify(tuple(os.fsencode(path) for path in paths), full), wire.Judged).verdicts)
+
+    def diff(self, path: Path, *, against: Path | None = None) -> DatasetDiff:
+        """How a data set differs from what was signed last."""
+        return ask(wire.AskDiff(os.fsencode(path), None if against is None else os.fsencode(against)), wire.Compared).diff
 
     def lineage(self, reference: str, *, depth: int) -> LineageNode:
         """What an artifact was made from."""

@@ -8,8 +8,9 @@ the policy decides.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,9 @@ from jupyter_mlsc.verdict import STRICTNESS, Reason, Verdict, reason
 if TYPE_CHECKING:
     from jupyter_mlsc.gathering import Gathered, Gatherer
     from jupyter_mlsc.policy import Explanation
+    from jupyter_mlsc.yardsticks import Yardsticks
 
+_DIFFERS = ("digest-mismatch", "superseded")
 NEVER_ARTIFACTS = (".mlsc", ".git")
 """Folders of the project that hold no artifacts: the ledger's own and git's."""
 
@@ -72,6 +75,8 @@ class Judge:
     gatherer: Gatherer
     faults: Callable[[], tuple[Reason, ...]]
     now: Callable[[], datetime]
+    yardsticks: Yardsticks
+    _headlines: dict[tuple[str, Digest | None], str] = field(default_factory=dict)
 
     def judge(
         self,
@@ -83,8 +88,9 @@ class Judge:
         faults: tuple[Reason, ...] = (),
         more: tuple[Claim, ...] = (),
         run: Run | None = None,
+        told: bool = False,
     ) -> Verdict:
-        """The strictest verdict over all names of the target.
+        """The strictest verdict over all names of the target; ``told`` where it is to say how a changed data set differs.
 
         ``measured`` may hold the content tree alone; ``measure_fully`` computes the SHA-256 too, and is called only where no statement
         carries the tree's root. ``more`` are claims that are about to be made.
@@ -96,7 +102,22 @@ class Judge:
             verdicts.append(verdict)
         strictest = max(verdicts, key=lambda v: (STRICTNESS.index(v.decision), not v.verified))
         # What lifts the unpickle allowlist must hold under every name.
-        return replace(strictest, person_signed=all(v.person_signed for v in verdicts))
+        strictest = replace(strictest, person_signed=all(v.person_signed for v in verdicts))
+        return self._told(strictest, target.path) if told else strictest
+
+    def _told(self, verdict: Verdict, path: Path) -> Verdict:
+        """The verdict with how the data set differs from the signed one, where it is for that that it fails."""
+        if not any(each.code in _DIFFERS for each in verdict.reasons):
+            return verdict
+        known = (verdict.path, verdict.digest)
+        if known not in self._headlines:
+            self._headlines[known] = self.yardsticks.headline(verdict.path, path)
+        said = self._headlines[known]
+        if not said:
+            return verdict
+        look = f"see the rows: mlsc diff {shlex.quote(verdict.path)}; then "
+        reasons = tuple(replace(r, message=f"{r.message}: {said}", next=look + r.next) if r.code in _DIFFERS else r for r in verdict.reasons)
+        return replace(verdict, reasons=reasons)
 
     def explain(self, target: Target, measured: Measurement, *, families: frozenset[str], faults: tuple[Reason, ...]) -> Explanation:
         """The grounds of the strictest verdict; ``measured`` in full."""
@@ -162,6 +183,7 @@ class Judge:
             own_output=run is not None and run.wrote(name, digest),
             tier=run.tier if run is not None else None,
             revocations=revocations,
+            dataset=self.yardsticks.evidence(name, path, measured, digest),
             not_before=self.gatherer.newest_time(),
         )
 

@@ -243,6 +243,19 @@ class CellBody(PredicateBody, frozen=True):
     """What its code does to names (docs/lineage.md); absent where nobody analysed it."""
 
 
+class InstallBody(PredicateBody, frozen=True):
+    """A command of a cell that installs something: what it names, from which indexes, what nobody can tell beforehand, whether hashes are required,
+    and what the policy said (``allow``, ``warn``, ``block``)."""
+
+    installer: str
+    packages: tuple[str, ...]
+    indexes: tuple[str, ...]
+    unknown: tuple[str, ...]
+    hashed: bool
+    verdict: str
+    cell: str | None = None
+
+
 class RunBody(PredicateBody, frozen=True):
     """``run/v1``: a run begins or ends, and what it is made of. ``coverage`` counts what no sensor could attribute."""
 
@@ -253,6 +266,8 @@ class RunBody(PredicateBody, frozen=True):
     coverage: dict[str, int] = {}
     cells: tuple[CellBody, ...] = ()
     """Every execution of a cell, in order; in the statement that ends a run."""
+    installs: tuple[InstallBody, ...] = ()
+    """What cells installed, or tried to; in the statement that ends a run."""
 
 
 BodyT = TypeVar("BodyT", bound=msgspec.Struct)

@@ -1,27 +1,30 @@
 """The waist: a project's verbs, which every face calls. It only puts calls in order; nothing in here decides.
 
-sign, verify, review, revoke, override, promote, load, open, save, lineage, impact, status: the command line, the magics, the Python API and the
+sign, verify, scan, diff, review, revoke, override, promote, load, open, save, lineage, impact, status: the command line, the magics, the Python API and the
 server all come through here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from jupyter_mlsc.lineage import MOST_ARTIFACTS
 from jupyter_mlsc.project_state import ProjectState
 
 if TYPE_CHECKING:
     from jupyter_mlsc.artifacts import Digest
     from jupyter_mlsc.keys import PassphraseSource
-    from jupyter_mlsc.lineage import Impact, LineageNode
+    from jupyter_mlsc.lineage import Direction, Impact, LineageNode, Neighbourhood
     from jupyter_mlsc.policy import Explanation
+    from jupyter_mlsc.profiles import DatasetDiff
     from jupyter_mlsc.recording import Run
-    from jupyter_mlsc.results import ArtifactEvidence, Decided, Entitled, Loaded, NotebookOverview, Saved, Signed, Status
+    from jupyter_mlsc.results import ArtifactEvidence, Decided, Entitled, Loaded, NotebookOverview, Replayed, Saved, Scanned, Signed, Status
     from jupyter_mlsc.story import NotebookStory
+    from jupyter_mlsc.verbs.replaying import Execute, Wish
     from jupyter_mlsc.verdict import Verdict
 
 Progress = Callable[[int, int], None]
@@ -73,12 +76,30 @@ class Project(ProjectState):
             only_if_counted=only_if_counted,
         )
 
+    def scan(self, paths: Sequence[Path], *, also: frozenset[str] = frozenset(), progress: Progress | None = None) -> Scanned:
+        """Look for what is dangerous, in a process that holds no key; ``also`` for what is looked for only where somebody asks. Raises ArtifactError."""
+        from jupyter_mlsc.verbs.scanning import scan
+
+        return scan(paths, allow=self.policy.unpickle_allow, also=also, progress=progress)
+
+    def inspect(self, environ: Mapping[str, str], *, prefix: Path | None = None, database: str | None = None, progress: Progress | None = None) -> Scanned:
+        """Look at the environment, or at the one with this prefix, and record it. Raises UsageError, MlscError."""
+        from jupyter_mlsc.verbs.inspecting import inspect
+
+        return inspect(self, prefix=prefix, database=database, environ=environ, progress=progress)
+
+    def diff(self, path: Path, *, against: Path | None = None, progress: Progress | None = None) -> DatasetDiff:
+        """Compare a data set with the newest signed profile of it, or of another one. Raises UsageError where there is none."""
+        from jupyter_mlsc.verbs.diffing import diff
+
+        return diff(self, path, against=against, progress=progress)
+
     def review(self, path: Path, *, approve: bool, note: str, channel: str, passphrases: PassphraseSource, key: str | None = None) -> Decided:
         """Approve or reject exactly these bytes; of a notebook, with what its last run read and wrote. Raises DecisionRefusedError."""
         from jupyter_mlsc.verbs.reviewing import NOTEBOOK, review
 
         story = self.notebook_story(path) if path.suffix == NOTEBOOK else None
-        inputs, outputs = (story.reads, story.writes) if story is not None else ((), ())
+        inputs, outputs = ((), ()) if story is None else ([n for n in names if n not in story.missing] for names in (story.reads, story.writes))
         return review(self, path, approve=approve, note=note, channel=channel, passphrases=passphrases, key=key, inputs=inputs, outputs=outputs)
 
     def revoke(self, reference: str, *, why: str, channel: str, passphrases: PassphraseSource, key: str | None = None) -> Decided:
@@ -118,17 +139,38 @@ class Project(ProjectState):
         return save(self, value, path, run, format_name=format_name, variable=variable)
 
     def notebook_story(self, path: Path) -> NotebookStory:
-        """A notebook beside its last run: what it read and wrote, which cells were edited, are stale or never ran."""
-        from jupyter_mlsc.verbs.notebooks import notebook_story
+        """A notebook beside its last run, and what that read and wrote beside what lies there now."""
+        from jupyter_mlsc.verbs.notebooks import beside_now, notebook_story
 
-        return notebook_story(self, path)
+        return beside_now(self, notebook_story(self, path), {})
+
+    def verify_with_stories(self, paths: Sequence[Path], *, full: bool = False, progress: Progress | None = None) -> tuple[list[Verdict], list[NotebookStory]]:
+        """As `verify`, with a story for each notebook among the paths: what its last run read and wrote is judged too."""
+        notebooks = [path for path in paths if path.suffix == ".ipynb"]
+        if not notebooks:
+            return self.verify(paths, full=full, progress=progress), []
+        from jupyter_mlsc.verbs.notebooks import beside_now, notebook_story
+
+        stories = [notebook_story(self, path) for path in notebooks]
+        told = dict.fromkeys(self.root / name for story in stories for name in (*story.reads, *story.writes))
+        judged = [*(path for path in paths if path not in notebooks or self.is_governed(path)), *(path for path in told if path.exists())]
+        verdicts = self.verify(judged, full=full, progress=progress) if judged else []
+        known = {verdict.path: verdict.digest for verdict in verdicts if verdict.digest is not None}
+        return verdicts, [beside_now(self, story, known) for story in stories]
+
+    def replay(self, path: Path, execute: Execute, wish: Wish) -> Replayed:
+        """Run a notebook's last run again in a copy of the project, and state whether it made the same. Raises ReplayError."""
+        from jupyter_mlsc.verbs.notebooks import notebook_story
+        from jupyter_mlsc.verbs.replaying import replay
+
+        return replay(self, self.notebook_story(path), notebook_story, execute, wish)
 
     def overview(self, path: Path, *, run: str | None = None, patient: bool = False) -> NotebookOverview:
         """A notebook at a glance, each artifact judged as it is now; ``patient`` waits for large files. Raises FormatError, UsageError."""
-        from jupyter_mlsc.verbs.notebooks import saved_cells
+        from jupyter_mlsc.verbs.notebooks import saved_notebook
         from jupyter_mlsc.verbs.overview import overview
 
-        return overview(self, path, saved_cells(path), run=run, patient=patient)
+        return overview(self, saved_notebook(self, path), run=run, patient=patient)
 
     def evidence(self, digest: Digest, name: str | None) -> ArtifactEvidence:
         """All that is on record of some bytes, and the versions of their name."""
@@ -148,17 +190,23 @@ class Project(ProjectState):
 
         record_end(self, run)
 
-    def lineage(self, reference: str, *, depth: int) -> LineageNode:
-        """What an artifact, named by its path or digest, was made from."""
+    def lineage(self, reference: str, *, depth: int, limit: int = MOST_ARTIFACTS) -> LineageNode:
+        """What an artifact, named by its path or digest, was made from; at most ``limit`` artifacts are listed."""
         from jupyter_mlsc.verbs.tracing import lineage
 
-        return lineage(self, reference, depth)
+        return lineage(self, reference, depth, limit)
 
-    def impact(self, reference: str, *, depth: int) -> Impact:
-        """What was made from an artifact, named by its path or digest, and from that."""
+    def impact(self, reference: str, *, depth: int, limit: int = MOST_ARTIFACTS) -> Impact:
+        """What was made from an artifact, named by its path or digest, and from that; of a notebook or script also what its runs made."""
         from jupyter_mlsc.verbs.tracing import impact
 
-        return impact(self, reference, depth)
+        return impact(self, reference, depth, limit)
+
+    def neighbourhood(self, reference: str, direction: Direction, *, depth: int, limit: int = MOST_ARTIFACTS) -> Neighbourhood:
+        """The same as nodes and links, for whoever draws a graph; what lies behind a node that has ``more`` is asked for by its path or digest."""
+        from jupyter_mlsc.verbs.tracing import neighbourhood
+
+        return neighbourhood(self, reference, direction, depth, limit)
 
     def status(self, run: Run | None = None) -> Status:
         """The project at a glance."""

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from jupyter_mlsc.gathering import Gatherer
     from jupyter_mlsc.judging import Judge, Target
     from jupyter_mlsc.ledger import Ledger, NewEntry
+    from jupyter_mlsc.provenance.reading import Provenance
     from jupyter_mlsc.recording import Run
     from jupyter_mlsc.standings import Standings
+    from jupyter_mlsc.yardsticks import Yardsticks
 
 
 @dataclass
@@ -139,11 +141,25 @@ class ProjectState:
         return Gatherer(self.root, lambda: self.books.ledger, self.identities)
 
     @cached_property
+    def provenance(self) -> Provenance:
+        """What came from what."""
+        from jupyter_mlsc.provenance.reading import Provenance
+
+        return Provenance(lambda: self.books.ledger, self.books.claims, self.identities, self.policy, self.project_id, self.gatherer.revocations)
+
+    @cached_property
     def judge(self) -> Judge:
         """Asks the policy."""
         from jupyter_mlsc.judging import Judge
 
-        return Judge(self.root, self.project_id, self.policy, self.gatherer, lambda: self.books.faults, self.clock)
+        return Judge(self.root, self.project_id, self.policy, self.gatherer, lambda: self.books.faults, self.clock, self.yardsticks)
+
+    @cached_property
+    def yardsticks(self) -> Yardsticks:
+        """The profiles of data sets that count here."""
+        from jupyter_mlsc.yardsticks import Yardsticks
+
+        return Yardsticks(self.root, self.project_id, self.policy, self.gatherer, self.clock)
 
     @cached_property
     def chronicle(self) -> Chronicle:

@@ -79,6 +79,8 @@ class Run:
     started: bool = False
     coverage: dict[str, int] = field(default_factory=dict)
     """What the guard did not see, by code and count; empty where no guard is on."""
+    installs: tuple[predicates.InstallBody, ...] = ()
+    """What its cells installed, or tried to."""
     _following: Following = field(default_factory=Following)
     _reads: dict[tuple[str, Digest], Read] = field(default_factory=dict)
     _recorded: set[tuple[str, str, Digest, str]] = field(default_factory=set)
@@ -195,6 +197,6 @@ def phase_statement(run: Run, environment: Environment, at: datetime, phase: Lit
 
     packages = environment.packages if phase == "start" else ()
     cells = run.cells if phase == "end" else ()
-    body = predicates.RunBody(run.facts(environment=environment.digest), phase, at, packages, dict(run.coverage), cells)
+    body = predicates.RunBody(run.facts(environment=environment.digest), phase, at, packages, dict(run.coverage), cells, run.installs if phase == "end" else ())
     subject = Subject("environment", Digest.parse(environment.digest).in_toto())
     return Statement((subject,), predicates.RUN, predicates.to_predicate(body))

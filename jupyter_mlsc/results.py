@@ -8,6 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from jupyter_mlsc.artifacts import Digest
+from jupyter_mlsc.profiles import DatasetFacts
+from jupyter_mlsc.replays import EQUAL, WITHIN, ReplayBody
+from jupyter_mlsc.scan.finding import Finding, passes
 from jupyter_mlsc.verdict import Decision, Reason, Verdict
 
 if TYPE_CHECKING:
@@ -51,6 +54,10 @@ class Signed:
     index: int | None
     verdict: Verdict | None
     named: bool = True
+    profile: DatasetFacts | None = None
+    """What the profile that was signed with it says of the data set."""
+    unprofiled: str = ""
+    """Why a data set has no profile, where it should have one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +86,47 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
+class Replayed:
+    """A recorded run that was run again, as the signed statement says it; ``signer`` is the run identity, or None where the policy names no such key.
+
+    ``why_not`` says of outputs that differ why nothing can be said of how much. ``other_versions`` are distributions that are not what they were.
+    """
+
+    body: ReplayBody
+    signer: str | None
+    index: int | None
+    why_not: Mapping[str, str]
+    other_versions: tuple[str, ...]
+    error: str | None
+    kept: str | None = None
+    """The folder that the replay was made in, where it was kept."""
+
+    @property
+    def is_same(self) -> bool:
+        """True where every output came out the same, or within the tolerance."""
+        return self.body.result in (EQUAL, WITHIN)
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The project at a glance; ``rows`` are labelled facts for a person, ``document`` the same for a program."""
 
     rows: tuple[tuple[str, str], ...]
     document: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What a scan found, in so many files, or of something else that can be looked at (``unit``)."""
+
+    findings: tuple[Finding, ...]
+    files: int
+    unit: str = "file"
+
+    @property
+    def ok(self) -> bool:
+        """True when no finding is `high` or worse."""
+        return passes(self.findings)
 
 
 @dataclass(frozen=True, slots=True)

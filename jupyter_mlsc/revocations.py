@@ -75,6 +75,11 @@ class Revocations:
         return tuple(sorted(found.values(), key=lambda r: (r.signed_at, r.source)))
 
     @property
+    def digests(self) -> tuple[Digest, ...]:
+        """All digests that somebody revoked."""
+        return tuple(self._by_digest)
+
+    @property
     def has_artifacts(self) -> bool:
         """True when any bytes are revoked."""
         return bool(self._by_digest)

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from jupyter_mlsc.keys import PassphraseSource
     from jupyter_mlsc.keys.passphrase import Ask
     from jupyter_mlsc.lineage import Impact, LineageNode
+    from jupyter_mlsc.profiles import DatasetDiff
     from jupyter_mlsc.project import Project
-    from jupyter_mlsc.results import Loaded, Saved, Signed, Status
+    from jupyter_mlsc.results import Loaded, Saved, Scanned, Signed, Status
     from jupyter_mlsc.verdict import Reason
 
 PathLike = str | os.PathLike[str]
@@ -61,6 +62,9 @@ class Verbs(Protocol):
 
     def verify(self, paths: Sequence[Path], *, full: bool = False, run: Run | None = None) -> list[Verdict]:
         """As `Project.verify`."""
+
+    def diff(self, path: Path, *, against: Path | None = None) -> DatasetDiff:
+        """As `Project.diff`."""
 
     def lineage(self, reference: str, *, depth: int) -> LineageNode:
         """As `Project.lineage`."""
@@ -183,6 +187,23 @@ class Session:
         with self._unwatched():
             return self.verbs.verify([Path(p) for p in paths], full=full, run=self._run)
 
+    def scan(self, paths: Sequence[PathLike]) -> Scanned:
+        """Look for what is dangerous in files and folders; a project is not needed for that, and inside a supervised tree nothing is recorded."""
+        from jupyter_mlsc.project_state import enclosing_project
+
+        with self._unwatched():
+            named = [Path(p) for p in paths]
+            if self.is_supervised or enclosing_project(self.start) is None:
+                from jupyter_mlsc.verbs.scanning import scan
+
+                return scan(named)
+            return self.project.scan(named)
+
+    def diff(self, path: PathLike, *, against: PathLike | None = None) -> DatasetDiff:
+        """How a data set differs from the last signed profile of it, or of another one."""
+        with self._unwatched():
+            return self.verbs.diff(Path(path), against=None if against is None else Path(against))
+
     def lineage(self, reference: PathLike, *, depth: int = LINEAGE_DEPTH) -> LineageNode:
         """What an artifact (a path or a digest) was made from."""
         with self._unwatched():
@@ -292,6 +313,16 @@ def verify(path: PathLike, *, full: bool = False) -> Verdict:
     if len(verdicts) != 1:
         raise UsageError(f"{os.fspath(path)} is a folder of {len(verdicts)} artifacts", next_step="name one artifact, or use the command: mlsc verify")
     return verdicts[0]
+
+
+def scan(*paths: PathLike) -> Scanned:
+    """Look for what is dangerous in files and folders, without loading them: ``scan(path).findings``, and ``ok`` when none is `high` or worse."""
+    return current().scan(paths)
+
+
+def diff(path: PathLike, *, against: PathLike | None = None) -> DatasetDiff:
+    """How a data set differs from the last signed profile of it (or of ``against``): ``equal``, and ``differences`` in rows, columns and labels."""
+    return current().diff(path, against=against)
 
 
 def lineage(reference: PathLike, *, depth: int = LINEAGE_DEPTH) -> LineageNode:

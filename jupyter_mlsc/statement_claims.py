@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Literal
 
-from jupyter_mlsc import decisions, predicates
+from jupyter_mlsc import decisions, predicates, replays
 from jupyter_mlsc.artifacts import Digest, ManifestLine
 from jupyter_mlsc.attestation import Statement
 from jupyter_mlsc.digests import manifest_digest
 from jupyter_mlsc.errors import AttestationError
-from jupyter_mlsc.policy.evidence import Claim, InputClaim, Revocation
+from jupyter_mlsc.policy.evidence import Claim, InputClaim, Revocation, Saw
 
 
 def claims_of(statement: Statement, keys: Iterable[str], name: str) -> Iterator[Claim]:
@@ -125,7 +126,32 @@ def _decided(statement: Statement, predicate_type: str, decision: str, told: dec
         decision=decision,
         note=told.note,
         promoted_from=told.source if decision == decisions.PROMOTED else None,
+        saw=(*_saw("input", told.inputs), *_saw("output", told.outputs)),
     )
+
+
+def _saw(role: Literal["input", "output"], bound: tuple[decisions.Bound, ...]) -> Iterator[Saw]:
+    for each in bound:
+        try:
+            yield Saw(each.name, role, Digest.parse(each.digest))
+        except ValueError as err:
+            raise AttestationError(f"a decision is bound to {each.name!r} with something that is no digest") from err
+
+
+def _from_replay(statement: Statement, keys: tuple[str, ...], name: str) -> Iterator[Claim]:
+    """What a replay says of each output, and of the notebook what holds of all of them."""
+    del name
+    body = predicates.from_predicate(statement.predicate, replays.ReplayBody)
+    replays.check(body)
+    told = {each.name: (each.digest, each.result, each.content_tree) for each in body.outputs}
+    told[body.notebook.name] = (body.notebook.digest, body.result, None)
+    for subject in statement.subjects:
+        said, digest = told.get(subject.name), Digest.from_in_toto(subject.digest)
+        if said is None or digest is None or str(digest) != said[0]:
+            raise AttestationError(f"a replay has the subject {subject.name}, of which its predicate says something else")
+        root = None if said[2] is None else _root(said[2])
+        kind = (body.project, digest, keys, body.at, "", root)
+        yield Claim(replays.REPLAY, subject.name, None, *kind, tier=body.facts.tier, run=body.facts.run, replayed=said[1], tolerance=body.tolerance)
 
 
 _READERS: dict[str, Callable[[Statement, tuple[str, ...], str], Iterator[Claim]]] = {
@@ -135,6 +161,7 @@ _READERS: dict[str, Callable[[Statement, tuple[str, ...], str], Iterator[Claim]]
     decisions.SVR: _from_verification,
     decisions.REJECTION: _from_rejection,
     decisions.OVERRIDE: _from_override,
+    replays.REPLAY: _from_replay,
 }
 STATEMENT_KINDS = frozenset(_READERS)
 """Predicate types that can speak for or against an artifact; all others are records."""

@@ -42,6 +42,9 @@ class Reason:
 NOT_VERIFIED = frozenset({"own-output", "overridden"})
 """Notes under which an artifact may be used and is not verified: nobody stands for it as the rule asks."""
 
+_NO_DETECTOR = " (a tripwire, not a detector)"
+_LOOK = "look at what differs: mlsc diff {name}{how}; if it is meant, ask a {role} to sign it, or to change the tripwires of its rule"
+
 # code: (does it fail the artifact?, sentence, next step). Facts are filled in by `reason`.
 _REASONS: dict[str, tuple[bool, str, str]] = {
     "unsigned": (True, "no statement names {name}", "ask a {role} to run: mlsc sign {name}"),
@@ -84,6 +87,11 @@ _REASONS: dict[str, tuple[bool, str, str]] = {
         "{name} was rejected by {who} on {when}: {note}",
         "put right what was found; or ask a {role} to look again and run: mlsc review {name} --approve --note TEXT",
     ),
+    "not-reproduced": (
+        True,
+        "{name} was not reproduced: {why}",
+        "{mending}: mlsc replay NOTEBOOK (mlsc lineage {name} names it){supervised}, by one of {runs}",
+    ),
     "revoked": (
         True,
         "{what} was revoked by {who} on {when}: {why}",
@@ -115,6 +123,19 @@ _REASONS: dict[str, tuple[bool, str, str]] = {
     "provenance-missing": (True, "no run says how {name} was made", "save it from a notebook with: %mlsc_save NAME {name}"),
     "format-denied": (True, "{name} is {format}, which the rule does not accept", "save it in another format, for instance {instead}"),
     "format-mismatch": (True, "{name} is named like {named}, but its bytes are {found}", "give the file the suffix of what it is, or ask where it came from"),
+    "profile-missing": (True, "no profile of {name} as it is was signed by a {role}", "ask a {role} to run: mlsc sign {name}"),
+    "label-shift": (True, "{name}: {what}, against {against}" + _NO_DETECTOR, _LOOK),
+    "duplicate-rows": (True, "{name}: {what}, against {against}" + _NO_DETECTOR, _LOOK),
+    "schema-drift": (True, "{name}: {what}, against {against}" + _NO_DETECTOR, _LOOK),
+    "out-of-range": (True, "{name}: {what}, against {against}" + _NO_DETECTOR, _LOOK),
+    "near-constant": (True, "{name}: {what}, against {against}" + _NO_DETECTOR, _LOOK),
+    "unseen-categories": (True, "{name}: {what}, against {against}" + _NO_DETECTOR, _LOOK),
+    "missing-values": (True, "{name}: {what}, against {against}" + _NO_DETECTOR, _LOOK),
+    "tripwire-unchecked": (
+        True,
+        "the tripwires of {name} could not be looked at: {why}",
+        "have {against} signed as a data set that can be profiled: mlsc sign {against}",
+    ),
     "unpickle-denied": (
         True,
         "{name} would run {global_name} while it loads, which no list allows",

@@ -15,6 +15,7 @@ import msgspec
 
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.lineage import Impact, LineageNode
+from jupyter_mlsc.profiles import DatasetDiff
 from jupyter_mlsc.verdict import Reason, Verdict
 
 ADDRESS = b"\0mlsc-supervisor"
@@ -86,6 +87,13 @@ class AskImpact(_Message, frozen=True):
     depth: Annotated[int, msgspec.Meta(ge=0, le=100)] = 8
 
 
+class AskDiff(_Message, frozen=True):
+    """How a data set differs from what was signed last. Answered by `Compared`."""
+
+    path: Path
+    against: Path | None = None
+
+
 class AskStatus(_Message, frozen=True):
     """The project and this run. Answered by `Facts`."""
 
@@ -96,7 +104,7 @@ class AskCommand(_Message, frozen=True):
     arguments: Annotated[tuple[Path, ...], msgspec.Meta(max_length=4096)]
 
 
-Question = CellBegins | CellEnds | AskRules | AskRead | AskWritten | AskVerify | AskLineage | AskImpact | AskStatus | AskCommand
+Question = CellBegins | CellEnds | AskRules | AskRead | AskWritten | AskVerify | AskLineage | AskImpact | AskDiff | AskStatus | AskCommand
 
 
 class Fine(_Message, frozen=True):
@@ -145,6 +153,12 @@ class Impacts(_Message, frozen=True):
     impact: Impact
 
 
+class Compared(_Message, frozen=True):
+    """A data set against the last signed profile of it."""
+
+    diff: DatasetDiff
+
+
 class Facts(_Message, frozen=True):
     """Labelled facts for a person, and the same for a program."""
 
@@ -169,7 +183,7 @@ class Failed(_Message, frozen=True):
     verdict: Verdict | None = None
 
 
-Answer = Fine | Told | Rules | Judged | Written | Lineage | Impacts | Facts | Done | Failed
+Answer = Fine | Told | Rules | Judged | Written | Lineage | Impacts | Compared | Facts | Done | Failed
 
 _question: msgspec.json.Decoder[Question] = msgspec.json.Decoder(Question)
 _answer: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)

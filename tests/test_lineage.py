@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from jupyter_mlsc.artifacts import Digest
-from jupyter_mlsc.lineage import ImpactNode, InputEdge, LineageGraph, Origin, Production
+from jupyter_mlsc.lineage import ImpactNode, InputEdge, Origin, Production
+from tests.held_statements import HeldStatements
 
 
 def digest(letter: str) -> Digest:
@@ -24,7 +25,7 @@ def tree(node: ImpactNode) -> object:
 
 
 def impact(*productions: Production, path: str = "a", letter: str = "a", depth: int = 8) -> object:
-    return tree(LineageGraph(productions).descendants(path, digest(letter), depth=depth).artifact)
+    return tree(HeldStatements(productions).descendants(path, digest(letter), depth=depth).artifact)
 
 
 def test_what_was_made_is_followed_through_every_level() -> None:
@@ -56,14 +57,14 @@ def test_what_is_reached_in_two_ways_is_listed_at_the_least_depth_so_that_a_dept
 
 
 def test_an_output_that_was_made_anew_from_something_else_is_still_what_was_made_from_it() -> None:
-    graph = LineageGraph([made("m", "m", ("a", "a"), run="first"), made("m", "m", ("b", "b"), run="second", after=1)])
+    graph = HeldStatements([made("m", "m", ("a", "a"), run="first"), made("m", "m", ("b", "b"), run="second", after=1)])
     (output,) = graph.descendants("a", digest("a"), depth=1).artifact.outputs
     assert output.origin is not None
     assert output.origin.run == "first"
 
 
 def test_the_same_output_of_many_runs_is_listed_once_with_the_newest() -> None:
-    graph = LineageGraph(made("m", "m", ("a", "a"), run=f"run {after}", after=after) for after in (3, 9, 5))
+    graph = HeldStatements(made("m", "m", ("a", "a"), run=f"run {after}", after=after) for after in (3, 9, 5))
     (output,) = graph.descendants("a", digest("a"), depth=1).artifact.outputs
     assert output.origin is not None
     assert output.origin.run == "run 9"
@@ -76,7 +77,7 @@ def test_the_answer_is_no_larger_than_the_graph_however_often_ways_meet() -> Non
         return f"{level}-{side}", chr(0x1000 + 2 * level + side)
 
     productions = [made(*artifact(level, side), artifact(level - 1, 0), artifact(level - 1, 1), after=level) for level in range(1, levels) for side in (0, 1)]
-    result = LineageGraph(productions).descendants("0-0", digest(chr(0x1000)), depth=100).artifact
+    result = HeldStatements(productions).descendants("0-0", digest(chr(0x1000)), depth=100).artifact
 
     def size(node: ImpactNode) -> int:
         return 1 + sum(size(child) for child in node.outputs)
@@ -85,14 +86,13 @@ def test_the_answer_is_no_larger_than_the_graph_however_often_ways_meet() -> Non
 
 
 def test_bytes_that_are_revoked_are_marked_wherever_they_stand() -> None:
-    graph = LineageGraph([made("b", "b", ("a", "a")), made("c", "c", ("b", "b"))])
-    root = graph.descendants("a", digest("a"), depth=8, revoked=lambda each: each in (digest("a"), digest("c"))).artifact
+    graph = HeldStatements([made("b", "b", ("a", "a")), made("c", "c", ("b", "b"))], revoked=lambda each: each in (digest("a"), digest("c")))
+    root = graph.descendants("a", digest("a"), depth=8).artifact
     (middle,) = root.outputs
     assert [node.revoked for node in (root, middle, *middle.outputs)] == [True, False, True]
 
 
 def test_other_versions_of_the_name_from_which_something_was_made_are_told() -> None:
-    graph = LineageGraph([made("b", "b", ("a", "1")), made("c", "c", ("a", "2"), after=1), made("d", "d", ("elsewhere", "3"), after=2)])
+    graph = HeldStatements([made("b", "b", ("a", "1")), made("c", "c", ("a", "2"), after=1), made("d", "d", ("elsewhere", "3"), after=2)])
     assert graph.descendants("a", digest("a"), depth=8).other_versions == (digest("1"), digest("2"))
     assert graph.descendants("a", digest("2"), depth=8).other_versions == (digest("1"),)
-    assert (graph.newest_read("a"), graph.newest_made("a"), graph.newest_made("b"), graph.newest_read("nothing")) == (digest("2"), None, digest("b"), None)

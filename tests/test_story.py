@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jupyter_mlsc.story import Execution, SavedCell, cell_stories, gone_executions
+from jupyter_mlsc.artifacts import Digest
+from jupyter_mlsc.story import Change, Execution, Recorded, SavedCell, Step, cell_stories, changed, gone_executions, steps
 
 A, B, C = (SavedCell(name, f"code {name}") for name in "abc")
 
@@ -44,3 +45,22 @@ def test_code_that_ran_and_is_gone_is_named_by_its_count() -> None:
     deleted = Execution("deleted code", "d", 2)
     assert gone_executions([A, B], [ran(A, 1), deleted, ran(B, 3)]) == (2,)
     assert gone_executions([A, B], [ran(A, 1), ran(B, 2, "edited")]) == ()
+
+
+def test_a_cell_that_read_what_changed_is_stale_and_so_are_those_below_it() -> None:
+    executions = [ran(A, 1), Execution(B.code, B.id, 2, reads=("data/b.csv",)), ran(C, 3)]
+    stories = cell_stories([A, B, C], executions, {"data/b.csv"})
+    assert [(cell.state, cell.why) for cell in stories] == [("ran", ()), ("stale", ("data/b.csv changed",)), ("stale", ("b above is stale",))]
+
+
+def test_the_order_names_cells_by_id_or_by_source_and_code_that_is_gone_by_nothing() -> None:
+    executions = [ran(B, 1, with_id=False), Execution("deleted", "d", 2), ran(A, 3)]
+    assert steps([A, B], executions) == (Step("b", 1, False), Step(None, 2, False), Step("a", 3, False))
+
+
+def test_an_input_that_the_run_overwrote_is_looked_at_as_its_output() -> None:
+    first, second, other = (Digest("sha256", digit * 64) for digit in "123")
+    recorded = [Recorded("data/a.csv", "input", first), Recorded("data/a.csv", "output", second)]
+    assert changed(recorded, {"data/a.csv": second}) == ()
+    assert changed(recorded, {"data/a.csv": other}) == (Change("data/a.csv", "output", second, other),)
+    assert changed(recorded, {}) == ()

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import msgspec
 
-from jupyter_mlsc import decisions, predicates
+from jupyter_mlsc import decisions, environment_claims, predicates, replays
 from jupyter_mlsc.server.openapi import document
 
 SCHEMAS = {
     "artifact-v1.json": predicates.ArtifactBody,
+    "environment-v1.json": environment_claims.EnvironmentBody,
     "override-v1.json": decisions.OverrideBody,
     "policy-v1.json": predicates.PolicyBody,
+    "replay-v1.json": replays.ReplayBody,
     "revocation-v1.json": decisions.RevocationBody,
     "run-v1.json": predicates.RunBody,
 }

@@ -26,6 +26,8 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init", "Make a policy, a ledger, keys and a first identity."),
     "sign": ("sign", "Sign data sets and models: stand for these bytes."),
     "verify": ("verify", "Hash afresh and judge by the policy."),
+    "scan": ("scan", "Look for what is dangerous in models and other files."),
+    "diff": ("diff", "Say how a data set differs from what was signed last."),
     "review": ("review", "Approve or reject a notebook or an artifact."),
     "promote": ("promote", "Put an artifact into a stage, if it satisfies what is asked there."),
     "revoke": ("revoke", "Say that bytes or a key are not to be trusted any more."),
@@ -34,6 +36,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "lineage": ("lineage", "Show what an artifact was made from."),
     "impact": ("impact", "Show what was made from an artifact."),
     "run": ("run", "Run a notebook supervised, from its first cell to its last."),
+    "replay": ("replay", "Run a notebook's last run again, and see whether it makes the same."),
     "kernels": ("kernels", "Install and list supervised kernels."),
     "exec": ("exec", "Run any command supervised: another process decides its file opens."),
     "export": ("export", "Write what is known for other people's tools."),
@@ -42,7 +45,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "policy": ("policy", "Check, explain and trust the policy."),
 }
 
-_HERE = frozenset({None, "exec", "run", "kernels"})
+_HERE = frozenset({None, "exec", "run", "kernels", "scan"})
 """Commands that need neither ledger nor keys themselves, so that they do the same inside a supervised tree."""
 
 

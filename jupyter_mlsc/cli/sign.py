@@ -23,7 +23,8 @@ def command(options: Options, paths: tuple[str, ...], kind: str | None, note: st
     A folder is signed as one tree, every file of it. The statement goes to the ledger and to .mlsc/claims, which travels with git.
     Signing mlsc.toml signs a change of the policy.
     """
-    from jupyter_mlsc.display import short, signing_advice
+    from jupyter_mlsc.display import profile_lines, short, signing_advice
+    from jupyter_mlsc.predicates import to_predicate
     from jupyter_mlsc.trust import POLICY_FILE
     from jupyter_mlsc.verdict import printable
 
@@ -34,6 +35,8 @@ def command(options: Options, paths: tuple[str, ...], kind: str | None, note: st
             f"signed {printable(each.path)} as a {each.kind} · {short(each.digest)} · by {each.signer}"
             + (f" · ledger entry {each.index}" if each.index is not None else "")
         )
+        for line in profile_lines(each):
+            options.say(line)
         advice = signing_advice(each)
         if advice:
             options.advise("\n".join(advice))
@@ -42,7 +45,19 @@ def command(options: Options, paths: tuple[str, ...], kind: str | None, note: st
     options.document(
         {
             "ok": True,
-            "signed": [{"path": s.path, "digest": str(s.digest), "kind": s.kind, "signer": s.signer, "key": s.key, "index": s.index} for s in signed],
+            "signed": [
+                {
+                    "path": s.path,
+                    "digest": str(s.digest),
+                    "kind": s.kind,
+                    "signer": s.signer,
+                    "key": s.key,
+                    "index": s.index,
+                    "profile": None if s.profile is None else to_predicate(s.profile),
+                    "unprofiled": s.unprofiled or None,
+                }
+                for s in signed
+            ],
         }
     )
     return 0

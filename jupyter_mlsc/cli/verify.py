@@ -23,14 +23,11 @@ def command(options: Options, paths: tuple[str, ...], full: bool, sarif: bool) -
     read and wrote, and its cells are compared with the code that ran. Exit code 1 when a verdict is
     `block`, and in `enforce` when no run of a notebook is known.
     """
-    from jupyter_mlsc.display import story_document, story_lines, verdict_document, verdict_text
+    from jupyter_mlsc.display import verdict_document, verdict_text
 
     project = options.project(*paths)
     project.require_trusted()
-    stories = [project.notebook_story(Path(p)) for p in paths if p.endswith(".ipynb")]
-    told = [project.root / name for story in stories for name in (*story.reads, *story.writes)]
-    judged = [*(Path(p) for p in paths if not p.endswith(".ipynb") or project.is_governed(Path(p))), *told]
-    verdicts = project.verify(judged, full=full, progress=options.progress) if judged or not paths else []
+    verdicts, stories = project.verify_with_stories([Path(p) for p in paths], full=full, progress=options.progress)
     options.notes(project)
     # Of a notebook that no run is known of, nothing can be vouched for.
     ok = all(v.allowed for v in verdicts) and (project.policy.mode is not Mode.ENFORCE or all(story.run for story in stories))
@@ -43,11 +40,14 @@ def command(options: Options, paths: tuple[str, ...], full: bool, sarif: bool) -
         return 0 if ok else 1
     for verdict in verdicts:
         options.say(verdict_text(verdict))
-    for story in stories:
-        for line in story_lines(story):
-            options.say(line)
+    more = {}
+    if stories:
+        from jupyter_mlsc.story_text import story_document, story_lines
+
+        for story in stories:
+            options.say("\n".join(story_lines(story)))
+        more = {"notebooks": [story_document(story) for story in stories]}
     if not verdicts and not stories:
         options.advise("nothing here is governed by the policy")
-    more = {"notebooks": [story_document(story) for story in stories]} if stories else {}
     options.document({"ok": ok, "mode": str(project.policy.mode), "artifacts": [verdict_document(v) for v in verdicts], **more})
     return 0 if ok else 1

@@ -1,13 +1,16 @@
-"""Verdicts as a SARIF 2.1.0 log (OASIS), for code scanning pages and editors. Pure."""
+"""Verdicts and findings as a SARIF 2.1.0 log (OASIS), for code scanning pages and editors. Pure."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
+from jupyter_mlsc.scan.codes import CODES
+from jupyter_mlsc.scan.finding import Finding, Severity
 from jupyter_mlsc.verdict import Decision, Verdict
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -15,6 +18,10 @@ _WHOLE = {"startLine": 1}
 """A verdict is about a whole file; code scanning pages show nothing without a region."""
 
 SUPPRESSED = "overridden"
+_SEVERITY_LEVELS = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM: "warning", Severity.LOW: "note"}
+_SCORES = {"critical": "9.5", "high": "8.0", "medium": "5.0", "low": "2.0"}
+"""What code scanning pages sort by, on the scale of CVSS."""
+_LINE = re.compile(r"\bline (\d{1,9})\b")
 _LEVELS = {Decision.BLOCK: "error", Decision.WARN: "warning", Decision.ALLOW: "note"}
 
 
@@ -38,18 +45,48 @@ def sarif_log(verdicts: Sequence[Verdict], version: str) -> str:
         }
         for verdict, reason in failing
     ]
+    return _log(version, rules, results, {"PROJECT": "the folder of mlsc.toml"})
+
+
+def findings_log(findings: Sequence[Finding], version: str) -> str:
+    """One result for each finding of a scan; a place in a file that is a line becomes the region."""
+    codes = sorted({each.code for each in findings})
+    rules = [
+        {
+            "id": code,
+            "name": _camel(code),
+            "shortDescription": {"text": code.replace("-", " ").capitalize()},
+            "properties": {"security-severity": _SCORES[CODES[code].severity], "tags": ["security"]},
+        }
+        for code in codes
+    ]
+    results = []
+    for each in findings:
+        line = _LINE.search(each.where)
+        place: dict[str, Any] = {"physicalLocation": {"artifactLocation": _location(each.path, "SCANNED"), "region": _WHOLE}}
+        if line is not None and int(line[1]) > 0:
+            place["physicalLocation"]["region"] = {"startLine": int(line[1])}
+        if each.where:
+            place["logicalLocations"] = [{"fullyQualifiedName": each.where}]
+        message = {"text": f"{each.message}{f' ({each.where})' if each.where else ''}. Next: {each.fix}"}
+        level = _SEVERITY_LEVELS[each.severity]
+        results.append({"ruleId": each.code, "ruleIndex": codes.index(each.code), "level": level, "message": message, "locations": [place]})
+    return _log(version, rules, results, {"SCANNED": "the folder that the scan was run in"})
+
+
+def _log(version: str, rules: list[dict[str, Any]], results: list[dict[str, Any]], bases: dict[str, str]) -> str:
     run: dict[str, Any] = {
         "tool": {"driver": {"name": "jupyter_mlsc", "version": version, "rules": rules}},
-        "originalUriBaseIds": {"PROJECT": {"description": {"text": "the folder of mlsc.toml"}}},
+        "originalUriBaseIds": {name: {"description": {"text": text}} for name, text in bases.items()},
         "results": results,
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
-def _location(path: str) -> dict[str, str]:
+def _location(path: str, base: str = "PROJECT") -> dict[str, str]:
     if PurePosixPath(path).is_absolute():
         return {"uri": "file://" + quote(path)}
-    return {"uri": quote(path), "uriBaseId": "PROJECT"}
+    return {"uri": quote(path), "uriBaseId": base}
 
 
 def _camel(code: str) -> str:

@@ -24,13 +24,13 @@ _CONFIG = "config.json"
 _WEIGHTS = "model.weights.h5"
 _LARGEST_MEMBER = 100
 """How many times larger than what is stored a member of the archive may be; Keras stores them as they are."""
-_OWN_MODULE = re.compile(
+OWN_MODULE = re.compile(
     r"keras|builtins|keras\.(?:src\.)?(?:activations|constraints|dtype_policies|initializers|layers|losses|metrics|models|ops|optimizers|quantizers|random|"
     r"regularizers)(?:\.\w+)*|keras\.src\.backend\.(?:torch|jax|tensorflow|numpy|openvino)\.optimizers(?:\.\w+)*|keras\.src\.trainers\.compile_utils"
 )
-_NO_OBJECT = frozenset({"__bytes__", "__ellipsis__", "__keras_tensor__", "__numpy__", "__slice__", "__tensor__", "__tuple__", "TensorShape", "function"})
+NO_OBJECT = frozenset({"__bytes__", "__ellipsis__", "__keras_tensor__", "__numpy__", "__slice__", "__tensor__", "__tuple__", "TensorShape", "function"})
 _LOOKED_UP_IN = ("layers", "models", "losses", "metrics", "optimizers", "optimizers.schedules", "initializers", "regularizers", "constraints", "dtype_policies")
-_REACHES_OUT = {
+REACHES_OUT = {
     "__lambda__": "a lambda function, whose code comes with it",
     "Lambda": "a Lambda layer, whose code comes with it",
     "FlaxLayer": "a FlaxLayer, which wraps code of another framework",
@@ -41,7 +41,7 @@ _REACHES_OUT = {
     "CompositeTensor": "a TensorFlow type, which is looked up by name",
     "TypeSpec": "a TensorFlow type, which is looked up by name",
 }
-_MEMBER = re.compile(r"metadata\.json|config\.json|model\.weights\.(?:h5|npz)|assets/(?:(?!\.\.?/)[^/\\\0]+/)*(?!\.\.?$)[^/\\\0]*")
+MEMBER = re.compile(r"metadata\.json|config\.json|model\.weights\.(?:h5|npz)|assets/(?:(?!\.\.?/)[^/\\\0]+/)*(?!\.\.?$)[^/\\\0]*")
 
 
 def _recognise(head: bytes, opened: Opened) -> bool:
@@ -62,7 +62,7 @@ def _load(source: Source, *, lifted: bool, allow: frozenset[str]) -> object:
         if len({member.filename for member in members}) != len(members):
             raise ValueError("two of its members have the same name")
         for member in members:
-            if not _MEMBER.fullmatch(member.filename):
+            if not MEMBER.fullmatch(member.filename):
                 raise ValueError(f"it holds {member.filename!r}, which is no part of a model")
             if member.file_size > max(1 << 28, _LARGEST_MEMBER * member.compress_size):
                 raise ValueError(f"{member.filename} would unpack to {member.file_size:,} bytes from {member.compress_size:,}")
@@ -104,18 +104,18 @@ def _keras(wanted_for: str) -> Any:
 def _judge(keras: Any, name: str, config: object, allow: frozenset[str]) -> None:
     """Raise FormatError or DeniedGlobalError for the first part of a configuration that is not Keras' own, or that reaches out of the file."""
     registered = frozenset(keras.saving.get_custom_objects())
-    for part in _parts(config):
+    for part in parts(config):
         kind, module, alias = part.get("class_name"), part.get("module"), part.get("registered_name")
         if not isinstance(kind, str):
             _judge_values(name, part, registered, allow)
             continue
-        reason = _REACHES_OUT.get(kind) or _REACHES_OUT.get(kind.rpartition(">")[2]) or _REACHES_OUT.get(str(alias))
+        reason = REACHES_OUT.get(kind) or REACHES_OUT.get(kind.rpartition(">")[2]) or REACHES_OUT.get(str(alias))
         if reason is not None:
             raise _refused(name, f"it holds {reason}")
         own = part.get("config") if kind == "function" and isinstance(part.get("config"), str) else kind
         if module is not None and not isinstance(module, str):
             raise ValueError(f"the module of {kind} is no text")
-        is_own = _OWN_MODULE.fullmatch(module) is not None if module else kind in _NO_OBJECT or _is_kerass(keras, kind)
+        is_own = OWN_MODULE.fullmatch(module) is not None if module else kind in NO_OBJECT or _is_kerass(keras, kind)
         if (not is_own or {own, kind, alias} & registered) and not _is_allowed(module, {str(own), str(alias)}, allow):
             raise DeniedGlobalError(name, f"{module}.{own}" if module else str(alias or own))
         _judge_values(name, part, registered, allow)
@@ -145,7 +145,7 @@ def _is_allowed(module: str | None, names: set[str], allow: frozenset[str]) -> b
     return any({f"{module}.{name}", f"{module}:{name}", name.replace(">", ".")} & allow for name in names)
 
 
-def _parts(config: object) -> Iterator[dict[str, Any]]:
+def parts(config: object) -> Iterator[dict[str, Any]]:
     """Every object of a configuration, at any depth."""
     waiting = [config]
     while waiting:

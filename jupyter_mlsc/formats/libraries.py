@@ -49,7 +49,7 @@ _EXTRA_OF = {
 }
 
 
-def _broken() -> tuple[type[Exception], ...]:
+def broken_errors() -> tuple[type[Exception], ...]:
     """What parsers raise for bytes that are not what they expect. Wide on purpose: each library has its own mixture of these."""
     import lzma
     import pickle
@@ -95,7 +95,7 @@ def reading(name: str, what: str, *also: type[Exception]) -> Iterator[None]:
         raise missing(err.name or "a library", f"loading {name}") from err
     except MemoryError as err:
         raise FormatError(f"{name} is not a sound {what}, or too large: it asks for more memory than there is") from err
-    except _broken() + also as err:
+    except broken_errors() + also as err:
         raise FormatError(f"{name} is not a sound {what}: {_first_line(err)}", next_step="restore the file from where it came from, or save it again") from err
 
 

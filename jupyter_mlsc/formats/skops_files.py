@@ -15,9 +15,9 @@ from jupyter_mlsc.formats.format import Format, Opened, Source, Target, writable
 from jupyter_mlsc.formats.libraries import library, reading, writing
 from jupyter_mlsc.formats.recognition import zip_names
 
-_SCHEMA = "schema.json"
+SCHEMA = "schema.json"
 _LARGEST_SCHEMA = 1 << 30
-_NODES = frozenset(
+NODES = frozenset(
     {
         "BytesNode",
         "BytearrayNode",
@@ -39,7 +39,7 @@ _NODES = frozenset(
     }
 )
 # What these nodes do with the type that they name is to fill it, so it must be one that holds what it is given and no more.
-_HOLDERS = {
+HOLDERS = {
     "DefaultDictNode": frozenset({"collections.defaultdict"}),
     "DictNode": frozenset({"builtins.dict", "collections.OrderedDict", "sklearn.utils._bunch.Bunch"}),
     "ListNode": frozenset({"builtins.list"}),
@@ -47,11 +47,11 @@ _HOLDERS = {
     "TupleNode": frozenset({"builtins.tuple"}),
 }
 # Made by the node itself, and given a state of numbers; pickles make them by functions that the list has instead.
-_MADE_BY_NODE = {"RandomGeneratorNode": "numpy.random._generator.Generator", "RandomStateNode": "numpy.random.mtrand.RandomState"}
+MADE_BY_NODE = {"RandomGeneratorNode": "numpy.random._generator.Generator", "RandomStateNode": "numpy.random.mtrand.RandomState"}
 
 
 def _recognise(head: bytes, opened: Opened) -> bool:
-    return _SCHEMA in zip_names(head, opened)
+    return SCHEMA in zip_names(head, opened)
 
 
 def _load(source: Source, *, lifted: bool, allow: frozenset[str]) -> object:
@@ -80,17 +80,17 @@ def _judged(source: Source, mark: Any) -> set[str]:
         names = archive.namelist()
         if len(names) != len(set(names)):
             raise ValueError("two of its members have the same name")
-        if archive.getinfo(_SCHEMA).file_size > _LARGEST_SCHEMA:
-            raise ValueError(f"its {_SCHEMA} is too large")
-        schema = json.loads(archive.read(_SCHEMA))
+        if archive.getinfo(SCHEMA).file_size > _LARGEST_SCHEMA:
+            raise ValueError(f"its {SCHEMA} is too large")
+        schema = json.loads(archive.read(SCHEMA))
     named = set()
-    for node in _nodes(schema):
+    for node in nodes(schema):
         loader, module, name = node["__loader__"], node["__module__"], node["__class__"]
-        if loader == "CachedNode" or _MADE_BY_NODE.get(loader) == f"{module}.{name}":
+        if loader == "CachedNode" or MADE_BY_NODE.get(loader) == f"{module}.{name}":
             continue
-        if loader not in _NODES and loader not in _HOLDERS:
+        if loader not in NODES and loader not in HOLDERS:
             raise _refused(source.name, f"it holds a {loader}, which calls or looks up what the file names")
-        if loader in _HOLDERS and f"{module}.{name}" not in _HOLDERS[loader]:
+        if loader in HOLDERS and f"{module}.{name}" not in HOLDERS[loader]:
             raise _refused(source.name, f"it fills a {module}.{name} as if it were a container")
         mark.granted = (module, name) if allowlist.is_allowed_if_checked(module, name) else None
         mark.check(module, name)
@@ -99,7 +99,7 @@ def _judged(source: Source, mark: Any) -> set[str]:
     return named
 
 
-def _nodes(schema: object) -> Iterator[dict[str, Any]]:
+def nodes(schema: object) -> Iterator[dict[str, Any]]:
     """Every part of the document that names a type, at any depth; one that names its loader alone is malformed."""
     waiting = [schema]
     while waiting:

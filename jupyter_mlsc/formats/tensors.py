@@ -14,7 +14,7 @@ from jupyter_mlsc.formats.libraries import library, reading, unsuitable, writing
 from jupyter_mlsc.formats.recognition import TORCH_MAGIC, is_torch_zip, is_zip
 
 _NUMPY_TYPES = frozenset({"BOOL", "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64", "F16", "F32", "F64", "C64"})
-_LONGEST_HEADER = 100_000_000
+LONGEST_HEADER = 100_000_000
 """What the safetensors library itself accepts for its JSON header, in bytes."""
 
 
@@ -22,7 +22,7 @@ def _recognise_safetensors(head: bytes, opened: Opened) -> bool:
     if len(head) < 10 or head[8:9] != b"{":
         return False
     length: int = struct.unpack("<Q", head[:8])[0]
-    return 2 <= length <= _LONGEST_HEADER and head[8:].lstrip(b"{ \n").startswith((b'"', b"}"))
+    return 2 <= length <= LONGEST_HEADER and head[8:].lstrip(b"{ \n").startswith((b'"', b"}"))
 
 
 def _load_safetensors(source: Source, *, lifted: bool, allow: frozenset[str]) -> object:
@@ -43,7 +43,7 @@ def _header(source: Source) -> dict[str, Any]:
 
     stream = source.stream()
     length: int = struct.unpack("<Q", stream.read(8))[0]
-    header = json.loads(stream.read(min(length, _LONGEST_HEADER)))
+    header = json.loads(stream.read(min(length, LONGEST_HEADER)))
     stream.seek(0)
     return {name: entry for name, entry in header.items() if name != "__metadata__"}
 

@@ -23,6 +23,7 @@ from jupyter_mlsc.kernel.adapters.wrapping import Wrapping
 from jupyter_mlsc.kernel.governed import GovernedPaths, absolute
 from jupyter_mlsc.kernel.held_open import held_open
 from jupyter_mlsc.kernel.hook import switch
+from jupyter_mlsc.kernel.installs import InstallGate
 from jupyter_mlsc.kernel.sweep import Stamp, Sweep
 from jupyter_mlsc.kernel.unmarked import UnmarkedUnpickling
 from jupyter_mlsc.verdict import Decision, Mode, Verdict, summary
@@ -60,6 +61,7 @@ class Guard:
         self._blocked: list[MlscError] = []
         self._unmarked = UnmarkedUnpickling(str(self._project.root), self._project.policy.unpickle_allow, self._refused)
         self._told: set[str] = set()
+        self._installs = InstallGate(session, self._tell)
         with self._quiet():
             self._sweep = Sweep(self._paths.folders, self._governs)
 
@@ -129,14 +131,16 @@ class Guard:
         """A symbolic link is made: paths may lead elsewhere."""
         self._paths.forget()
 
-    def started(self, event: str) -> None:
-        """Something begins whose reads and writes are not seen."""
+    def started(self, event: str, arguments: tuple[object, ...] = ()) -> None:
+        """Something begins whose reads and writes are not seen. Raises BlockedInstallError."""
         if event == "socket.connect":
             self.coverage.count("connections")
         elif event in _TAMPERING:
             if _asked_by_the_notebook(sys._getframe(2)):
                 self.coverage.count(_TAMPERING[event])
         else:
+            with self._quiet():
+                self._installs.started(event, arguments, sys._getframe(2))
             self._paths.unsettle()
             self.coverage.count("subprocesses")
 

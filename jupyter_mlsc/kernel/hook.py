@@ -29,8 +29,8 @@ class Watcher(Protocol):
     def linked(self) -> None:
         """A symbolic link is made."""
 
-    def started(self, event: str) -> None:
-        """A process or a network connection begins: what it does is not seen."""
+    def started(self, event: str, arguments: tuple[Any, ...] = ()) -> None:
+        """A process or a network connection begins, with the arguments of the audit event: what it does is not seen."""
 
 
 _UNSEEN = {
@@ -69,7 +69,7 @@ class Switch:
             elif event == "os.symlink":
                 watcher.linked()
             else:
-                watcher.started(event)
+                watcher.started(event, arguments)
 
         def put(watcher: Watcher | None) -> None:
             current[0] = watcher

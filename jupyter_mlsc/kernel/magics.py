@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @magics_class
 class MlscMagics(Magics):
-    """``%mlsc_load``, ``%mlsc_save``, ``%mlsc_sign``, ``%mlsc_verify``, ``%mlsc_status`` and ``%mlsc_lineage``."""
+    """``%mlsc_load``, ``%mlsc_save``, ``%mlsc_sign``, ``%mlsc_verify``, ``%mlsc_scan``, ``%mlsc_diff``, ``%mlsc_status`` and ``%mlsc_lineage``."""
 
     def __init__(self, shell: InteractiveShell, session: Session) -> None:
         super().__init__(shell)
@@ -83,6 +83,27 @@ class MlscMagics(Magics):
 
         given = _parse(self.mlsc_verify, line)
         return show_verdicts(self._session.verify_all(given.path, full=given.full))
+
+    @magic_arguments()
+    @argument("path", nargs="+", help="What to look at: files and folders.")
+    @line_magic
+    def mlsc_scan(self, line: str) -> Any:
+        """Look for what is dangerous in models and other files, without loading them."""
+        from jupyter_mlsc.findings_shown import show_scanned
+
+        given = _parse(self.mlsc_scan, line)
+        return show_scanned(self._session.scan(given.path))
+
+    @magic_arguments()
+    @argument("path", help="The data set.")
+    @argument("--against", metavar="PATH", help="Compare with the signed profile of this data set instead.")
+    @line_magic
+    def mlsc_diff(self, line: str) -> Any:
+        """How a data set differs from what was signed last: rows, labels, columns."""
+        from jupyter_mlsc.dataset_display import show_diff
+
+        given = _parse(self.mlsc_diff, line)
+        return show_diff(self._session.diff(given.path, against=given.against))
 
     @magic_arguments()
     @line_magic

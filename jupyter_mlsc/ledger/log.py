@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,9 @@ ORIGIN_PREFIX = "mlsc.local/"
 
 _PAGE = 1_000
 """Entries read at once; bounds memory, and no transaction stays open while the caller works."""
+
+_ENVELOPES = 200
+"""Envelopes read at once."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -221,6 +224,33 @@ class Ledger:
         if sha256(content).digest() != wanted:
             raise LedgerTamperedError(f"the envelope {digest} was edited in the ledger", next_step="run: mlsc log verify")
         return bytes(content)
+
+    def statements_at(self, numbers: Iterable[int]) -> Iterator[tuple[Entry, bytes]]:
+        """The entries of these numbers, in order, each with its envelope; what the ledger has no entry for is left out. Raises as `entries` and `envelope`."""
+        wanted = sorted(set(numbers))
+        for first in range(0, len(wanted), _ENVELOPES):
+            with self.store.reading() as connection:
+                end = self._checkpoint(connection).size
+                some = [number for number in wanted[first : first + _ENVELOPES] if number < end]
+                rows = connection.execute(_ENTRY.where(tables.entry.c.number.in_(some)).order_by(tables.entry.c.number)).all()
+                entries = [read_entry(row.number, bytes(row.record), bytes(row.leaf_hash)) for row in rows]
+                digests = {bytes.fromhex(entry.envelope.removeprefix("sha256:")) for entry in entries}
+                found = select(tables.envelope.c.digest, tables.envelope.c.content).where(tables.envelope.c.digest.in_(digests))
+                contents = {bytes(row.digest): bytes(row.content) for row in connection.execute(found)}
+            for entry in entries:
+                content = contents.get(bytes.fromhex(entry.envelope.removeprefix("sha256:")))
+                if content is None or f"sha256:{sha256(content).hexdigest()}" != entry.envelope:
+                    raise LedgerTamperedError(f"the envelope of ledger entry {entry.index} was edited or is missing", next_step="run: mlsc log verify")
+                yield entry, content
+
+    def known_envelopes(self, digests: Iterable[str]) -> frozenset[str]:
+        """Those of these envelopes (``sha256:<hex>``) that the ledger holds."""
+        wanted, found = [bytes.fromhex(each.removeprefix("sha256:")) for each in digests], set()
+        with self.store.reading() as connection:
+            for first in range(0, len(wanted), _PAGE):
+                question = select(tables.envelope.c.digest).where(tables.envelope.c.digest.in_(wanted[first : first + _PAGE]))
+                found |= {f"sha256:{bytes(each).hex()}" for each in connection.execute(question).scalars()}
+        return frozenset(found)
 
     def prove(self, index: int, size: int | None = None) -> InclusionProof:
         """Prove that an entry is in the tree of the first ``size`` entries (default: all). Raises UsageError for an entry that is not."""

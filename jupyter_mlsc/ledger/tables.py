@@ -21,70 +21,79 @@ TRUTH = MetaData()
 INDEXES = MetaData()
 
 # SQLite makes a column the row's own number only when its type is INTEGER.
-_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+Number = BigInteger().with_variant(Integer(), "sqlite")
 
 
 # SQLite keeps whatever is put into a column, of whatever type. Who edits a ledger may put a text where a hash belongs: it is read as a value
 # of the right type that no hash, signature or size agrees with, so that it is found where every other edited value is found.
 
 
-class _Bytes(TypeDecorator[bytes]):
+class Bytes(TypeDecorator[bytes]):
+    """Bytes."""
+
     impl = LargeBinary
     cache_ok = True
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        """A reader of what the database gives."""
         return lambda value: value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
 
 
-class _Words(TypeDecorator[str]):
+class Words(TypeDecorator[str]):
+    """A text."""
+
     impl = Text
     cache_ok = True
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        """A reader of what the database gives."""
         return lambda value: value if isinstance(value, str) else repr(value)
 
 
-class _Count(TypeDecorator[int]):
-    impl = _NUMBER
+class Count(TypeDecorator[int]):
+    """A number."""
+
+    impl = Number
     cache_ok = True
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        """A reader of what the database gives."""
         return lambda value: value if isinstance(value, int) else -1
 
 
-meta = Table("meta", TRUTH, Column("name", _Words, primary_key=True), Column("value", _Words, nullable=False))
+meta = Table("meta", TRUTH, Column("name", Words, primary_key=True), Column("value", Words, nullable=False))
 
 entry = Table(
     "entry",
     TRUTH,
-    Column("number", _NUMBER, primary_key=True, autoincrement=False),
-    Column("leaf_hash", _Bytes, nullable=False),
-    Column("signed_at", _Count, nullable=False),  # size of the checkpoint that its append signed
-    Column("record", _Bytes, nullable=False),
+    Column("number", Number, primary_key=True, autoincrement=False),
+    Column("leaf_hash", Bytes, nullable=False),
+    Column("signed_at", Count, nullable=False),  # size of the checkpoint that its append signed
+    Column("record", Bytes, nullable=False),
 )
 
 # Complete nodes above the leaves, numbered in the order in which appends complete them: writes go to the end, reading is one sweep.
-node = Table("node", TRUTH, Column("number", _NUMBER, primary_key=True, autoincrement=False), Column("hash", _Bytes, nullable=False))
+node = Table("node", TRUTH, Column("number", Number, primary_key=True, autoincrement=False), Column("hash", Bytes, nullable=False))
 
 # Content-addressed; numbered by the first entry that brought it.
 envelope = Table(
     "envelope",
     TRUTH,
-    Column("entry", _NUMBER, primary_key=True, autoincrement=False),
-    Column("digest", _Bytes, nullable=False, unique=True),
-    Column("content", _Bytes, nullable=False),
+    Column("entry", Number, primary_key=True, autoincrement=False),
+    Column("digest", Bytes, nullable=False, unique=True),
+    Column("content", Bytes, nullable=False),
 )
 
-checkpoint = Table("checkpoint", TRUTH, Column("size", _NUMBER, primary_key=True, autoincrement=False), Column("note", _Words, nullable=False))
+checkpoint = Table("checkpoint", TRUTH, Column("size", Number, primary_key=True, autoincrement=False), Column("note", Words, nullable=False))
 
 # Keys are the first 16 bytes of SHA-256 of the text: of one length for every name, whatever a database's collation or row limit is.
 subject_index = Table(
     "subject_index",
     INDEXES,
-    Column("entry", _NUMBER, primary_key=True, autoincrement=False),
-    Column("position", _NUMBER, primary_key=True, autoincrement=False),
-    Column("name_key", _Bytes, nullable=False),
-    Column("digest_key", _Bytes, nullable=False),
+    Column("entry", Number, primary_key=True, autoincrement=False),
+    Column("position", Number, primary_key=True, autoincrement=False),
+    Column("name_key", Bytes, nullable=False),
+    Column("digest_key", Bytes, nullable=False),
     Index("subject_index_name", "name_key", "entry"),
     Index("subject_index_digest", "digest_key", "entry"),
     sqlite_with_rowid=False,
@@ -93,12 +102,12 @@ subject_index = Table(
 kind_index = Table(
     "kind_index",
     INDEXES,
-    Column("entry", _NUMBER, primary_key=True, autoincrement=False),
-    Column("kind", _Words, nullable=False),
+    Column("entry", Number, primary_key=True, autoincrement=False),
+    Column("kind", Words, nullable=False),
     Index("kind_index_kind", "kind", "entry"),
 )
 
-follower = Table("follower", INDEXES, Column("name", _Words, primary_key=True), Column("position", _Count, nullable=False))
+follower = Table("follower", INDEXES, Column("name", Words, primary_key=True), Column("position", Count, nullable=False))
 
 
 def inner_nodes(size: int) -> int:

@@ -184,6 +184,10 @@ class AcceptedPolicies(msgspec.Struct, frozen=True):
         except OSError as err:
             raise _not_kept(self.folder, err) from err
 
+    def unsettle(self, root: Path) -> None:
+        """Forget which project is in a folder: it is a copy, and goes away."""
+        self._place(root).unlink(missing_ok=True)
+
     def _place(self, root: Path) -> Path:
         return self.folder / f"{_stem(os.path.realpath(root))}.place"
 

@@ -7,8 +7,10 @@
 3. ``signed``: see `counting`. ``require`` has ``provenance``: a run of this layer's identities says, for this name, that it made these
    bytes; and ``verified-inputs``: the newest that runs say about these bytes, under whatever name, names no unverified input. Where no run
    says anything the inputs are unknown: good enough where persons stand for the bytes (a model from elsewhere that a lead signs), and
-   `provenance-missing` where the rule asks for no signature. ``review``: see `reviewing`; what was promoted keeps what was said of it under its
-   earlier name (`promoting`). ``formats``: every family that the bytes belong to must be acceptable.
+   `provenance-missing` where the rule asks for no signature. ``review``: see `reviewing`; ``reproduced``: see `reproducing`; what was promoted
+   keeps what was said of it under its earlier name (`promoting`). ``profile``: a profile of these very bytes, by somebody whose profiles
+   count (`yardstick`). ``formats``: every family that the bytes belong to must be acceptable. ``tripwires``: see `tripping`; they are about an
+   artifact of the rule's own name, and where the rule says ``then = "warn"`` they are warned of in every mode but ``observe``, and fail nothing.
 4. What a run wrote itself it may read back: reasons about statements become the note `own-output`. The artifact is not verified by that.
 5. A layer that is not accepted trusts nobody: what it governs is `policy-untrusted`, in ``warn`` at least.
 6. Nothing governs: allowed, with the note `ungoverned`.
@@ -22,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -33,11 +36,15 @@ from jupyter_mlsc.policy.evidence import Claim, Evidence
 from jupyter_mlsc.policy.globs import Place
 from jupyter_mlsc.policy.overriding import covers, exceptions
 from jupyter_mlsc.policy.promoting import promotions
+from jupyter_mlsc.policy.reproducing import reproduction
 from jupyter_mlsc.policy.reviewing import Hearing, hear
 from jupyter_mlsc.policy.revoking import revoked
 from jupyter_mlsc.policy.rules import POLICY_ADMIN, PolicyLayer, Review, Rule, Supervise
 from jupyter_mlsc.predicates import rfc3339
 from jupyter_mlsc.verdict import NOT_VERIFIED, STRICTNESS, Decision, DecisionSeen, Mode, Reason, SignerSeen, Verdict, decision_for, reason
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.policy.installing import InstallRequest
 
 _MODES = (Mode.OBSERVE, Mode.WARN, Mode.ENFORCE)
 
@@ -51,6 +58,14 @@ class Judgement(msgspec.Struct, frozen=True):
     reasons: tuple[Reason, ...]
     tally: Tally | None = None
     decisions: tuple[DecisionSeen, ...] = ()
+    warned: tuple[Reason, ...] = ()
+    """Tripwires that the rule only warns of, in whatever mode."""
+
+    @property
+    def decision(self) -> Decision:
+        """What this rule alone would do."""
+        found = decision_for(self.mode, self.reasons)
+        return Decision.WARN if self.warned and self.mode is not Mode.OBSERVE and found is Decision.ALLOW else found
 
     @property
     def person(self) -> bool:
@@ -104,6 +119,23 @@ class Policy(msgspec.Struct, frozen=True):
             if lists:
                 return frozenset.intersection(*lists)
         return frozenset()
+
+    @property
+    def environment_advisories(self) -> str | None:
+        """Where advisories come from: the admin's word goes before the project's."""
+        return next((layer.environment.advisories for layer in self.layers if layer.accepted and layer.environment.advisories), None)
+
+    @property
+    def denied_licences(self) -> tuple[str, ...]:
+        """Licences that any accepted layer does not want."""
+        return tuple(dict.fromkeys(name for layer in self.layers if layer.accepted for name in layer.environment.deny_licences))
+
+    def judge_install(self, request: InstallRequest) -> tuple[Mode, list[str]]:
+        """What the accepted layers' ``[install]`` have against a request, and the strictest mode of those that have something."""
+        from jupyter_mlsc.policy.installing import refusals
+
+        found = [(layer.mode, sentence) for layer in self.layers if layer.accepted and layer.install for sentence in refusals(layer.install, request)]
+        return _strictest_mode(mode for mode, _ in found) if found else Mode.OBSERVE, list(dict.fromkeys(sentence for _, sentence in found))
 
     @property
     def prefixes(self) -> tuple[str, ...]:
@@ -188,8 +220,8 @@ class Policy(msgspec.Struct, frozen=True):
             return Verdict(evidence.name, digest, kind, decision, mode, noted, tier=evidence.tier, governed=False, decisions=seen)
         reasons: dict[Reason, None] = dict.fromkeys(each.reason for each in withdrawn)
         for judgement in judgements:
-            decision = max(decision, decision_for(judgement.mode, (*judgement.reasons, *evidence.faults)), key=STRICTNESS.index)
-            reasons.update(dict.fromkeys(judgement.reasons))
+            decision = max(decision, judgement.decision, decision_for(judgement.mode, (*judgement.reasons, *evidence.faults)), key=STRICTNESS.index)
+            reasons.update(dict.fromkeys((*judgement.reasons, *judgement.warned)))
         reasons.update(dict.fromkeys(evidence.faults))
         tallied = [judgement for judgement in judgements if judgement.tally is not None]
         clean = not any(r.fails or r.code in NOT_VERIFIED for r in reasons)
@@ -251,10 +283,14 @@ class Policy(msgspec.Struct, frozen=True):
             hearing = _hear(rule.review, layer, evidence, earlier, now, keys)
             reasons += say.review_reasons(hearing, rule.review, layer, evidence)
             seen += [_seen(voice.claim, voice.person) for voice in (*hearing.approvals, *hearing.rejections)]
+        if rule.reproduced is not None:
+            reasons += say.reproduction_reasons(reproduction(rule.reproduced, layer, evidence, earlier, now, keys), rule.reproduced, layer, evidence)
         if rule.formats is not None:
             refused = rule.formats.refused(evidence.families)
             if refused is not None:
                 reasons.append(say.format_reason(refused, rule.formats, rule, evidence))
+        failing, warned = say.dataset_reasons(rule, layer, evidence) if not inner else ([], [])
+        reasons += failing
         if evidence.own_output:
             kept = [each for each in reasons if each.code not in say.LIFTED_BY_OWN_OUTPUT]
             reasons = kept if len(kept) == len(reasons) else [*kept, say.own_output_reason(evidence)]
@@ -264,7 +300,7 @@ class Policy(msgspec.Struct, frozen=True):
                 reasons = [*(each for each in reasons if each not in covered), say.override_reason(covered, claim, who, evidence)]
                 seen.append(_seen(claim, who.name))
         seen += [_seen(claim, who.name) for claim, who in promoted]
-        return Judgement(layer, rule, mode, tuple(reasons), tally, tuple(seen))
+        return Judgement(layer, rule, mode, tuple(reasons), tally, tuple(seen), tuple(warned))
 
 
 def is_policy_admin(layer: PolicyLayer, key_id: str) -> bool:

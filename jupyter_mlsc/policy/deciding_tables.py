@@ -12,36 +12,40 @@ from typing import Any, NoReturn
 
 from jupyter_mlsc.policy.globs import Place
 from jupyter_mlsc.policy.lines import KeyPath
-from jupyter_mlsc.policy.rules import REVIEWER, Channel, Identity, Override, Review, Revoke, Rule, Stage
+from jupyter_mlsc.policy.rules import BUILDER, REVIEWER, Channel, Identity, Override, Reproduced, Review, Revoke, Rule, Stage, Tier
 from jupyter_mlsc.policy.typed_values import TypedValues, did_you_mean, key_shown, printable, type_name
+from jupyter_mlsc.replays import is_tolerance
 
 Identities = Mapping[str, Identity]
 Roles = Mapping[str, tuple[str, ...]]
 
 KEYS: Mapping[str, tuple[str, ...]] = {
-    "": ("version", "mode", "project", "identities", "roles", "rule", "unpickle", "supervise", "revoke", "override", "stages"),
+    "": ("version", "mode", "project", "identities", "roles", "rule", "unpickle", "supervise", "revoke", "override", "stages", "install", "environment"),
     "project": ("id",),
     "identities": ("key", "runs-of"),
-    "rule": ("match", "kind", "signed", "require", "review", "formats", "mode"),
+    "rule": ("match", "kind", "signed", "require", "review", "reproduced", "formats", "mode", "label", "profile", "profile-of", "tripwires"),
+    "tripwires": ("label-shift", "duplicates", "schema", "out-of-range", "near-constant", "unseen-categories", "nulls", "then"),
     "signed": ("by", "threshold", "max-age", "not-author", "unbound", "channel"),
     "review": ("by", "threshold", "not-author", "channel"),
+    "reproduced": ("by", "max-age", "tier", "not-author", "tolerance"),
     "formats": ("deny", "allow"),
     "unpickle": ("allow",),
     "supervise": ("network", "environment", "write", "exec", "sockets", "pin"),
     "revoke": ("by", "spread"),
     "override": ("by", "max"),
     "stages": ("into", "by"),
+    "environment": ("advisories", "deny-licences"),
+    "install": ("require-hashes", "indexes", "allow"),
 }
 """Every key that a policy may have, by table."""
 
 
 CHANNELS: tuple[Channel, ...] = ("terminal", "panel", "hub", "notebook")
+TIERS: tuple[Tier, ...] = ("guarded", "supervised")
 LATER = {
     "encrypt": "encryption",
     "certificate": "certificate identities",
-    "tripwires": "tripwires on data",
     "scan": "scans",
-    "reproduced": "reproduction",
 }
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _DURATION = re.compile(r"([1-9][0-9]{0,4})([smhdw])\Z")
@@ -88,6 +92,43 @@ class DecidingTables(TypedValues):
             not_author=self._boolean(given.get("not-author", True), (*path, "review", "not-author")),
             channel=self._channel(given, (*path, "review")),
         )
+
+    def _reproduced(self, table: dict[str, Any], path: KeyPath, require: tuple[str, ...], identities: Identities, roles: Roles) -> Reproduced | None:
+        """Whose replays count; without a table of its own, those of runs of the role `builder`."""
+        if "reproduced" not in require:
+            if "reproduced" in table:
+                self._fail((*path, "reproduced"), "the rule says whose replays count, and requires none", 'write require = ["reproduced"] too')
+            return None
+        given, where = self._table(table.get("reproduced", {}), (*path, "reproduced")), (*path, "reproduced")
+        self._known(given, where, "reproduced")
+        if "by" not in given and BUILDER not in roles:
+            self._fail(
+                (*path, "require"),
+                f"the rule requires a replay, and nobody is a {BUILDER}",
+                f'add {BUILDER} = [...] to [roles], or: reproduced = {{ by = "..." }}',
+            )
+        by = self._roles_at(given["by"], (*where, "by"), roles) if "by" in given else (BUILDER,)
+        runs = [identities[name] for role in by for name in roles[role] if identities[name].is_run]
+        named = (*where, "by") if "by" in given else (*path, "require")
+        if not runs:
+            self._fail(named, f"no run is {' or '.join(by)}, and a replay is a run's word", "name an identity with runs-of in the role")
+        tier = self._choice(given.get("tier", "guarded"), (*where, "tier"), TIERS)
+        if tier == "supervised" and all(len(each.keys) < 2 for each in runs):
+            self._fail((*where, "tier"), f"no run that is {' or '.join(by)} has a key for supervised runs", "give its identity a list of keys, that one last")
+        return Reproduced(
+            by=by,
+            max_age=self._duration(given["max-age"], (*where, "max-age")) if "max-age" in given else None,
+            tier=tier,
+            not_author=self._boolean(given.get("not-author", False), (*where, "not-author")),
+            tolerance=self._tolerance(given["tolerance"], (*where, "tolerance")) if "tolerance" in given else None,
+        )
+
+    def _tolerance(self, value: Any, path: KeyPath) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            self._fail(path, f"tolerance must be a number, not {type_name(value)}")
+        if not is_tolerance(value):
+            self._fail(path, f"tolerance is {value}", "write a number from 0 (the same values) to 1, as in 1e-9")
+        return float(value)
 
     def _roles_at(self, value: Any, path: KeyPath, roles: Roles) -> tuple[str, ...]:
         by = self._texts(value, path, one=True)

@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from jupyter_mlsc.policy.reasons import duration
-from jupyter_mlsc.policy.rules import Formats, Identity, Override, PolicyLayer, Review, Revoke, Rule, Signed, Stage, Supervise
+from jupyter_mlsc.policy.rules import (
+    Dataset,
+    EnvironmentRules,
+    Formats,
+    Identity,
+    Install,
+    Override,
+    PolicyLayer,
+    Reproduced,
+    Review,
+    Revoke,
+    Rule,
+    Signed,
+    Stage,
+    Supervise,
+)
 from jupyter_mlsc.verdict import Mode
 
 WEAKER = " [weaker]"
@@ -25,9 +40,33 @@ def differences(old: PolicyLayer | None, new: PolicyLayer) -> list[str]:
         lines += _members(f"role {role}", old.roles.get(role, ()), new.roles.get(role, ()))
     lines += _rules(old, new)
     lines += _members("unpickle", sorted(old.unpickle_allow or ()), sorted(new.unpickle_allow or ()))
+    lines += _installs(old.install, new.install)
+    lines += _environment(old.environment, new.environment)
     lines += _decisions(old, new)
     lines += _supervise(old.supervise, new.supervise)
     return lines
+
+
+def _installs(old: Install | None, new: Install | None) -> list[str]:
+    """What the policy asks of what is installed: each of the three, where it changed."""
+    lines = []
+    before, after = old or Install(), new or Install()
+    if before.require_hashes != after.require_hashes:
+        lines.append(f"install: {'hashes are required' if after.require_hashes else 'hashes are no longer required' + WEAKER}")
+    for what, was, now in (("indexes", before.indexes, after.indexes), ("names", before.allow, after.allow)):
+        if was != now:
+            weaker = now is None or (was is not None and not set(now) <= set(was))
+            lines.append(f"install: {what} {', '.join(now) if now is not None else 'any'}{WEAKER if weaker else ''}")
+    return lines
+
+
+def _environment(old: EnvironmentRules, new: EnvironmentRules) -> list[str]:
+    """Where advisories come from, and licences that are not wanted."""
+    lines = []
+    if old.advisories != new.advisories:
+        lines.append(f"environment: advisories from {new.advisories or 'nowhere'}{WEAKER if old.advisories else ''}")
+    lines += [f"environment: the licence {name} is not wanted" for name in new.deny_licences if name not in old.deny_licences]
+    return lines + [f"environment: the licence {name} is accepted{WEAKER}" for name in old.deny_licences if name not in new.deny_licences]
 
 
 def _all(layer: PolicyLayer) -> Iterator[str]:
@@ -41,6 +80,8 @@ def _all(layer: PolicyLayer) -> Iterator[str]:
         yield f"rule {_match(rule)}: {'; '.join(asks(rule))}"
     for name in sorted(layer.unpickle_allow or ()):
         yield f"unpickle: {name}"
+    yield from _installs(None, layer.install)
+    yield from _environment(EnvironmentRules(), layer.environment)
     yield from _decisions(None, layer)
     yield from _supervise(Supervise(), layer.supervise)
 
@@ -56,11 +97,41 @@ def asks(rule: Rule) -> tuple[str, ...]:
         said.append(f"requires {', '.join(rule.require)}")
     if rule.review is not None:
         said.append(_review(rule.review))
+    if rule.reproduced is not None:
+        said.append(_reproduced(rule.reproduced))
     if rule.formats is not None:
         said.append(_formats(rule.formats))
     if rule.mode is not None:
         said.append(f"mode {rule.mode}")
+    said += _dataset(rule.dataset)
     return tuple(said)
+
+
+def _dataset(dataset: Dataset) -> Iterator[str]:
+    if dataset.label is not None:
+        yield f"label {dataset.label}"
+    if dataset.profile is not None:
+        yield f"profile {dataset.profile}"
+    wires = dataset.tripwires
+    if wires is not None:
+        strung = [
+            f"{name.replace('_', '-')} {getattr(wires, name)}"
+            for name in wires.__struct_fields__
+            if getattr(wires, name) is not None and getattr(wires, name) is not False
+        ]
+        against = f" against {dataset.profile_of}" if dataset.profile_of is not None else ""
+        yield f"tripwires{against}: {', '.join(strung)}"
+
+
+def _trips_less(old: Dataset, new: Dataset) -> bool:
+    """True unless every wire of the old rule is strung in the new one, at least as tight, against the same yardstick."""
+    was, now = old.tripwires, new.tripwires
+    if was is None:
+        return False
+    if now is None or old.profile_of != new.profile_of or (was.schema and not now.schema) or (was.then == "block" and now.then == "warn"):
+        return True
+    shares = [(getattr(was, name), getattr(now, name)) for name in was.__struct_fields__ if name not in ("schema", "then")]
+    return any(before is not None and (after is None or after > before) for before, after in shares)
 
 
 def _signed(signed: Signed) -> str:
@@ -86,6 +157,19 @@ def _review(review: Review) -> str:
         text += ", also by the author"
     if review.channel:
         text += f", through {' or '.join(review.channel)}"
+    return text
+
+
+def _reproduced(asked: Reproduced) -> str:
+    text = f"reproduced by {' or '.join(asked.by)}"
+    if asked.tier == "supervised":
+        text += ", supervised"
+    if asked.max_age is not None:
+        text += f", not longer ago than {duration(asked.max_age)}"
+    if asked.not_author:
+        text += ", not by the author"
+    if asked.tolerance is not None:
+        text += f", within {asked.tolerance:g}"
     return text
 
 
@@ -148,6 +232,10 @@ def _asks_less(old: Rule, new: Rule) -> bool:
         return True
     if old.review is not None and (new.review is None or _reviews_less(old.review, new.review)):
         return True
+    if old.reproduced is not None and (new.reproduced is None or _reproduces_less(old.reproduced, new.reproduced)):
+        return True
+    if _trips_less(old.dataset, new.dataset) or (old.dataset.profile == "rows" and new.dataset.profile in ("none", "summary")):
+        return True
     was, now = old.signed, new.signed
     if was is None:
         return False
@@ -163,6 +251,13 @@ def _asks_less(old: Rule, new: Rule) -> bool:
 def _reviews_less(old: Review, new: Review) -> bool:
     narrower = set(new.by) <= set(old.by) and new.threshold >= old.threshold and new.not_author >= old.not_author
     return not narrower or (bool(old.channel) and not set(new.channel or "?") <= set(old.channel))
+
+
+def _reproduces_less(old: Reproduced, new: Reproduced) -> bool:
+    narrower = set(new.by) <= set(old.by) and new.not_author >= old.not_author
+    older = old.max_age is not None and (new.max_age is None or new.max_age > old.max_age)
+    looser = new.tolerance is not None and (old.tolerance is None or new.tolerance > old.tolerance)
+    return not narrower or older or looser or (old.tier == "supervised" and new.tier != "supervised")
 
 
 def _decisions(old: PolicyLayer | None, new: PolicyLayer) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Reading `mlsc.toml`, strictly: every key is known, typed and checkable here, or the file is refused with the line and the way out.
 
-What this version cannot check (scans, reproduction, encryption, certificates, tripwires) is refused, never ignored: a rule that
+What this version cannot check (scans, encryption, certificates) is refused, never ignored: a rule that
 is silently not applied is worse than none. The text is kept as it was read, since its digest is what a person accepts.
 """
 
@@ -14,12 +14,13 @@ from typing import Any
 
 from jupyter_mlsc.artifacts import KINDS
 from jupyter_mlsc.errors import PolicyError
-from jupyter_mlsc.policy.deciding_tables import LATER, DecidingTables, Identities, Roles
+from jupyter_mlsc.policy.dataset_tables import DatasetTables
+from jupyter_mlsc.policy.deciding_tables import LATER, Identities, Roles
 from jupyter_mlsc.policy.globs import Glob
 from jupyter_mlsc.policy.lines import KeyPath, line_of
 from jupyter_mlsc.policy.public_keys import read_key
-from jupyter_mlsc.policy.rules import Formats, Identity, LayerName, PolicyLayer, PublicKey, Requirement, Rule, Signed, Supervise
-from jupyter_mlsc.policy.typed_values import did_you_mean, key_shown
+from jupyter_mlsc.policy.rules import EnvironmentRules, Formats, Identity, Install, LayerName, PolicyLayer, PublicKey, Requirement, Rule, Signed, Supervise
+from jupyter_mlsc.policy.typed_values import did_you_mean, key_shown, printable
 from jupyter_mlsc.verdict import Mode
 
 VERSION = 1
@@ -27,8 +28,9 @@ LARGEST = 1 << 20
 """Bytes of the largest policy that is read."""
 LONGEST_LINE = 4096
 
-REQUIREMENTS: tuple[Requirement, ...] = ("provenance", "verified-inputs", "review")
+REQUIREMENTS: tuple[Requirement, ...] = ("provenance", "verified-inputs", "review", "reproduced", "profile")
 _PROJECT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,127}\Z")
+_DISTRIBUTION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
 _FAMILY = re.compile(r"[a-z0-9][a-z0-9._+-]*\Z")
 _DOTTED = re.compile(r"(?:[^\W\d]\w*)(?:\.[^\W\d]\w*)+\Z")
 # What a terminal or an editor would not show as it is: controls, and marks that turn the direction of the text.
@@ -67,7 +69,7 @@ def _checked_text(text: str | bytes, file: str) -> str:
     return decoded
 
 
-class _Document(DecidingTables):
+class _Document(DatasetTables):
     """One parse of one file: a method for each of its tables."""
 
     def __init__(self, text: str, layer: LayerName, file: str, families: Collection[str] | None) -> None:
@@ -107,6 +109,8 @@ class _Document(DecidingTables):
             revoke=self._revoke(roles),
             override=self._override(identities, roles),
             stages=self._stages(identities, roles, rules),
+            install=self._install(),
+            environment=self._environment(),
         )
 
     def _version(self) -> None:
@@ -194,7 +198,7 @@ class _Document(DecidingTables):
             self._fail(path, "the rule does not say what it is about", 'write match = "data/**"')
         match = self._texts(table["match"], (*path, "match"), one=True)
         if len(table) == 1:
-            self._fail(path, f"the rule for {match[0]} asks for nothing", "write signed, require, formats or mode, or take the rule out")
+            self._fail(path, f"the rule for {match[0]} asks for nothing", "write signed, require, formats, tripwires or mode, or take the rule out")
         if set(table) == {"match", "kind"}:
             self._fail(path, f"the rule for {match[0]} names a kind but asks for nothing", "write signed, require or formats too")
         require = self._texts(table["require"], (*path, "require"), one=True) if "require" in table else ()
@@ -209,8 +213,10 @@ class _Document(DecidingTables):
             signed=self._signed(table["signed"], (*path, "signed"), identities, roles) if "signed" in table else None,
             require=tuple(self._choice(name, (*path, "require"), REQUIREMENTS) for name in require),
             review=self._review(table, path, require, identities, roles),
+            reproduced=self._reproduced(table, path, require, identities, roles),
             formats=self._formats(table["formats"], (*path, "formats")) if "formats" in table else None,
             mode=Mode(self._choice(table["mode"], (*path, "mode"), tuple(Mode))) if "mode" in table else None,
+            dataset=self._dataset(table, path),
         )
 
     def _glob(self, pattern: str, path: KeyPath) -> Glob:
@@ -274,6 +280,35 @@ class _Document(DecidingTables):
             if not _DOTTED.match(name):
                 self._fail(("unpickle", "allow"), f'"{name}" is no full name of a class or function', 'write exact names, as in "mypackage.models.Net"')
         return frozenset(names)
+
+    def _environment(self) -> EnvironmentRules:
+        path: KeyPath = ("environment",)
+        table = self._table(self._top.get("environment", {}), path)
+        self._known(table, path, "environment")
+        advisories = self._text_at(table["advisories"], (*path, "advisories")) if "advisories" in table else None
+        return EnvironmentRules(advisories, self._texts(table.get("deny-licences", []), (*path, "deny-licences"), empty=True))
+
+    def _install(self) -> Install | None:
+        if "install" not in self._top:
+            return None
+        path: KeyPath = ("install",)
+        table = self._table(self._top["install"], path)
+        self._known(table, path, "install")
+        if not table:
+            self._fail(path, "[install] asks for nothing", "write require-hashes = true, indexes or allow, or take the table out")
+        indexes = self._texts(table["indexes"], (*path, "indexes")) if "indexes" in table else None
+        for index in indexes or ():
+            if not re.match(r"(?:https|file)://[^\s@]+\Z", index):
+                self._fail((*path, "indexes"), f'"{printable(index)}" is no address of an index', "write it whole, with https:// and without a password")
+        allow = self._texts(table["allow"], (*path, "allow"), empty=True) if "allow" in table else None
+        for name in allow or ():
+            if not _DISTRIBUTION.match(name):
+                self._fail((*path, "allow"), f'"{printable(name)}" is no name of a distribution', "write the name alone, without a version")
+        return Install(
+            require_hashes=self._boolean(table.get("require-hashes", False), (*path, "require-hashes")),
+            indexes=tuple(index.rstrip("/") for index in indexes) if indexes is not None else None,
+            allow=allow,
+        )
 
     def _supervise(self) -> Supervise:
         path: KeyPath = ("supervise",)

@@ -6,10 +6,13 @@ one moment. Whoever gathers evidence never judges it, and the policy that judges
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from jupyter_mlsc.artifacts import Digest, Measurement
+from jupyter_mlsc.profiles import DatasetFacts
 from jupyter_mlsc.verdict import Reason
 
 
@@ -21,6 +24,15 @@ class InputClaim:
     digest: Digest | None
     verified: bool
     cell: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Saw:
+    """An input or output of a notebook that its reviewer had before the eyes."""
+
+    name: str
+    role: Literal["input", "output"]
+    digest: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,11 @@ class Claim:
     """The reasons' codes that an exception was made for, and when it ends."""
     promoted_from: str | None = None
     """The name that the bytes had before they were promoted to this one."""
+    replayed: str | None = None
+    """Of a replay, what comparing these bytes with what came out gave (`replays.RESULTS`), and within which ``tolerance``."""
+    tolerance: float | None = None
+    saw: tuple[Saw, ...] = ()
+    """What a notebook's reviewer saw beside it."""
 
     def is_about(self, measured: Measurement) -> bool:
         """True when the statement carries a digest that was computed here: the SHA-256, the content tree's root, or the tree's dirhash.
@@ -94,6 +111,19 @@ class Revocation:
 
 
 @dataclass(frozen=True, slots=True)
+class DatasetEvidence:
+    """What is known of a data set: ``present`` is what it looks like, ``why`` why that is not known.
+
+    ``yardsticks`` are signed profiles that count, by the name of what they are of. ``profiled`` is true when one of them is of these very bytes.
+    """
+
+    profiled: bool
+    present: DatasetFacts | None
+    why: str
+    yardsticks: Mapping[str, DatasetFacts]
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """All that is known about one artifact when it is judged.
 
@@ -112,5 +142,7 @@ class Evidence:
     tier: str | None = None
     revocations: tuple[Revocation, ...] = ()
     """Revocations of these bytes, of keys that signed claims, and of what the bytes were made from."""
+    dataset: DatasetEvidence | None = None
+    """Profiles, where a rule asks for one."""
     not_before: datetime | None = None
     """The newest time that the ledger has seen: a clock that shows an earlier one was put back."""

@@ -9,8 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 from jupyter_mlsc.policy.counting import ELSEWHERE, Counted, Tally, is_about
 from jupyter_mlsc.policy.evidence import Claim, Evidence, InputClaim, Revocation
+from jupyter_mlsc.policy.reproducing import SUPERVISED, Attempt
 from jupyter_mlsc.policy.reviewing import Hearing
-from jupyter_mlsc.policy.rules import Formats, Identity, PolicyLayer, Review, Rule, Signed
+from jupyter_mlsc.policy.rules import Formats, Identity, PolicyLayer, Reproduced, Review, Rule, Signed
+from jupyter_mlsc.policy.tripping import tripped
 from jupyter_mlsc.verdict import Reason, reason
 
 LIFTED_BY_OWN_OUTPUT = frozenset(
@@ -31,6 +33,7 @@ LIFTED_BY_OWN_OUTPUT = frozenset(
         "provenance-missing",
         "key-revoked",
         "review-missing",
+        "not-reproduced",
     }
 )
 """What a run need not wait for to read back what it wrote: that somebody has stood for it. Formats, inputs, tampering and faults stay."""
@@ -101,7 +104,7 @@ class _Speaker:
         self._name = name
         manned = [role for role in roles if any(not layer.identities[n].is_run for n in layer.roles[role])]
         self._only_runs = bool(roles) and not manned
-        self._role = " or ".join(manned or roles)
+        self._role = " or ".join(manned or roles) or "person who may sign it"
 
     def __call__(self, code: str, **facts: object) -> Reason:
         facts["role"] = self._role
@@ -132,6 +135,31 @@ def requirement_reason(code: str, evidence: Evidence, *, inputs: Iterable[InputC
     )
 
 
+def dataset_reasons(rule: Rule, layer: PolicyLayer, evidence: Evidence) -> tuple[list[Reason], list[Reason]]:
+    """What is missing of a required profile and which tripwires were touched: reasons that fail, and those that are only warned of."""
+    wires, known = rule.dataset.tripwires, evidence.dataset
+    say = _Speaker(evidence.name, rule.signed.by if rule.signed is not None else (), layer)
+    failing = [say("profile-missing")] if "profile" in rule.require and (known is None or not known.profiled) else []
+    if wires is None or known is None:
+        return failing, []
+    against = rule.dataset.profile_of or evidence.name
+    signed = known.yardsticks.get(against)
+    if signed is None:
+        # Of what nobody has signed, signatures are what is missing.
+        touched = (
+            [] if rule.dataset.profile_of is None else [say("tripwire-unchecked", why=f"no profile of {shown(against)} counts here", against=_pasted(against))]
+        )
+    elif known.present is None:
+        touched = [say("tripwire-unchecked", why=shown(known.why), against=_pasted(evidence.name))]
+    else:
+        how = "" if rule.dataset.profile_of is None else f" --against {_pasted(against)}"
+        yardstick = "the signed profile" if rule.dataset.profile_of is None else f"the profile of {shown(against)}"
+        touched = [say(code, what=shown(what, 2000), against=yardstick, how=how) for code, what in tripped(wires, signed, known.present)]
+    if wires.then == "block":
+        return failing + touched, []
+    return failing, [replace(each, fails=False) for each in touched]
+
+
 def review_reasons(hearing: Hearing, review: Review, layer: PolicyLayer, evidence: Evidence) -> list[Reason]:
     """Why a review is missing, or what was rejected; nothing when enough persons have approved and no rejection stands against it."""
     if len(hearing.approvals) >= review.threshold:
@@ -147,6 +175,40 @@ def review_reasons(hearing: Hearing, review: Review, layer: PolicyLayer, evidenc
     else:
         why = ""
     return [say("review-missing", have=len(hearing.approvals), need=review.threshold, why=why)]
+
+
+def reproduction_reasons(attempt: Attempt, asked: Reproduced, layer: PolicyLayer, evidence: Evidence) -> list[Reason]:
+    """Why it was not reproduced as the rule asks; nothing where it was."""
+    if attempt.outcome == "reproduced":
+        return []
+    claim, who = attempt.claim, attempt.who.name if attempt.who is not None else "an unknown key"
+    when = _when(claim.signed_at) if claim is not None else ""
+    tolerance = None if claim is None else claim.tolerance
+    why = {
+        "none": "no run says that it made the same again",
+        "untrusted": f"only runs that are no {' or '.join(asked.by)} here say so",
+        "key-revoked": f"the replay by {who} is signed with a key that was revoked",
+        "guarded": f"the replay by {who} was not supervised",
+        "author": f"only runs of its own author, {attempt.who.person if attempt.who is not None else ''}, replayed it",
+        "future": f"the replay by {who} is dated {when}, in the future",
+        "expired": f"the replay by {who} is from {when}; the rule accepts none older than {duration(asked.max_age) if asked.max_age is not None else ''}",
+        "differs": f"the newest replay, by {who} on {when}, did not make the same",
+        "too-loose": f"the replay by {who} was the same within {tolerance} only; the rule accepts "
+        + (f"{asked.tolerance}" if asked.tolerance is not None else "the same bytes"),
+    }[attempt.outcome]
+    mending = _MENDING.get(attempt.outcome, "run it again")
+    runs = _listed(sorted(layer.holders(asked.by)))
+    facts = {"why": why, "mending": mending, "runs": runs, "supervised": ", supervised" if asked.tier == SUPERVISED else ""}
+    told = reason("not-reproduced", name=shown(evidence.name), **facts)
+    return [replace(told, next=reason("not-reproduced", name=_pasted(evidence.name), **facts).next)]
+
+
+_MENDING = {
+    "differs": "find out what differs",
+    "too-loose": "find out what differs",
+    "author": "have somebody else run it again",
+    "future": "put the clock right, then run it again",
+}
 
 
 def revocation_reason(revocation: Revocation, who: Identity, evidence: Evidence) -> Reason:

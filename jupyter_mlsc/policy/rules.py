@@ -15,11 +15,15 @@ from jupyter_mlsc.verdict import Mode
 
 LayerName = Literal["admin", "project"]
 Channel = Literal["terminal", "panel", "hub", "notebook"]
-Requirement = Literal["provenance", "verified-inputs", "review"]
+Requirement = Literal["provenance", "verified-inputs", "review", "reproduced", "profile"]
+Profiled = Literal["none", "summary", "rows"]
+Tier = Literal["guarded", "supervised"]
 POLICY_ADMIN = "policy-admin"
 """The role whose persons may sign a new version of a project's policy, and revoke."""
 REVIEWER = "reviewer"
 """The role whose persons review, where a rule names no other."""
+BUILDER = "builder"
+"""The role whose runs replay, where a rule names no other."""
 
 
 class PublicKey(msgspec.Struct, frozen=True):
@@ -68,6 +72,19 @@ class Review(msgspec.Struct, frozen=True):
     channel: tuple[Channel, ...] = ()
 
 
+class Reproduced(msgspec.Struct, frozen=True):
+    """Whose replays count, where a rule asks that an artifact was reproduced: runs of any of the roles ``by``, of this tier at least, not too long ago.
+
+    Without ``tolerance`` the bytes must be the same; with it values may differ by so much, relative to them where they are larger than 1.
+    """
+
+    by: tuple[str, ...] = (BUILDER,)
+    max_age: timedelta | None = None
+    tier: Tier = "guarded"
+    not_author: bool = False
+    tolerance: float | None = None
+
+
 class Revoke(msgspec.Struct, frozen=True):
     """``[revoke]``: the roles that may revoke, None where the file does not say; and what happens to what was made from what is revoked."""
 
@@ -104,6 +121,37 @@ class Formats(msgspec.Struct, frozen=True):
         return (families - self.allow) or (frozenset() if not families else None)
 
 
+class Tripwires(msgspec.Struct, frozen=True):
+    """``tripwires`` of a rule: how far a data set may be from its yardstick before somebody is told. A wire that is None is not strung.
+
+    Shares are of 1. ``then`` is what happens: ``warn`` also where the mode is ``enforce``, or ``block``, which means what the mode means.
+    """
+
+    label_shift: float | None = 0.1
+    """Half the sum of how much the share of each class changed."""
+    duplicates: float | None = 0.1
+    """How much larger the share of rows that are equal to an earlier one may be."""
+    schema: bool = True
+    out_of_range: float | None = 0.0
+    """The share of rows that may lie outside of the signed least and greatest."""
+    near_constant: float | None = 0.99
+    """The share of the commonest value from which on a column says nothing, where it was not so before."""
+    unseen_categories: float | None = 0.0
+    """The share of rows that may have a value which the column never had."""
+    nulls: float | None = 0.1
+    """How much larger the share of missing cells of a column may be."""
+    then: Literal["warn", "block"] = "warn"
+
+
+class Dataset(msgspec.Struct, frozen=True):
+    """What a rule says of data sets: which column is the label, what a profile keeps, what one is compared with, and when that matters."""
+
+    label: str | None = None
+    profile: Profiled | None = None
+    profile_of: str | None = None
+    tripwires: Tripwires | None = None
+
+
 class Rule(msgspec.Struct, frozen=True):
     """One ``[[rule]]``: the names that it fits and what it asks of them. ``index`` counts from 0 in the file's order."""
 
@@ -114,13 +162,15 @@ class Rule(msgspec.Struct, frozen=True):
     signed: Signed | None = None
     require: tuple[Requirement, ...] = ()
     review: Review | None = None
+    reproduced: Reproduced | None = None
     formats: Formats | None = None
     mode: Mode | None = None
+    dataset: Dataset = Dataset()
 
     @property
     def governs(self) -> bool:
         """True when the rule asks for something; a rule that only sets a mode leaves what it fits ungoverned."""
-        return self.signed is not None or bool(self.require) or self.formats is not None
+        return self.signed is not None or bool(self.require) or self.formats is not None or self.dataset.tripwires is not None
 
     def fits(self, place: Place) -> bool:
         """True when one of its patterns matches the name."""
@@ -136,6 +186,21 @@ class Supervise(msgspec.Struct, frozen=True):
     exec: tuple[str, ...] = ()
     sockets: tuple[str, ...] = ()
     pin: Literal["auto", "copy"] = "auto"
+
+
+class Install(msgspec.Struct, frozen=True):
+    """``[install]``: what a notebook's commands may install: with hashes only, from these indexes only, these names only; anything where it is not said."""
+
+    require_hashes: bool = False
+    indexes: tuple[str, ...] | None = None
+    allow: tuple[str, ...] | None = None
+
+
+class EnvironmentRules(msgspec.Struct, frozen=True):
+    """``[environment]``: where advisories come from (a folder or zip of OSV records, or a service), and licences that are not wanted."""
+
+    advisories: str | None = None
+    deny_licences: tuple[str, ...] = ()
 
 
 class PolicyLayer(msgspec.Struct, frozen=True, dict=True):
@@ -161,6 +226,8 @@ class PolicyLayer(msgspec.Struct, frozen=True, dict=True):
     revoke: Revoke = Revoke()
     override: Override = Override()
     stages: Mapping[str, Stage] = {}
+    install: Install | None = None
+    environment: EnvironmentRules = EnvironmentRules()
     counter: int = 0
     accepted: bool = True
 

@@ -38,7 +38,8 @@ _FOR_A_GUARD = ("MLSC_HOME", "MLSC_POLICY")
 class Spec(msgspec.Struct, frozen=True):
     """What a supervisor is to run. ``start`` is the folder whose project rules, ``policy`` one that is trusted by being named, ``notebook`` its name there.
 
-    ``parent`` is the process that the run ends with, where it ends with one; ``kernel`` is true where the command is a kernel.
+    ``parent`` is the process that the run ends with, where it ends with one; ``kernel`` is true where the command is a kernel; ``hidden`` are files and
+    folders that nothing inside may open besides those that are hidden anyway.
     """
 
     argv: tuple[str, ...]
@@ -47,6 +48,7 @@ class Spec(msgspec.Struct, frozen=True):
     notebook: str | None = None
     parent: int | None = None
     kernel: bool = False
+    hidden: tuple[str, ...] = ()
 
 
 def command_line(spec: Spec) -> list[str]:

@@ -33,7 +33,7 @@ class Answer:
 
 
 MEANINGS: dict[str, str] = {
-    "hidden": "it holds keys, tokens or the record itself, which nothing inside may open",
+    "hidden": "it holds keys, tokens, the record itself or what a replay is compared with, which nothing inside may open",
     "read-only": "it is run or obeyed later, so nothing inside may change it",
     "not-writable": "only the project, temporary folders, caches and what the policy's [supervise] write names can be written",
     "outside-process": "it belongs to a process outside the supervised tree",

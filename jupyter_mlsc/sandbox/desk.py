@@ -41,6 +41,7 @@ CarryOut = Callable[[Sequence[str]], tuple[int, str, str]]
 READ_ONLY = frozenset(
     {
         ("verify",),
+        ("diff",),
         ("status",),
         ("lineage",),
         ("impact",),
@@ -53,8 +54,12 @@ READ_ONLY = frozenset(
     }
 )
 """The commands that are carried out for somebody inside: they write nothing and sign nothing."""
-_OPTIONS = re.compile(r"--(json|quiet|full|sarif|supervised|help|(limit|depth)(=\d+)?|format(=\w+)?)\Z|-[qh]\Z")
-_NEXT = {"sign": "sign it from a terminal or the panel, outside", "review": "review it from a terminal or the panel, outside"}
+_OPTIONS = re.compile(r"--(json|quiet|full|against|sarif|supervised|help|(limit|depth)(=\d+)?|format(=\w+)?)\Z|-[qh]\Z")
+_NEXT = {
+    "sign": "sign it from a terminal or the panel, outside",
+    "review": "review it from a terminal or the panel, outside",
+    "replay": "replay it from a terminal, outside",
+}
 _MOST_AT_ONCE = 32
 _MOST_TEXTS = 1000
 _PATIENCE = 30.0
@@ -183,6 +188,10 @@ class Desk:
                 meant = self._meant(reference, asker)
                 with self._one_teller:
                     return wire.Impacts(self._telling.impact(meant, depth=depth))
+            case wire.AskDiff(path, against):
+                here, other = self._readable(path, asker), None if against is None else self._readable(against, asker)
+                with self._one_teller:
+                    return wire.Compared(self._telling.diff(here, against=other))
             case wire.AskStatus():
                 with self._one_teller:
                     status = self._telling.status(self._run)

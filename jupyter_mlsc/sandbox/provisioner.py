@@ -57,6 +57,7 @@ class SupervisedProvisioner(LocalProvisioner):
             notebook=notebook_name(environ.get("JPY_SESSION_NAME"), root),
             parent=None if kwargs.get("independent") else os.getpid(),
             kernel=True,
+            hidden=getattr(self.parent, "hidden", ()),  # of `mlsc replay`
         )
         kwargs["env"] = without_secrets(environ)
         return await super().launch_kernel(command_line(spec), **kwargs)

@@ -52,7 +52,14 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_o
         environ["JPY_PARENT_PID"] = str(os.getpid())  # a kernel that no front end started says so on its terminal
     policy = project.policy
     seen = survey(
-        project.root, policy, policy.supervise, mlsc_home=project.home.path, environ=environ, command=spec.argv, executable=os.path.abspath(executable)
+        project.root,
+        policy,
+        policy.supervise,
+        mlsc_home=project.home.path,
+        environ=environ,
+        command=spec.argv,
+        executable=os.path.abspath(executable),
+        hidden=spec.hidden,
     )
     if not spec.kernel:
         # A Jupyter server in the tree has a runtime folder of its own: who reads the one outside can run code in kernels outside.

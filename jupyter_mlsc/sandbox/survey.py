@@ -112,12 +112,27 @@ class _Draft:
                 yield from self.cover(child, region, depth - 1)
 
 
-def survey(root: Path, policy: Policy, settings: Supervise, *, mlsc_home: Path, environ: Mapping[str, str], command: Iterable[str], executable: str) -> Survey:
-    """Find the regions of a command that runs in the project ``root``. ``environ`` is the command's, ``executable`` its program's full path."""
+def survey(
+    root: Path,
+    policy: Policy,
+    settings: Supervise,
+    *,
+    mlsc_home: Path,
+    environ: Mapping[str, str],
+    command: Iterable[str],
+    executable: str,
+    hidden: Iterable[str] = (),
+) -> Survey:
+    """Find the regions of a command that runs in the project ``root``. ``environ`` is the command's, ``executable`` its program's full path.
+
+    ``hidden`` is hidden besides.
+    """
     home = os.path.realpath(environ.get("HOME") or os.path.expanduser("~"))
     draft = _Draft(os.path.realpath(root), policy, settings, home)
     set_region = draft.regions.__setitem__
     _protect(draft, environ, os.path.realpath(mlsc_home), list(command))
+    for path in hidden:
+        set_region(os.path.realpath(path), Region.HIDDEN)
     seen = mounts()
     for stray in strays(seen):
         set_region(stray, Region.HIDDEN)

@@ -151,11 +151,7 @@ def verify(desk: Desk, asked: shapes.VerifyQuery | shapes.VerifyRequest, paramet
     place = desk.places.existing(asked.path)
     project = desk.projects.fresh(place)
     project.require_trusted()
-    paths = [place]
-    if place.suffix == ".ipynb":
-        story = project.notebook_story(place)
-        paths = [*([place] if project.is_governed(place) else []), *(project.root / name for name in (*story.reads, *story.writes))]
-    verdicts = project.verify(paths, full=asked.full) if paths else []
+    verdicts, _ = project.verify_with_stories([place], full=asked.full)
     return shapes.Verified(
         ok=all(each.allowed for each in verdicts),
         mode=project.policy.mode.value,

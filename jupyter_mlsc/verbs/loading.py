@@ -199,7 +199,7 @@ def _judge(
     run: Run,
     faults: tuple[Reason, ...],
 ) -> Verdict:
-    return project.judge.judge(target, measured(False), lambda: measured(True), families=families, faults=faults, run=run)
+    return project.judge.judge(target, measured(False), lambda: measured(True), families=families, faults=faults, run=run, told=True)
 
 
 def _parse(project: ProjectState, chosen: formats.Format, source: formats.Source, verdict: Verdict) -> object:

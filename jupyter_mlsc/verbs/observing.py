@@ -70,7 +70,7 @@ def _read(project: ProjectState, target: Target, run: Run, unrecorded: Callable[
 
     identified = identify_path(target.asked, target.path)
     faults = mismatch_faults(identified, target.asked)
-    verdict = project.judge.judge(target, measured(False), lambda: measured(True), families=families_of(identified), faults=faults, run=run)
+    verdict = project.judge.judge(target, measured(False), lambda: measured(True), families=families_of(identified), faults=faults, run=run, told=True)
     settle_read(project, verdict, run, unrecorded=unrecorded)
     return verdict
 

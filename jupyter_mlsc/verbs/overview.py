@@ -7,14 +7,13 @@ not measured yet, the one on record, and the row says which.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlsc.display import WORDS
 from jupyter_mlsc.errors import UsageError
 from jupyter_mlsc.results import NotebookOverview, RowSeen
 from jupyter_mlsc.standings import UNASKED, Budget, Standing
-from jupyter_mlsc.story import NotebookStory, RecordedRun, SavedCell, Touch, cell_stories, gone_executions
+from jupyter_mlsc.story import NotebookStory, Touch
 from jupyter_mlsc.verdict import STRICTNESS, Decision, Reason, Verdict
 
 if TYPE_CHECKING:
@@ -24,39 +23,31 @@ UNSETTLED = frozenset({"edited", "stale"})
 """States of a cell in which what it read and wrote may be another thing than its code says now."""
 
 
-def overview(project: ProjectState, path: Path, saved: list[SavedCell], *, run: str | None, patient: bool) -> NotebookOverview:
-    """Look at a notebook with these code cells. ``run`` names an earlier run; ``patient`` waits until large files are hashed.
+def overview(project: ProjectState, saved: NotebookStory, *, run: str | None, patient: bool) -> NotebookOverview:
+    """Look at a notebook as it is saved. ``run`` names an earlier run; ``patient`` waits until large files are hashed.
 
     Raises ArtifactError, LedgerError, UsageError for a run that is none of this notebook's.
     """
-    name = project.target(path).asked
+    name = saved.path
     project.standings.tell(project.chronicle.follow())
-    runs = project.chronicle.of_notebook(name, (cell.code for cell in saved))
+    runs = project.chronicle.of_notebook(name, (cell.code for cell in saved.saved))
     chosen = next((each for each in runs if each.run == run), None) if run is not None else (runs[-1] if runs else None)
     if run is not None and chosen is None:
         raise UsageError(f"{name} has no run {run}", next_step="leave the run out to see the last one")
     budget = Budget(None if patient else UNASKED)
+    touches = [] if chosen is None else list(chosen.touches.values())
     with project.gatherer.one_look():
         own = project.standings.of(name, budget)
-        story = _story(project, name, saved, chosen)
+        standings = {touch.name: project.standings.of(touch.name, budget) for touch in touches}
+        story = saved if chosen is None else saved.of_run(chosen)
+        story = story.beside({each: found.digest for each, found in standings.items() if found.digest is not None or found.state == "missing"})
         states = {cell.id: cell.state for cell in story.cells}
-        rows = tuple(_row(project, touch, states, budget) for touch in ([] if chosen is None else list(chosen.touches.values())))
+        rows = tuple(_row(touch, standings[touch.name], states) for touch in touches)
     decision, sentence, failing = _headline(rows, own.verdict, is_run=chosen is not None)
     return NotebookOverview(decision, sentence, failing, story, chosen, tuple(reversed(runs)), rows, own.verdict)
 
 
-def _story(project: ProjectState, name: str, saved: list[SavedCell], found: RecordedRun | None) -> NotebookStory:
-    executions = () if found is None else found.executions
-    cells, gone = cell_stories(saved, executions), gone_executions(saved, executions)
-    if found is None:
-        return NotebookStory(name, None, None, False, (), (), (), cells, gone, {})
-    read, written = found.names("read"), found.names("write")
-    missing = tuple(each for each in dict.fromkeys((*read, *written)) if not (project.root / each).exists())
-    return NotebookStory(name, found.run, found.tier, found.ended, read, written, missing, cells, gone, found.coverage)
-
-
-def _row(project: ProjectState, touch: Touch, states: Mapping[str, str], budget: Budget) -> RowSeen:
-    standing = project.standings.of(touch.name, budget)
+def _row(touch: Touch, standing: Standing, states: Mapping[str, str]) -> RowSeen:
     changed = standing.digest is not None and standing.digest != touch.digest
     cell_changed = touch.cell_id is not None and states.get(touch.cell_id) in UNSETTLED
     verdict = standing.verdict

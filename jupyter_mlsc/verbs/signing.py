@@ -1,7 +1,8 @@
 """Signing: a person stands for artifacts under their names, with one unlock of the vouching key for all of them.
 
 Rules kept: everything is measured before the key is unlocked; one unlock gives two envelopes for each artifact, ours which policy reads
-and an OMS twin for other tools; signing the policy's own file signs a change of the policy, bound to the version that was accepted.
+and an OMS twin for other tools, and of a data set a profile; a data set that cannot be profiled is signed all the same, and says so; signing the
+policy's own file signs a change of the policy, bound to the version that was accepted.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from jupyter_mlsc.format_choice import families_of, identify_path
 from jupyter_mlsc.judging import NEVER_ARTIFACTS, Target, kind_of, whole_digest
 from jupyter_mlsc.keys import PassphraseSource, Signer
 from jupyter_mlsc.policy import AcceptedPolicies
+from jupyter_mlsc.profile_making import Profiled, dataset_profiles
+from jupyter_mlsc.profiles import ENTRY_KIND, PROFILE
 from jupyter_mlsc.results import Signed
 from jupyter_mlsc.statement_claims import claims_of
 from jupyter_mlsc.trust import POLICY_FILE
@@ -70,28 +73,33 @@ def sign(
         if len(targets) > 1:
             raise UsageError("a change of the policy is signed by itself", next_step=f"run: mlsc sign {POLICY_FILE}")
         return _sign_policy(project, passphrases, key)
-    measured = measure_many([target.path for target in targets], progress=progress)
-    items = [item for target in targets for item in _items(project, target, measured[target.path], kind)]
+    with dataset_profiles(project, [target.path for target in targets]) as profiles:
+        measured = measure_many([target.path for target in targets], progress=progress)
+        items = [item for target in targets for item in _items(project, target, measured[target.path], kind)]
+        profiled = [profiles.of(item.name, item.kind, item.target.path, item.measured) for item in items]
     if only_if_counted:
         _require_counted(project, items, note, channel, key_to_sign_with(project, key).id)
     signer, who = _unlock(project, passphrases, key)
-    envelopes: list[tuple[_Item, Envelope, Envelope | None, datetime]] = []
+    envelopes: list[tuple[_Item, Envelope, Envelope | None, Envelope | None, datetime]] = []
     with project.gatherer.one_look():
-        for item in items:
+        for item, profile in zip(items, profiled, strict=True):
             at = project.gatherer.later_than_all(item.name, project.clock())
-            envelopes.append((item, _vouch(project, item, note, channel, at, signer), _twin(item, signer), at))
+            seen = profile.sealed(project, item.name, item.digest, item.measured.size, at, channel, signer)
+            envelopes.append((item, _vouch(project, item, note, channel, at, signer), _twin(item, signer), seen, at))
     entries: list[NewEntry] = []
     places = []
-    for item, envelope, twin, at in envelopes:
+    for item, envelope, twin, _, at in envelopes:
         places.append(len(entries))
         entries.append(entry_of("signature", envelope, predicates.ARTIFACT, [(item.name, item.digest)], at))
         if twin is not None:
             entries.append(entry_of("oms-signature", twin, predicates.OMS_SIGNATURE, [(item.name, item.digest)], at))
+    entries += [entry_of(ENTRY_KIND, seen, PROFILE, [(item.name, item.digest)], at) for item, _, _, seen, at in envelopes if seen is not None]
     indexes = project.books.append(entries)
-    project.books.file_claims((item.digest, each) for item, envelope, twin, _ in envelopes for each in (envelope, twin) if each is not None)
+    project.books.file_claims((item.digest, each) for item, envelope, twin, seen, _ in envelopes for each in (envelope, twin, seen) if each is not None)
     with project.gatherer.one_look():
         return [
-            _signed(project, item, who, signer.public.key_id, None if indexes is None else indexes[place]) for item, place in zip(items, places, strict=True)
+            _signed(project, item, who, signer.public.key_id, None if indexes is None else indexes[place], profile)
+            for item, place, profile in zip(items, places, profiled, strict=True)
         ]
 
 
@@ -146,10 +154,11 @@ def _twin(item: _Item, signer: Signer) -> Envelope | None:
     return seal(oms_statement(item.measured, item.target.path.name), [signer])
 
 
-def _signed(project: ProjectState, item: _Item, signer: str, key: str, index: int | None) -> Signed:
+def _signed(project: ProjectState, item: _Item, signer: str, key: str, index: int | None, profile: Profiled) -> Signed:
     only = replace(item.target, names=(item.name,))
     verdict = project.judge.judge(only, item.measured, lambda: item.measured)
-    return Signed(item.name, item.digest, item.kind, signer, key, index, verdict, named=project.identity_of(key) is not None)
+    named = project.identity_of(key) is not None
+    return Signed(item.name, item.digest, item.kind, signer, key, index, verdict, named=named, profile=profile.facts, unprofiled=profile.problem)
 
 
 def _sign_policy(project: ProjectState, passphrases: PassphraseSource, key: str | None) -> list[Signed]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from jupyter_mlsc import decisions, predicates
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.attestation import Envelope, Statement, open_envelope, read_unverified
@@ -58,7 +60,8 @@ def _where(entry: Entry, statement: Statement) -> dict[str, Any]:
         return _decision(statement)
     if entry.kind == "run":
         run = predicates.from_predicate(statement.predicate, predicates.RunBody)
-        return {"run": run.facts.run, "phase": run.phase, "tier": run.facts.tier, "coverage": run.coverage}
+        installs = [msgspec.to_builtins(each) for each in run.installs]
+        return {"run": run.facts.run, "phase": run.phase, "tier": run.facts.tier, "coverage": run.coverage, **({"installs": installs} if installs else {})}
     return {}
 
 

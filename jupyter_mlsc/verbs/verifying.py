@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 SIDECARS = (".sig", ".claims.jsonl")
 """Suffixes of files that hold statements about their neighbour; they are never artifacts themselves."""
 
+MOST_TOLD = 4
+"""Artifacts up to which each one that was changed is compared with its signed profile."""
+
 
 def verify(project: ProjectState, paths: Sequence[Path], *, full: bool, run: Run | None, progress: Callable[[int, int], None] | None) -> list[Verdict]:
     """Judge files and signed trees; a folder that is neither stands for the governed files in it."""
@@ -31,7 +34,7 @@ def verify(project: ProjectState, paths: Sequence[Path], *, full: bool, run: Run
         targets = list({target.path: target for path in (paths or [project.root]) for target in _expand(project, path)}.values())
     measured = measure_many([t.path for t in targets], sha256=full, content_tree=True, progress=progress)
     with project.gatherer.one_look():
-        return [_verdict(project, target, measured[target.path], run) for target in targets]
+        return [_verdict(project, target, measured[target.path], run, told=len(targets) <= MOST_TOLD) for target in targets]
 
 
 def explain_verdict(project: ProjectState, path: Path) -> Explanation:
@@ -41,13 +44,13 @@ def explain_verdict(project: ProjectState, path: Path) -> Explanation:
     return project.judge.explain(target, measure(target.path), families=families, faults=faults)
 
 
-def _verdict(project: ProjectState, target: Target, measured: Measurement, run: Run | None) -> Verdict:
+def _verdict(project: ProjectState, target: Target, measured: Measurement, run: Run | None, *, told: bool) -> Verdict:
     families, faults = _identify(target)
 
     def measure_fully() -> Measurement:
         return measured if measured.digest is not None else measure(target.path)
 
-    return project.judge.judge(target, measured, measure_fully, families=families, faults=faults, run=run)
+    return project.judge.judge(target, measured, measure_fully, families=families, faults=faults, run=run, told=told)
 
 
 def _identify(target: Target) -> tuple[frozenset[str], tuple[Reason, ...]]:

@@ -12,16 +12,17 @@ import pytest
 
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.export.graphs import impact_drawing, lineage_drawing
-from jupyter_mlsc.lineage import InputEdge, LineageGraph, Origin, Production
+from jupyter_mlsc.lineage import InputEdge, Origin, Production
+from tests.held_statements import HeldStatements
 
 A, B, C = (Digest("sha256", digit * 64) for digit in "abc")
 ORIGIN = Origin("0123456789abcdef", "n.ipynb", "4", "guarded", datetime(2026, 1, 1, tzinfo=UTC), "ada-runs")
-GRAPH = LineageGraph(
-    [
-        Production("data/b.csv", B, ORIGIN, (InputEdge("data/a.csv", A, "1", "allow"),), True),
-        Production("models/c.joblib", C, ORIGIN, (InputEdge("data/b.csv", B, "1", "warn"), InputEdge("data/a.csv", A, "1", "allow")), True),
-    ]
-)
+PRODUCTIONS = [
+    Production("data/b.csv", B, ORIGIN, (InputEdge("data/a.csv", A, "1", "allow"),), True),
+    Production("models/c.joblib", C, ORIGIN, (InputEdge("data/b.csv", B, "1", "warn"), InputEdge("data/a.csv", A, "1", "allow")), True),
+]
+GRAPH = HeldStatements(PRODUCTIONS)
+REVOKED = HeldStatements(PRODUCTIONS, revoked=lambda digest: digest == A)
 HOSTILE = [
     '"]; click n0 "javascript:alert(1)"',
     'x"];evil -> n0 [label="',
@@ -53,7 +54,7 @@ def test_lineage_in_mermaid_runs_from_inputs_to_outputs_and_draws_each_artifact_
 
 def test_impact_in_dot_is_the_same_graph_from_the_other_end() -> None:
     made = "n.ipynb cell 4, run 0123456789ab"
-    impact = GRAPH.descendants("data/a.csv", A, depth=8, revoked=lambda digest: digest == A)
+    impact = REVOKED.descendants("data/a.csv", A, depth=8)
     assert impact_drawing(impact).text("dot").splitlines() == [
         "digraph lineage {",
         "    rankdir=LR;",
@@ -70,7 +71,7 @@ def test_impact_in_dot_is_the_same_graph_from_the_other_end() -> None:
 
 def hostile_drawings(name: str) -> list[str]:
     origin = replace(ORIGIN, run=name, notebook=name, cell=name)
-    graph = LineageGraph([Production("out" + name, B, origin, (InputEdge(name, A, name, name),), True)])
+    graph = HeldStatements([Production("out" + name, B, origin, (InputEdge(name, A, name, name),), True)])
     drawn = (lineage_drawing(graph.ancestors("out" + name, B, depth=8)), impact_drawing(graph.descendants(name, A, depth=8)))
     return [drawing.text(language) for drawing in drawn for language in ("mermaid", "dot")]
 

@@ -1,0 +1,85 @@
+"""``mlsc scan``: what is dangerous in models, data, notebooks and the small files beside them, in a project or anywhere else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from jupyter_mlsc.cli.options import Options, globals_too
+from jupyter_mlsc.cli.output import result
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.results import Scanned
+
+
+@click.command("scan")
+@click.argument("paths", nargs=-1, type=click.Path())
+@click.option("--environment", is_flag=True, help="Look at a Python environment, too: this one, or that of --prefix.")
+@click.option("--prefix", metavar="FOLDER", help="The environment to look at, by its folder (the one that holds lib/pythonX.Y).")
+@click.option("--advisories", metavar="DATABASE", help="Known vulnerabilities: a folder or zip of OSV records; or osv or pypi, which asks that service.")
+@click.option("--personal", is_flag=True, help="Look for personal data in notebooks, too.")
+@click.option("--sarif", is_flag=True, help="Print a SARIF 2.1.0 log on stdout, and nothing else.")
+@globals_too
+def command(options: Options, paths: tuple[str, ...], environment: bool, prefix: str | None, advisories: str | None, personal: bool, sarif: bool) -> int:
+    """Look into PATHS, files and all files of folders, for what runs code or reaches out when it is loaded.
+
+    Nothing is loaded, and what a file is comes from its bytes. Works anywhere; in a project the names that its policy allows to be unpickled are no
+    findings, and results are recorded. Exit code 1 when a finding is high or critical.
+    """
+    from jupyter_mlsc.findings_shown import scanned_document, scanned_lines
+    from jupyter_mlsc.results import Scanned
+
+    if not paths and not environment:
+        raise click.UsageError("Missing argument 'PATHS...', or --environment.")
+    if not environment and (prefix or advisories):
+        raise click.UsageError("--prefix and --advisories are about an environment: add --environment.")
+    scanned = _files(options, [Path(p) for p in paths], frozenset(("personal",)) if personal else frozenset()) if paths else Scanned((), 0)
+    if environment:
+        about = _environment(options, Path(prefix) if prefix else None, advisories)
+        scanned = Scanned((*scanned.findings, *about.findings), scanned.files, "file") if paths else about
+    if sarif:
+        from importlib.metadata import version
+
+        from jupyter_mlsc.export.sarif import findings_log
+
+        result(findings_log(scanned.findings, version("jupyter_mlsc")) + "\n")
+        return 0 if scanned.ok else 1
+    for line in scanned_lines(scanned):
+        options.say(line)
+    options.document(scanned_document(scanned))
+    return 0 if scanned.ok else 1
+
+
+def _environment(options: Options, prefix: Path | None, advisories: str | None) -> Scanned:
+    from jupyter_mlsc.project_state import enclosing_project
+
+    if not _is_supervised() and (options.policy is not None or enclosing_project(Path(os.curdir)) is not None):
+        project = options.project()
+        options.notes(project)
+        return project.inspect(os.environ, prefix=prefix, database=advisories, progress=options.progress)
+    from jupyter_mlsc.verbs.inspecting import inspect
+
+    return inspect(None, prefix=prefix, database=advisories, environ=os.environ, progress=options.progress)
+
+
+def _files(options: Options, paths: list[Path], also: frozenset[str]) -> Scanned:
+    from jupyter_mlsc.project_state import enclosing_project
+
+    if options.policy is not None or (not _is_supervised() and any(enclosing_project(path) is not None for path in (*paths, Path(os.curdir)))):
+        project = options.project(*paths)
+        options.notes(project)
+        return project.scan(paths, also=also, progress=options.progress)
+    from jupyter_mlsc.verbs.scanning import scan
+
+    return scan(paths, also=also, progress=options.progress)
+
+
+def _is_supervised() -> bool:
+    if "MLSC_SUPERVISED" not in os.environ:
+        return False
+    from jupyter_mlsc.inside import is_supervised
+
+    return is_supervised(os.environ)

@@ -1,0 +1,43 @@
+"""Whose profile of a data set counts: pure, no I/O, no clock.
+
+Rules kept: a profile is a person's word, whatever role runs are given; it counts where its signer may sign under every rule that governs the name, in
+each layer by its own roles, through the channel that the rule asks for; a revoked key's profiles count for nothing; one of another project is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from jupyter_mlsc.policy.counting import CLOCK_SKEW
+from jupyter_mlsc.policy.decide import Policy
+from jupyter_mlsc.policy.evidence import Revocation
+from jupyter_mlsc.policy.revoking import revoked_keys
+from jupyter_mlsc.policy.rules import PolicyLayer, Rule
+from jupyter_mlsc.profiles import ProfileBody
+
+
+def counts(policy: Policy, body: ProfileBody, keys: Iterable[str], project: str, revocations: Iterable[Revocation], now: datetime) -> bool:
+    """True when a profile, whose signatures by these keys verified, is one to go by."""
+    keys, revocations = tuple(keys), tuple(revocations)
+    if body.project != project or body.signed_at > now + CLOCK_SKEW:
+        return False
+    accepted = [layer for layer in policy.layers if layer.accepted]
+    asked = [(layer, rule) for layer in accepted if (rule := policy.rule_for(body.name, layer)) is not None and rule.signed is not None]
+    if asked:
+        return all(_may(layer, rule, body, keys, project, revocations) for layer, rule in asked)
+    return any(_persons(layer, keys, project, revocations) for layer in accepted)
+
+
+def _may(layer: PolicyLayer, rule: Rule, body: ProfileBody, keys: tuple[str, ...], project: str, revocations: tuple[Revocation, ...]) -> bool:
+    assert rule.signed is not None  # as the caller asked
+    if rule.signed.channel and body.channel not in rule.signed.channel:
+        return False
+    return bool(_persons(layer, keys, project, revocations) & layer.members(rule.signed.by))
+
+
+def _persons(layer: PolicyLayer, keys: tuple[str, ...], project: str, revocations: tuple[Revocation, ...]) -> frozenset[str]:
+    """The persons of the layer whose keys these are, without the revoked ones."""
+    revoked = revoked_keys(layer, project, revocations)
+    owners = (layer.owners.get(key) for key in keys if key not in revoked)
+    return frozenset(owner.name for owner in owners if owner is not None and not owner.is_run)

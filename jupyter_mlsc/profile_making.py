@@ -1,0 +1,98 @@
+"""Profiles of what is about to be signed, made beside the hashing, and the statements about them.
+
+Rules kept: a profile is of the very bytes that are signed: the file's identity and times are the same from before it is hashed until after it was
+parsed; what cannot be parsed costs the profile and not the signature.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import stat
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_mlsc.artifacts import Digest, Measurement
+from jupyter_mlsc.attestation import Envelope, Statement, Subject, seal
+from jupyter_mlsc.errors import FormatError, MissingLibraryError
+from jupyter_mlsc.file_identity import FileIdentity, changed, status_of
+from jupyter_mlsc.predicates import to_predicate
+from jupyter_mlsc.profiles import PROFILE, DatasetFacts, ProfileBody
+from jupyter_mlsc.scan.datasets.looking import Asked, Looked
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.keys import Signer
+    from jupyter_mlsc.project_state import ProjectState
+
+
+@dataclass(frozen=True, slots=True)
+class Profiled:
+    """A profile that may be signed, or why there is none; neither where none is wanted, or no file of this format has one."""
+
+    looked: Looked | None = None
+    problem: str = ""
+
+    @property
+    def facts(self) -> DatasetFacts | None:
+        """What the profile says."""
+        return None if self.looked is None else self.looked.facts
+
+    def sealed(self, project: ProjectState, name: str, digest: Digest, size: int, at: datetime, channel: str, signer: Signer) -> Envelope | None:
+        """The signed statement; the digests of rows are on the disk when this returns. Raises ArtifactError."""
+        if self.looked is None:
+            return None
+        rows = project.yardsticks.folder.put(self.looked.rows, self.looked.block) if self.looked.rows else None
+        body = ProfileBody(name, project.project_id, at, channel, size, self.looked.facts, rows)
+        return seal(Statement((Subject(name, digest.in_toto()),), PROFILE, to_predicate(body)), [signer])
+
+
+class _Profiles:
+    """The profiles of some files, made one after the other in a thread of their own."""
+
+    def __init__(self, project: ProjectState, pool: ThreadPoolExecutor) -> None:
+        self._project, self._pool = project, pool
+        self._made: dict[tuple[Path, Asked], Future[Looked | None]] = {}
+
+    def begin(self, path: Path) -> None:
+        """Begin with a file that is likely to be wanted."""
+        name = self._project.target(path).asked
+        asked = self._project.yardsticks.asked(name)
+        if asked is not None and self._project.policy.kind_for(name) in (None, "dataset"):
+            self._future(name, path, asked)
+
+    def of(self, name: str, kind: str, path: Path, measured: Measurement) -> Profiled:
+        """The profile of a file or folder under one of its names. Raises ArtifactChangedError where it is of other bytes than were measured."""
+        asked = self._project.yardsticks.asked(name)
+        if asked is None or kind != "dataset":
+            return Profiled()
+        try:
+            looked = self._future(name, path, asked).result()
+        except FormatError as err:
+            return Profiled(problem=str(err))
+        except MissingLibraryError:
+            return Profiled()
+        if looked is not None and not set(looked.files) <= {(line.name, line.sha256) for line in measured.manifest or ()}:
+            raise changed(str(path), "a file in it was written to")
+        return Profiled(looked)
+
+    def _future(self, name: str, path: Path, asked: Asked) -> Future[Looked | None]:
+        if (path, asked) not in self._made:
+            self._made[path, asked] = self._pool.submit(self._project.yardsticks.profile, name, path, asked)
+        return self._made[path, asked]
+
+
+@contextlib.contextmanager
+def dataset_profiles(project: ProjectState, paths: Sequence[Path]) -> Iterator[_Profiles]:
+    """Profiles of these files, begun beside the block. Raises ArtifactChangedError at its end for a file that changed meanwhile."""
+    before = {path: status_of(str(path), str(path)) for path in paths}
+    with ThreadPoolExecutor(1, thread_name_prefix="mlsc-profile") as pool:
+        profiles = _Profiles(project, pool)
+        for path in paths:
+            profiles.begin(path)
+        yield profiles
+    for path, status in before.items():
+        if not stat.S_ISDIR(status.st_mode) and FileIdentity.of(status_of(str(path), str(path))) != FileIdentity.of(status):
+            raise changed(str(path), "it was written to, or its metadata was changed")

@@ -1,0 +1,114 @@
+"""The process in which hostile bytes are parsed: it gives up everything that a parser does not need, then serves.
+
+Rules kept: no environment, no descriptor but one channel; memory, processor time and descriptors are limited; where the kernel has Landlock it can
+read the interpreter's own folders and nothing else, and write nowhere; where it has seccomp it can start no program and reach no address. Where a wall
+is missing the others still stand: the process never had a key.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import platform
+import signal
+import socket
+import struct
+import sys
+import sysconfig
+
+_MOST_DESCRIPTORS = 64
+_FORBIDDEN = {
+    # execve, execveat, ptrace, connect, bind, socket, process_vm_readv, process_vm_writev, kill, tkill, tgkill, fork, vfork
+    "x86_64": (59, 322, 101, 42, 49, 41, 310, 311, 62, 200, 234, 57, 58),
+    "aarch64": (221, 281, 117, 203, 200, 198, 270, 271, 129, 130, 131),
+}
+"""Numbers from the kernel's own tables, as in `syscalls`."""
+_LOAD, _JEQ, _JGE, _RET = 0x20, 0x15, 0x35, 0x06
+_ALLOW, _ERROR = 0x7FFF_0000, 0x0005_0000
+_PR_SET_SECCOMP, _MODE_FILTER = 22, 2
+
+
+def main() -> None:
+    """Confine this process and answer on the channel that the arguments name: its descriptor, and the memory in bytes."""
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    confine(int(sys.argv[2]))
+    from jupyter_mlsc.scan.worker import serve
+
+    with contextlib.suppress(OSError):  # the other side is gone
+        serve(channel)
+    os._exit(0)
+
+
+def confine(memory: int) -> None:
+    """Limit this process for good. ``memory`` is in bytes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt ends the parent, and this with it
+    _limit(memory)
+    if sys.platform == "linux":
+        _wall()
+
+
+def _limit(memory: int) -> None:
+    try:
+        import resource
+    except ImportError:
+        return  # no such limits on this system; the parent's clock remains
+    for what, most in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_NOFILE, _MOST_DESCRIPTORS),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(what)[1]
+        lowered = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        with contextlib.suppress(ValueError, OSError):  # not every system has every limit
+            resource.setrlimit(what, (lowered, lowered))
+
+
+def _wall() -> None:
+    from jupyter_mlsc.sandbox import landlock, linux
+
+    with contextlib.suppress(OSError):
+        linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+    with contextlib.suppress(OSError):
+        linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
+        linux.prctl(linux.PR_SET_DUMPABLE, 0)
+        if landlock.abi() >= landlock.NEEDED_ABI:
+            landlock.restrict([(place, landlock.READ_FILE | landlock.READ_DIR) for place in _own_folders()])
+        _forbid()
+
+
+def _own_folders() -> list[bytes]:
+    """Where the interpreter and this package are imported from, and the system's libraries."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    found = [
+        package,
+        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+        *sys.path,
+        "/usr/lib",
+        "/lib",
+        "/lib64",
+        "/usr/local/lib",
+    ]
+    return [os.fsencode(os.path.realpath(place)) for place in dict.fromkeys(found) if place and os.path.exists(place)]
+
+
+def _forbid() -> None:
+    """A seccomp filter under which no program is started, nobody is reached and no process is touched."""
+    numbers = _FORBIDDEN.get(platform.machine())
+    if numbers is None:
+        return
+    from jupyter_mlsc.sandbox import linux
+    from jupyter_mlsc.sandbox.syscalls import AUDIT_ARCH, X32_BIT
+
+    rows = [(_LOAD, 0, 0, 4), (_JEQ, 1, 0, AUDIT_ARCH[platform.machine()]), (_RET, 0, 0, _ERROR | errno.EPERM), (_LOAD, 0, 0, 0)]
+    rows += [(_JGE, 0, 1, X32_BIT), (_RET, 0, 0, _ERROR | errno.EPERM)]
+    for number in numbers:
+        rows += [(_JEQ, 0, 1, number), (_RET, 0, 0, _ERROR | errno.EPERM)]
+    rows.append((_RET, 0, 0, _ALLOW))
+    code = b"".join(struct.pack("<HBBI", *row) for row in rows)
+    buffer = ctypes.create_string_buffer(code, len(code))
+    description = struct.pack("<HxxxxxxQ", len(rows), ctypes.addressof(buffer))
+    at = ctypes.create_string_buffer(description, len(description))
+    linux.prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.addressof(at))

@@ -1,0 +1,105 @@
+"""The outside of the process that scans: starts it without keys and secrets, hands it open files, ends it when it takes too long.
+
+Rules kept: a file that made the process end, or hang, gets a finding and a new process serves the next one; what the process says is a claim about the
+file that was handed to it and about nothing else; the descriptor is opened once, by the caller.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from jupyter_mlsc.scan.finding import Finding, Severity, finding
+from jupyter_mlsc.scan.limits import DEFAULT, Limits
+from jupyter_mlsc.scan.worker import Answer, Request, receive, send
+
+_BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); import jupyter_mlsc; del sys.path[0]; from jupyter_mlsc.sandbox.confined import main; main()"
+"""The folder is on the path for one import, as for a supervisor: nothing else of it is to be imported."""
+_KEPT = ("LANG", "LC_ALL", "SYSTEMROOT")
+"""All that the process gets of the environment."""
+
+
+class ScanProcess:
+    """Scans files, one after the other, in a process of its own. Use it in a ``with`` block."""
+
+    def __init__(self, limits: Limits = DEFAULT, allow: frozenset[str] = frozenset(), also: frozenset[str] = frozenset()) -> None:
+        self._limits = limits
+        self._allow, self._also = tuple(sorted(allow)), tuple(sorted(also))
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: socket.socket | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._end()
+
+    def scan(self, path: str, descriptor: int) -> tuple[Finding, ...]:
+        """Findings on an open file; ``path`` is its name in them."""
+        channel = self._started()
+        seconds = self._limits.seconds_for(os.fstat(descriptor).st_size)
+        channel.settimeout(seconds)
+        try:
+            send(channel, Request(path, self._allow, self._also, self._limits), descriptor)
+            body, more = receive(channel)
+            for each in more:
+                os.close(each)
+            if body is None:
+                return (finding("scanner-failed", path, why=self._how_it_ended()),)
+            answer = msgspec.json.decode(body, type=Answer)
+        except TimeoutError:
+            self._end()
+            return (finding("limit-reached", path, why=f"it took longer than {seconds:.0f} seconds"),)
+        except (OSError, ValueError, msgspec.DecodeError):
+            return (finding("scanner-failed", path, why=self._how_it_ended()),)
+        # The process parses hostile bytes: it may say what is wrong with this file, and nothing about another one.
+        return tuple(replace(each, path=path, severity=Severity(each.severity)) for each in answer.findings)
+
+    def _started(self) -> socket.socket:
+        if self._channel is not None:
+            return self._channel
+        ours, theirs = socket.socketpair()
+        with theirs:
+            place = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-c", _BOOT, place, str(theirs.fileno()), str(self._limits.memory)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env={name: os.environ[name] for name in _KEPT if name in os.environ},
+                cwd=os.path.abspath(os.sep),
+                start_new_session=True,
+            )
+        self._channel = ours
+        return ours
+
+    def _how_it_ended(self) -> str:
+        process = self._process
+        self._end()
+        code = None if process is None else process.returncode
+        if code is None or code >= 0:
+            return f"its process ended with the exit code {code}"
+        if -code in (signal.SIGXCPU, signal.SIGKILL):
+            return "its process was ended for taking too long, or too much"
+        return f"its process was ended by {signal.Signals(-code).name}"
+
+    def _end(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=0.2)
+            self._process.kill()
+            self._process.wait()
+            self._process = None
