@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.conftest import Person
+from tests.e2e.lab import CHROMIUM, chromium
 from tests.e2e.supervised_people import prepare
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture
@@ -13,3 +22,14 @@ def supervised(signed_dataset: Person, monkeypatch: pytest.MonkeyPatch) -> Perso
     """Ada's project with data/train.csv signed and data/unsigned.csv not, and a supervised kernel. This process's own runtime folder is hers."""
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(signed_dataset.home / "runtime"))
     return prepare(signed_dataset)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, started once for a module. `lab.page_of` opens a page of a server in it."""
+    if importlib.util.find_spec("playwright") is None:
+        pytest.skip("no browser is driven here: Playwright is not installed (pip install playwright)")
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"no browser is driven here: there is no {CHROMIUM} (apt-get install chromium)")
+    with chromium() as started:
+        yield started

@@ -2,133 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import signal
-import subprocess
-import sys
-import time
-import urllib.request
-import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-import websocket
 
 from tests.conftest import Person
+from tests.e2e.lab import TOKEN, WHOLE, Server, Session, running
 from tests.e2e.supervised_people import KERNEL, notebook, phases, recorded, wait_until_gone
-from tests.kernel.live_kernel import LONG
-
-TOKEN = "a-token-of-this-test"
-
-
-@dataclass
-class Server:
-    """A server of one person: ``url`` ends in a slash."""
-
-    process: subprocess.Popen[bytes]
-    url: str
-
-    def ask(self, method: str, path: str, body: object = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data, {"Authorization": f"token {TOKEN}"}, method=method)
-        with urllib.request.urlopen(request, timeout=LONG) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
-
-
-@dataclass
-class Cell:
-    """What a cell gave."""
-
-    stdout: str = ""
-    stderr: str = ""
-    error: str | None = None
-    traceback: str = ""
-
-
-@dataclass
-class Session:
-    """A notebook that is open in a browser's tab."""
-
-    server: Server
-    path: str
-    id: str = ""
-    kernel: str = ""
-    cell: str = "one"
-    socket: websocket.WebSocket = field(default_factory=websocket.WebSocket)
-
-    def open(self) -> None:
-        made = self.server.ask("POST", "api/sessions", {"path": self.path, "name": self.path, "type": "notebook", "kernel": {"name": KERNEL}})
-        self.id, self.kernel = made["id"], made["kernel"]["id"]
-        self.connect()
-
-    def connect(self) -> None:
-        self.socket = websocket.WebSocket()
-        self.socket.settimeout(LONG)
-        self.socket.connect(self.server.url.replace("http", "ws", 1) + f"api/kernels/{self.kernel}/channels?token={TOKEN}")
-
-    def run(self, code: str, *, when_it_prints: Callable[[], object] | None = None) -> Cell:
-        asked = uuid.uuid4().hex
-        header = {"msg_id": asked, "msg_type": "execute_request", "username": "ada", "session": asked, "version": "5.3", "date": ""}
-        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False, "stop_on_error": False}
-        self.socket.send(
-            json.dumps({"channel": "shell", "header": header, "parent_header": {}, "metadata": {"cellId": self.cell}, "content": content, "buffers": []})
-        )
-        cell = Cell()
-        while True:
-            told = json.loads(self.socket.recv())
-            if told["parent_header"].get("msg_id") != asked:
-                continue
-            content = told["content"]
-            match told["msg_type"]:
-                case "stream" if content["name"] == "stdout":
-                    cell.stdout += content["text"]
-                    if when_it_prints is not None:
-                        when_it_prints()
-                        when_it_prints = None
-                case "stream":
-                    cell.stderr += content["text"]
-                case "error":
-                    cell.error, cell.traceback = content["ename"], "\n".join(content["traceback"])
-                case "status" if content["execution_state"] == "idle":
-                    return cell
 
 
 @pytest.fixture
 def server(supervised: Person, request: pytest.FixtureRequest) -> Iterator[Server]:
     """A Jupyter server; a test may name the application that it is the server of."""
-    application = getattr(request, "param", "jupyter_server")
-    runtime = supervised.home / "runtime"
-    environ = {**supervised.environ, "JUPYTER_RUNTIME_DIR": str(runtime), "JUPYTER_TOKEN": TOKEN, "JUPYTER_CONFIG_DIR": str(supervised.home / "config")}
-    command = [sys.executable, "-m", application, "--no-browser", "--allow-root", "--ServerApp.port=0", "--ServerApp.ip=127.0.0.1"]
-    with (supervised.home / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=supervised.root, env=environ, stdout=log, stderr=log, start_new_session=True)
-    try:
-        yield Server(process, _url(process, runtime))
-    finally:
-        process.terminate()
-        try:
-            process.wait(LONG)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def _url(process: subprocess.Popen[bytes], runtime: Path) -> str:
-    place = runtime / f"jpserver-{process.pid}.json"
-    until = time.monotonic() + LONG
-    while True:
-        try:
-            return str(json.loads(place.read_text())["url"])
-        except (OSError, ValueError):
-            assert process.poll() is None, "the server ended"
-            assert time.monotonic() < until
-            time.sleep(0.1)
+    with running(supervised, getattr(request, "param", "jupyter_server")) as started:
+        yield started
 
 
 @pytest.fixture
@@ -196,25 +83,8 @@ def test_a_server_that_is_killed_leaves_no_kernel(session: Session) -> None:
 @pytest.fixture
 def whole_server(supervised: Person) -> Iterator[Server]:
     """A server that runs supervised itself, with all that it starts."""
-    command = [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", "--ServerApp.port=0", f"--IdentityProvider.token={TOKEN}"]
-    command = [sys.executable, "-m", "jupyter_mlsc.cli", "exec", "--", *command]
-    log = supervised.home / "server.log"
-    with log.open("wb") as stream:
-        process = subprocess.Popen(command, cwd=supervised.root, env=supervised.environ, stdout=stream, stderr=stream, start_new_session=True)
-    try:
-        until = time.monotonic() + LONG
-        while not (found := re.search(r"http://127\.0\.0\.1:\d+/", log.read_text())):
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < until
-            time.sleep(0.1)
-        yield Server(process, found.group())
-    finally:
-        process.terminate()
-        try:
-            process.wait(LONG)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    with running(supervised, "jupyter_server", within=WHOLE) as started:
+        yield started
 
 
 def test_a_whole_server_runs_supervised_and_one_supervisor_serves_all_its_kernels(whole_server: Server, supervised: Person) -> None:
