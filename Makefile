@@ -5,11 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INTEROP := .venv-interop
 CONSTRAINTS := requirements/constraints.txt
+PANEL := $(shell find labextension/src -type f) labextension/package.json labextension/tsconfig.json
+PANEL_TESTS := $(shell find labextension/tests -type f)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test test-all lint types bench setup clean wheel
 
-setup: .make/system .make/venv .make/interop
+setup: .make/system .make/venv .make/interop .make/labextension
 
 # Programs that tests drive for real: a browser, a database, a drawing tool. Where they cannot be installed the tests that want them are skipped, with the reason.
 SYSTEM := chromium:chromium dot:graphviz pg_ctlcluster:postgresql fc-list:fontconfig,fonts-dejavu-core
@@ -30,8 +32,22 @@ SYSTEM := chromium:chromium dot:graphviz pg_ctlcluster:postgresql fc-list:fontco
 	@echo "setting up $(VENV) (once)"
 	@$(BIN)/pip install --quiet "torch==2.13.0" -c $(CONSTRAINTS)
 	@$(BIN)/pip install --quiet -r requirements/dev.txt -r requirements/libraries.txt -c $(CONSTRAINTS)
-	@$(BIN)/pip install --quiet --no-deps --editable .
+	@mkdir -p labextension/build
+	@SKIP_JUPYTER_BUILDER=1 $(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@mkdir -p .make && touch $@
+
+# The panel: packages when the lock changed, the bundle when a source changed, then into the environment's share folder.
+.make/node: .make/venv labextension/package.json labextension/yarn.lock
+	@command -v node >/dev/null || { echo "Node 20 or newer is needed to build the panel"; exit 2; }
+	@echo "fetching what the panel is built with (once)"
+	@cd labextension && PATH="$(CURDIR)/$(BIN):$$PATH" jlpm install --immutable >../.make/node.log 2>&1 || { tail -40 ../.make/node.log; exit 1; }
+	@touch $@
+
+.make/labextension: .make/node $(PANEL)
+	@echo "building the panel"
+	@cd labextension && PATH="$(CURDIR)/$(BIN):$$PATH" jlpm build >../.make/panel.log 2>&1 || { tail -40 ../.make/panel.log; exit 1; }
+	@SKIP_JUPYTER_BUILDER=1 $(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
 
 # Somebody else's verifier, in an environment of its own: it is a checker in tests, never a part of the product.
 .make/interop: requirements/interop.txt
@@ -44,27 +60,33 @@ demo: .make/venv
 	@$(BIN)/python -m demo
 
 test: setup lint
+	@cd labextension && node_modules/.bin/vitest run
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-all: setup lint
+	@cd labextension && node_modules/.bin/vitest run
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
-lint: .make/venv
+lint: .make/venv .make/panel-lint
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache >.make/imports.log || { cat .make/imports.log; exit 1; }
 
+.make/panel-lint: .make/node $(PANEL) $(PANEL_TESTS) labextension/eslint.config.mjs labextension/tsconfig.test.json
+	@cd labextension && node_modules/.bin/tsc --noEmit -p tsconfig.test.json && node_modules/.bin/eslint src tests
+	@touch $@
+
 # The front end's types come from the OpenAPI document, which comes from jupyter_mlsc/server/shapes.py.
-types: .make/venv
+types: .make/node
 	@$(BIN)/python docs/schemas/generate.py
-	@cd labextension && npm run --silent types
+	@cd labextension && node_modules/.bin/openapi-typescript ../docs/schemas/openapi.json -o src/tokens.ts
 
 bench: setup
 	@$(BIN)/python -m benchmarks
 
-wheel: .make/venv
+wheel: .make/labextension
 	@$(BIN)/python -m build --wheel --no-isolation
 
 clean:
-	rm -rf .make dist build .mypy_cache .ruff_cache .hypothesis
+	rm -rf .make dist build labextension/build labextension/lib labextension/*.tsbuildinfo .mypy_cache .ruff_cache .hypothesis

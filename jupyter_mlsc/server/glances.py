@@ -239,8 +239,15 @@ def files(desk: Desk, asked: shapes.PathQuery, parameters: Mapping[str, str]) ->
                 break
             if (name.startswith(".") and not desk.places.hidden) or not name.isprintable() or not project.is_governed(place):
                 continue
+            if place.is_dir() and not _is_artifact(project, place):
+                continue
             marks.append(_mark(desk, project, place, budget))
         return shapes.Files(folder=asked.path, project=desk.places.folder_of(project.root), marks=tuple(marks))
+
+
+def _is_artifact(project: Project, folder: Path) -> bool:
+    """Whether statements are about the folder as a whole; else it only holds artifacts."""
+    return any(project.gatherer.is_tree(name) or project.gatherer.is_named(name) for name in project.target(folder).names)
 
 
 def _mark(desk: Desk, project: Project, place: Path, budget: object) -> shapes.FileMark:

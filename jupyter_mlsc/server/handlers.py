@@ -67,7 +67,6 @@ class RouteHandler(_Guarded, APIHandler):
     async def _serve(self, method: str, parameters: dict[str, str]) -> None:
         route = self._routes.get(method)
         if route is None:
-            self.set_header("Allow", ", ".join(self._routes))
             raise web.HTTPError(405)
         await self.require(route.action)
         asked = self._body(route.body) if route.body is not None else self._query(route.query)
@@ -127,6 +126,8 @@ class RouteHandler(_Guarded, APIHandler):
         error = kwargs.get("exc_info", (None, None, None))[1]
         told = error.log_message if isinstance(error, web.HTTPError) and status_code < 500 else None
         message = told or error.reason if isinstance(error, web.HTTPError) and status_code < 500 else None
+        if status_code == 405:
+            self.set_header("Allow", ", ".join(getattr(self, "_routes", {"GET": None})))
         following = "look at the server's log" if status_code >= 500 else None
         code = _CODES.get(status_code, "failed")
         self._refuse(status_code, shapes.Problem(code=code, message=message or _standard(status_code), next=following))
@@ -182,7 +183,9 @@ def handlers() -> list[tuple[Any, ...]]:
 
 
 def _pattern(path: str) -> str:
-    return f"/{BASE}/" + re.sub(r"\{(\w+)\}", lambda found: f"(?P<{found[1]}>{PARAMETERS[found[1]][0]})", path)
+    """A path as the server matches it: before percent-encoding is undone, so that a colon may be written in both ways."""
+    written = {name: pattern.replace("):", ")(?::|%3[Aa])") for name, (pattern, _) in PARAMETERS.items()}
+    return f"/{BASE}/" + re.sub(r"\{(\w+)\}", lambda found: f"(?P<{found[1]}>{written[found[1]]})", path)
 
 
 def _without_values(err: Exception) -> str:

@@ -60,7 +60,7 @@ def run_notebook(person: Person) -> None:
     code = "sha256:" + hashlib.sha256(b"frame = mlsc.load('data/train.csv')").hexdigest()
     run.at(Place("work.ipynb", "c1", 1, code))
     frame = project.load(person.root / "data/train.csv", run).value
-    project.save(frame, person.root / "data/derived/half.csv", run)
+    project.save(frame.head(25), person.root / "data/derived/half.csv", run)
     project.end_run(run)
 
 
@@ -79,7 +79,6 @@ def ask(jp_serverapp: Any, jp_fetch: Any) -> Asked:
         try:
             response = await jp_fetch("mlsc", "api", *route.split("/"), method=method, headers=sent, params=params, request_timeout=60, **more)
         except HTTPClientError as err:
-            assert err.response is not None
             response = err.response
         return response.code, json.loads(response.body)
 
