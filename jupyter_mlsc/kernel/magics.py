@@ -24,7 +24,7 @@ MOST_LEVELS, MOST_ASKED = 100, 100_000
 
 @magics_class
 class MlscMagics(Magics):
-    """``%mlsc_load``, ``%mlsc_save``, ``%mlsc_sign``, ``%mlsc_verify``, ``%mlsc_scan``, ``%mlsc_diff``, ``%mlsc_status``, ``%mlsc_lineage``, ``%mlsc_impact``."""
+    """``%mlsc_load``, ``save``, ``sign``, ``verify``, ``scan``, ``diff``, ``status``, ``lineage`` and ``impact``, each as a magic of this project."""
 
     def __init__(self, shell: InteractiveShell, session: Session) -> None:
         super().__init__(shell)
