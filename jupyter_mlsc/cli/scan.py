@@ -21,9 +21,19 @@ if TYPE_CHECKING:
 @click.option("--prefix", metavar="FOLDER", help="The environment to look at, by its folder (the one that holds lib/pythonX.Y).")
 @click.option("--advisories", metavar="DATABASE", help="Known vulnerabilities: a folder or zip of OSV records; or osv or pypi, which asks that service.")
 @click.option("--personal", is_flag=True, help="Look for personal data in notebooks, too.")
+@click.option("--redact", metavar="COPY", help="Write a copy of the one notebook that is named, in which its secrets are replaced.")
 @click.option("--sarif", is_flag=True, help="Print a SARIF 2.1.0 log on stdout, and nothing else.")
 @globals_too
-def command(options: Options, paths: tuple[str, ...], environment: bool, prefix: str | None, advisories: str | None, personal: bool, sarif: bool) -> int:
+def command(
+    options: Options,
+    paths: tuple[str, ...],
+    environment: bool,
+    prefix: str | None,
+    advisories: str | None,
+    personal: bool,
+    redact: str | None,
+    sarif: bool,
+) -> int:
     """Look into PATHS, files and all files of folders, for what runs code or reaches out when it is loaded.
 
     Nothing is loaded, and what a file is comes from its bytes. Works anywhere; in a project the names that its policy allows to be unpickled are no
@@ -36,6 +46,8 @@ def command(options: Options, paths: tuple[str, ...], environment: bool, prefix:
         raise click.UsageError("Missing argument 'PATHS...', or --environment.")
     if not environment and (prefix or advisories):
         raise click.UsageError("--prefix and --advisories are about an environment: add --environment.")
+    if redact is not None:
+        return _redacted(options, paths, redact)
     scanned = _files(options, [Path(p) for p in paths], frozenset(("personal",)) if personal else frozenset()) if paths else Scanned((), 0)
     if environment:
         about = _environment(options, Path(prefix) if prefix else None, advisories)
@@ -51,6 +63,21 @@ def command(options: Options, paths: tuple[str, ...], environment: bool, prefix:
         options.say(line)
     options.document(scanned_document(scanned))
     return 0 if scanned.ok else 1
+
+
+def _redacted(options: Options, paths: tuple[str, ...], copy: str) -> int:
+    from jupyter_mlsc.verbs.redacting import redact
+
+    if len(paths) != 1:
+        raise click.UsageError("--redact is about one notebook: name one.")
+    taken = redact(Path(paths[0]), Path(copy))
+    for where, what in taken:
+        options.say(f"{where}: {what}: replaced")
+    options.say(f"{copy}: a copy of {paths[0]} without {len(taken)} secret{'s' if len(taken) != 1 else ''}")
+    if taken:
+        options.advise(f"next: {paths[0]} still has them: put the copy in its place, and change the secrets where they are used")
+    options.document({"ok": True, "copy": copy, "redacted": [{"where": where, "what": what} for where, what in taken]})
+    return 0
 
 
 def _environment(options: Options, prefix: Path | None, advisories: str | None) -> Scanned:

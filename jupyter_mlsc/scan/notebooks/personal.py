@@ -19,7 +19,7 @@ def _is_iban(value: str) -> bool:
 def _is_card(value: str) -> bool:
     digits = [int(each) for each in value if each.isdigit()]
     doubled = [sum(divmod(2 * each, 10)) for each in digits[-2::-2]]
-    return 13 <= len(digits) <= 19 and len(set(digits)) > 2 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+    return 13 <= len(digits) <= 19 and len(set(digits)) > 1 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
 def _is_address(value: str) -> bool:

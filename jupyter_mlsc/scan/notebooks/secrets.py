@@ -17,6 +17,8 @@ from typing import Any, Literal
 Certainty = Literal["token", "assigned", "random"]
 _WINDOW, _OVERLAP = 4096, 512
 """Characters of a line that are searched at a time: the expressions were not written for lines of megabytes."""
+_SHORTEST = 6
+"""Characters of the shortest secret that stands alone."""
 _INLINE_DATA = re.compile(r"data:[\w/+.-]+;base64,[A-Za-z0-9+/=\s]{64,}")
 
 
@@ -87,7 +89,7 @@ def _in_line(line: str, number: int, code: bool) -> Iterator[Secret]:
             tokens.append(match[(form.groups and 1) or 0])
             yield Secret(what, "token", number, tokens[-1])
     for detector in _detectors():
-        for value in detector.analyze_string(line):
+        for value in _values(detector, line):
             if value and not any(value in token or token in value for token in tokens) and not _is_harmless(detector.secret_type, value, line):
                 tokens.append(value)
                 yield Secret(detector.secret_type, "token", number, value)
@@ -101,6 +103,14 @@ def _in_line(line: str, number: int, code: bool) -> Iterator[Secret]:
     for value in _random_strings(line):
         if not any(value in token or token in value for token in tokens):
             yield Secret("string that looks random", "random", number, value)
+
+
+def _values(detector: Any, line: str) -> Iterator[str]:
+    """What a detector's forms match. A group is the secret in its surroundings, unless it is only the beginning of one (``ghp`` of a token)."""
+    for form in detector.denylist:
+        for match in form.finditer(line):
+            longest = max((group for group in match.groups() if group), key=len, default="")
+            yield longest if len(longest) >= _SHORTEST else match[0]
 
 
 def _is_harmless(what: str, value: str, line: str) -> bool:
