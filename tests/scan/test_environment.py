@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -53,13 +54,19 @@ def install(prefix: Path, *wheels: Path) -> None:
     subprocess.run(command, check=True, timeout=120, env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"})
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A virtual environment with one distribution, as pip installed it."""
-    prefix = tmp_path / "env"
-    venv.create(prefix, with_pip=False, symlinks=True)
-    install(prefix, wheel(tmp_path, "pkg", "1.0", FILES))
-    return prefix
+    folder = tmp_path_factory.mktemp("installed")
+    venv.create(folder / "env", with_pip=False, symlinks=True)
+    install(folder / "env", wheel(folder, "pkg", "1.0", FILES))
+    return folder / "env"
+
+
+@pytest.fixture
+def environment(installed: Path, tmp_path: Path) -> Path:
+    """A copy of that environment, to be changed."""
+    return Path(shutil.copytree(installed, tmp_path / "env", symlinks=True))
 
 
 def site(prefix: Path) -> Path:
@@ -152,25 +159,13 @@ def test_an_earlier_look_counts_only_where_a_run_key_of_the_project_signed_it(ad
 def test_an_editable_install_is_told_apart(ada: Person, environment: Path, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
-    (source / "pyproject.toml").write_text(
-        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n[project]\nname = "mine"\nversion = "0.1"\nlicense = "MIT"\n'
-    )
+    project = '[project]\nname = "mine"\nversion = "0.1"\nlicense = "MIT"\n'
+    (source / "pyproject.toml").write_text(f'[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n{project}')
     (source / "mine").mkdir()
     (source / "mine/__init__.py").write_text("")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--python",
-        str(environment / "bin/python"),
-        "install",
-        "--no-index",
-        "--no-deps",
-        "--quiet",
-        "--no-build-isolation",
-    ]
     tools = os.pathsep.join(each for each in sys.path if each.endswith("site-packages"))
-    subprocess.run([*command, "--editable", str(source)], check=True, timeout=120, env={**os.environ, "PYTHONPATH": tools})
+    command = [sys.executable, "-m", "pip", "--python", str(environment / "bin/python"), "install", "--no-index", "--no-deps", "--quiet"]
+    subprocess.run([*command, "--no-build-isolation", "--editable", str(source)], check=True, timeout=120, env={**os.environ, "PYTHONPATH": tools})
     assert looked(ada, environment)[:2] == (0, [("environment-editable", "mine-0.1.dist-info")])
 
 
