@@ -108,7 +108,7 @@ def _csv(data: Any, separator: str, packed: str | None) -> Table:
         raise FormatError(f"it has more than {MOST_COLUMNS_READ:,} columns", next_step="look at what wrote it")
     if not head.strip():
         return Table([], [], iter(()))
-    parse = arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True)
+    parse = arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=lambda _: "skip")
     first = arrow_csv.open_csv(pyarrow.BufferReader(_whole_lines(head)), arrow_csv.ReadOptions(block_size=BLOCK, use_threads=False), parse)
     names = first.schema.names
     table = Table(unique_names(names), [None] * len(names), iter(()))
