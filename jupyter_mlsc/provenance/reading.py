@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from jupyter_mlsc import decisions, predicates
@@ -33,12 +33,14 @@ _KEPT = 20_000
 """Statements that are kept read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Read:
-    """One statement, its signatures checked."""
+    """One statement, its signatures checked, and what it says of how something was made, once that was read."""
 
     statement: Statement
     keys: tuple[str, ...]
+    production: Production | None = None
+    is_read: bool = False
 
 
 @dataclass
@@ -127,13 +129,24 @@ class Provenance:
 
     def production(self, read: _Read | None) -> Production | None:
         """What a statement says of how something was made; None where it is of another project, or malformed."""
-        if read is None or read.statement.predicate_type != predicates.PROVENANCE:
+        if read is None:
+            return None
+        if not read.is_read:
+            read.production, read.is_read = self._production(read), True
+        made = read.production
+        if made is None or made.origin.key_revoked == self.are_revoked(read.keys):
+            return made
+        read.production = replace(made, origin=replace(made.origin, key_revoked=not made.origin.key_revoked))
+        return read.production
+
+    def _production(self, read: _Read) -> Production | None:
+        if read.statement.predicate_type != predicates.PROVENANCE:
             return None
         try:
             body = predicates.from_predicate(read.statement.predicate, predicates.ProvenanceBody)
         except AttestationError:
             return None
-        digest, facts = Digest.from_in_toto(read.statement.subjects[0].digest), body.facts
+        digest, facts, inputs = Digest.from_in_toto(read.statement.subjects[0].digest), body.facts, body.inputs
         if digest is None or facts.project != self.project_id:
             return None
         cell = facts.cell_id or (str(facts.execution_count) if facts.execution_count is not None else None)
@@ -155,10 +168,10 @@ class Provenance:
             facts.code,
             facts.git_commit,
             facts.executable,
-            self.are_revoked(read.keys),
-            all(used is not None for _, used, _ in body.inputs),
+            key_revoked=False,
+            observed=all(used is not None for _, used, _ in inputs),
         )
-        edges = tuple(InputEdge(name, used, note.cell, note.verdict) for name, used, note in body.inputs if used is not None)
+        edges = tuple(InputEdge(name, used, note.cell, note.verdict) for name, used, note in inputs if used is not None)
         return Production(body.artifact.name, digest, origin, edges, body.precise, body.artifact.kind)
 
     def folder(self, read: _Read | None) -> tuple[Artifact, dict[str, str]] | None:
