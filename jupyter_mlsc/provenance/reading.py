@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from jupyter_mlsc import decisions, predicates
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.attestation import Envelope, Statement, open_envelope, read_unverified
-from jupyter_mlsc.claim_files import ClaimFolder
 from jupyter_mlsc.errors import AttestationError
 from jupyter_mlsc.keys import PublicKey
 from jupyter_mlsc.ledger.graph_index import GraphIndex, HeldIndex
@@ -24,6 +23,7 @@ from jupyter_mlsc.policy import Policy
 from jupyter_mlsc.policy.revoking import revoked_keys, revoker
 from jupyter_mlsc.provenance.questions import Question
 from jupyter_mlsc.provenance.rows import READING
+from jupyter_mlsc.provenance.unrecorded import UnrecordedClaims
 from jupyter_mlsc.revocations import Revocations
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Provenance:
     """The statements of one project, as one user may read them. ``keys`` are policy's, by key id."""
 
     find_ledger: Callable[[], Ledger | None]
-    claims: ClaimFolder
+    claims: UnrecordedClaims
     keys: Mapping[str, PublicKey]
     policy: Policy
     project_id: str
@@ -62,21 +62,22 @@ class Provenance:
     def asking(self) -> Iterator[Question]:
         """All that is known now, for the questions of one answer. Raises LedgerError, ArtifactError."""
         ledger = self.find_ledger()
+        index = None if ledger is None else self.index(ledger)
+        self.claims.look(ledger, index)
         self.revocations.look()
         with ExitStack() as stack:
             connections = []
-            if ledger is not None:
-                connections.append(stack.enter_context(self.index(ledger).current()))
-            claims = self._look_at_claims(ledger)
+            if index is not None:
+                connections.append(stack.enter_context(index.current()))
+            claims = self._look_at_claims()
             if claims is not None:
                 connections.append(stack.enter_context(claims.current()))
             yield Question(self, connections)
 
-    def _look_at_claims(self, ledger: Ledger | None) -> HeldIndex | None:
+    def _look_at_claims(self) -> HeldIndex | None:
         """The index of the claim files' statements that are in no ledger here; None where there are none."""
-        found = {item.envelope.digest: item for each in READING.predicate_types for item in self.claims.of_type(each)}
-        known = frozenset() if ledger is None else ledger.known_envelopes(found)
-        claims = tuple(item.envelope for digest, item in sorted(found.items()) if digest not in known)
+        found = {item.envelope.digest: item for each in sorted(READING.predicate_types) for item in self.claims.of_type(each)}
+        claims = tuple(item.envelope for _, item in sorted(found.items()))
         if claims != self._claims:
             self._claims_index = HeldIndex(READING, [(found[each.digest].statement.predicate_type, each.to_json()) for each in claims])
             self._claims = claims
