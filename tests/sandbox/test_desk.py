@@ -302,7 +302,11 @@ def test_no_other_command_is(line: str) -> None:
         require_read_only(line.split())
 
 
-@pytest.mark.parametrize("line", ["log prove 3 -o out", "log prove 3 --output=out", "verify --policy p x", "--policy=p verify", "verify -qo x"])
+DRAWING = ["lineage x --format svg", "impact --format=svg x", "lineage -o out x", "impact --output out x"]
+"""They would have the supervisor start a program of the asker's search path, or write for it."""
+
+
+@pytest.mark.parametrize("line", ["log prove 3 -o out", "log prove 3 --output=out", "verify --policy p x", "--policy=p verify", "verify -qo x", *DRAWING])
 def test_options_that_write_or_rule_are_not_taken(line: str) -> None:
     with pytest.raises(UsageError, match="is not taken inside a supervised tree"):
         require_read_only(line.split())
