@@ -104,6 +104,8 @@ def asks(rule: Rule) -> tuple[str, ...]:
     if rule.mode is not None:
         said.append(f"mode {rule.mode}")
     said += _dataset(rule.dataset)
+    if rule.save is not None:
+        said.append(f"{rule.save} at save")
     return tuple(said)
 
 
@@ -235,6 +237,8 @@ def _asks_less(old: Rule, new: Rule) -> bool:
     if old.reproduced is not None and (new.reproduced is None or _reproduces_less(old.reproduced, new.reproduced)):
         return True
     if _trips_less(old.dataset, new.dataset) or (old.dataset.profile == "rows" and new.dataset.profile in ("none", "summary")):
+        return True
+    if old.save is not None and new.save is None:
         return True
     was, now = old.signed, new.signed
     if was is None:

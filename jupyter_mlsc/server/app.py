@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from jupyter_mlsc.server.desk import Desk
     from jupyter_mlsc.server.kernels import Kernels
     from jupyter_mlsc.server.live import Live
+    from jupyter_mlsc.server.saving import Saves
 
 
 class MlscExtension(ExtensionApp):
@@ -30,6 +31,7 @@ class MlscExtension(ExtensionApp):
 
     live: Live | None = None
     kernels: Kernels | None = None
+    saves: Saves | None = None
 
     def initialize_settings(self) -> None:
         """Make the desk; no project is looked for yet."""
@@ -54,6 +56,12 @@ class MlscExtension(ExtensionApp):
         self.live = Live(desk, serverapp.event_logger, self.log)
         self.kernels = Kernels(serverapp.kernel_manager, serverapp.session_manager, desk.places.root, self.live.hint_at, self.log)
         self.kernels.begin(serverapp.event_logger)
+        if self.judge_saves:
+            from jupyter_mlsc.server.saving import Saves
+
+            self.saves = Saves(desk, self.live.tell, desk.projects.beside, self.log)
+            serverapp.contents_manager.register_pre_save_hook(self.saves.before)
+            serverapp.contents_manager.register_post_save_hook(self.saves.after)
         self.live.begin(desk.places.root)
 
     async def stop_extension(self) -> None:
@@ -64,6 +72,8 @@ class MlscExtension(ExtensionApp):
             self.kernels.end()
         if self.live is not None:
             await self.live.end()
+        if self.saves is not None:
+            self.saves.end()
         desk: Desk = self.settings[DESK]
         await asyncio.get_running_loop().run_in_executor(None, desk.projects.close)
 

@@ -75,6 +75,10 @@ class Live:
         """Something may be new in the project that a place lies in."""
         self._keep(self._open(near, then=self.hint))
 
+    def tell(self, event: shapes.SaveEvent) -> None:
+        """`emit` from any thread."""
+        self._loop.call_soon_threadsafe(self.emit, event)
+
     def emit(self, event: shapes.LedgerEvent | shapes.SaveEvent) -> None:
         """Send an event to all clients that are subscribed."""
         self._events.emit(schema_id=_ID_OF[type(event)], data=msgspec.json.decode(msgspec.json.encode(event)))

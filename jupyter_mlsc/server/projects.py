@@ -7,10 +7,11 @@ nothing waits for it and the policy is the one of that moment; a policy that cha
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,6 +134,11 @@ def _state(path: Path) -> tuple[int, int, int]:
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
+def _log_failure(done: Future[None]) -> None:
+    if not done.cancelled() and (error := done.exception()) is not None:
+        logging.getLogger(__name__).error("a task beside failed", exc_info=error)
+
+
 class Projects:
     """All open projects of one server, for the user that it runs as."""
 
@@ -160,6 +166,10 @@ class Projects:
     async def work(self, task: Callable[[], T]) -> T:
         """Run something that blocks in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, task)
+
+    def beside(self, task: Callable[[], None]) -> None:
+        """Run something that nobody waits for, after what waits already. What it raises is logged."""
+        self._slow.submit(task).add_done_callback(_log_failure)
 
     def root_at(self, near: Path) -> Path | None:
         """The root of the project that a place lies in, or None. Raises UsageError for a link from one project into another."""
@@ -203,7 +213,7 @@ class Projects:
 
         if path not in self._measuring:
             self._measuring.add(path)
-            self._slow.submit(work)
+            self.beside(work)
 
     def close(self) -> None:
         """Wait for what is being done, refuse what waits, and close everything."""
