@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from jupyter_mlsc.policy import Explanation
     from jupyter_mlsc.profiles import DatasetDiff
     from jupyter_mlsc.recording import Run
-    from jupyter_mlsc.results import ArtifactEvidence, Decided, Entitled, Loaded, NotebookOverview, Replayed, Saved, Signed, Status
-    from jupyter_mlsc.scan.finding import Scanned
+    from jupyter_mlsc.results import ArtifactEvidence, Decided, Entitled, Loaded, NotebookOverview, Replayed, Saved, SaveJudged, Signed, Status
+    from jupyter_mlsc.scan.finding import Finding, Scanned
     from jupyter_mlsc.story import NotebookStory
     from jupyter_mlsc.verbs.replaying import Execute, Wish
     from jupyter_mlsc.verdict import Verdict
@@ -178,6 +178,12 @@ class Project(ProjectState):
         from jupyter_mlsc.verbs.overview import overview
 
         return overview(self, saved_notebook(self, path), run=run, patient=patient)
+
+    def judge_save(self, path: Path, find: Callable[[str], Sequence[Finding]]) -> SaveJudged | None:
+        """Judge a notebook that is about to be saved; ``find`` scans it under a name. None where no rule asks. Raises nothing that a scan raises."""
+        from jupyter_mlsc.verbs.judging_saves import judge_save
+
+        return judge_save(self, path, find)
 
     def evidence(self, digest: Digest, name: str | None) -> ArtifactEvidence:
         """All that is on record of some bytes, and the versions of their name."""

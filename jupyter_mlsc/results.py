@@ -16,6 +16,7 @@ from jupyter_mlsc.verdict import Decision, Reason, Verdict
 if TYPE_CHECKING:
     from jupyter_mlsc.attestation import Statement
     from jupyter_mlsc.ledger import Entry
+    from jupyter_mlsc.scan.finding import Finding
     from jupyter_mlsc.story import NotebookStory, RecordedRun, Touch
 
 
@@ -180,6 +181,15 @@ class ArtifactEvidence:
     statements: tuple[StatementSeen, ...]
     left: int
     versions: tuple[VersionSeen, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SaveJudged:
+    """A notebook that is about to be saved: ``decision`` by its rule and mode, with the reason where it blocks or warns."""
+
+    decision: Decision
+    findings: tuple[Finding, ...] = ()
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,6 +200,11 @@ class Policy(msgspec.Struct, frozen=True):
         place = Place(name, self.root)
         return next((rule.kind for rule in (layer.rule_for(place) for layer in self.layers) if rule is not None and rule.kind is not None), None)
 
+    def mode_of_saving(self, name: str) -> Mode | None:
+        """What the strictest layer makes of a notebook that does not pass its rule's scan when it is saved; None where no rule asks for one."""
+        asked = [_mode(layer, rule) for layer in self.layers if (rule := self.rule_for(name, layer)) is not None and rule.save is not None]
+        return _strictest_mode(asked) if asked else None
+
     def needs_sha256(self, evidence: Evidence) -> bool:
         """True when a claim that matters carries no digest that was computed: measure in full, or it counts as one for other bytes."""
         measured = evidence.measured

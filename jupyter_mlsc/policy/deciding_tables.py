@@ -23,7 +23,10 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "": ("version", "mode", "project", "identities", "roles", "rule", "unpickle", "supervise", "revoke", "override", "stages", "install", "environment"),
     "project": ("id",),
     "identities": ("key", "runs-of"),
-    "rule": ("match", "kind", "signed", "require", "review", "reproduced", "scan", "formats", "mode", "label", "profile", "profile-of", "tripwires"),
+    "rule": (
+        *("match", "kind", "signed", "require", "review", "reproduced", "scan", "formats", "mode"),
+        *("label", "profile", "profile-of", "tripwires", "save"),
+    ),
     "tripwires": ("label-shift", "duplicates", "schema", "out-of-range", "near-constant", "unseen-categories", "nulls", "then"),
     "signed": ("by", "threshold", "max-age", "not-author", "unbound", "channel"),
     "review": ("by", "threshold", "not-author", "channel"),

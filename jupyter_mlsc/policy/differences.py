@@ -107,6 +107,8 @@ def asks(rule: Rule) -> tuple[str, ...]:
     if rule.mode is not None:
         said.append(f"mode {rule.mode}")
     said += _dataset(rule.dataset)
+    if rule.save is not None:
+        said.append(f"{rule.save} at save")
     return tuple(said)
 
 
@@ -245,6 +247,8 @@ def _asks_less(old: Rule, new: Rule) -> bool:
     if old.scan is not None and (new.scan is None or _scans_less(old.scan, new.scan)):
         return True
     if _trips_less(old.dataset, new.dataset) or (old.dataset.profile == "rows" and new.dataset.profile in ("none", "summary")):
+        return True
+    if old.save is not None and new.save is None:
         return True
     was, now = old.signed, new.signed
     if was is None:

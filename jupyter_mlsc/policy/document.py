@@ -218,6 +218,7 @@ class _Document(DatasetTables):
             formats=self._formats(table["formats"], (*path, "formats")) if "formats" in table else None,
             mode=Mode(self._choice(table["mode"], (*path, "mode"), tuple(Mode))) if "mode" in table else None,
             dataset=self._dataset(table, path),
+            save="scan" if "save" in table and self._choice(table["save"], (*path, "save"), ("scan",)) else None,
         )
 
     def _glob(self, pattern: str, path: KeyPath) -> Glob:

@@ -174,6 +174,8 @@ class Rule(msgspec.Struct, frozen=True):
     formats: Formats | None = None
     mode: Mode | None = None
     dataset: Dataset = Dataset()
+    save: Literal["scan"] | None = None
+    """What a notebook must pass before a Jupyter server saves it. It makes nothing governed: it is about saving, not about using."""
 
     @property
     def governs(self) -> bool:

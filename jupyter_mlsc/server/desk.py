@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from jupyter_mlsc.server.looks import Looks
 from jupyter_mlsc.server.places import Places
 from jupyter_mlsc.server.projects import Projects
 from jupyter_mlsc.server.vault import Vault
@@ -19,3 +20,4 @@ class Desk:
     places: Places
     projects: Projects
     vault: Vault
+    looks: Looks = field(default_factory=Looks)

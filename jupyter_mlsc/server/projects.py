@@ -7,15 +7,17 @@ nothing waits for it and the policy is the one of that moment; a policy that cha
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from jupyter_mlsc.errors import SupervisionError
+from jupyter_mlsc.errors import ArtifactError, SupervisionError
 
 if TYPE_CHECKING:
     from jupyter_mlsc.project import Project
@@ -23,6 +25,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Fingerprint = tuple[tuple[str, int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerNews:
+    """What is new on a project's record: entries now, kinds of what is new, notebooks (names in the project) whose runs it names."""
+
+    size: int
+    kinds: tuple[str, ...]
+    notebooks: tuple[str, ...]
 
 
 class OpenProject:
@@ -34,6 +45,26 @@ class OpenProject:
         self._lock = threading.Lock()
         self._project: Project | None = None
         self._seen: Fingerprint = ()
+        self._is_first = self._project_was_open = False
+        self._size = 0
+        self._kinds: dict[str, None] = {}
+        self._notebooks: dict[str, None] = {}
+
+    def note(self, kind: str) -> None:
+        """Something changed that is no entry of the ledger: ``policy``, ``claims``, ``measured``; ``ledger`` is only a hint. Safe in any thread."""
+        if kind == "claims":
+            self.forget_verdicts()
+        if kind != "ledger":
+            self._kinds[kind] = None
+
+    def take_news(self) -> LedgerNews | None:
+        """What is new since this was asked last; None where nothing is. Raises as `looking`."""
+        with self.looking():
+            if not self._kinds:
+                return None
+            news = LedgerNews(self._size, tuple(self._kinds), tuple(self._notebooks))
+            self._kinds, self._notebooks = {}, {}
+            return news
 
     @contextmanager
     def looking(self) -> Iterator[Project]:
@@ -41,7 +72,14 @@ class OpenProject:
         with self._lock:
             project = self._current()
             project.books.look_again()
-            project.standings.tell(project.chronicle.follow())
+            news = project.chronicle.follow()
+            project.standings.tell(news)
+            if self._is_first:
+                self._is_first = False  # what was there before anybody looked is not new
+            else:
+                self._kinds.update(dict.fromkeys(news.kinds))
+                self._notebooks.update(dict.fromkeys(news.notebooks))
+            self._size = news.size
             yield project
 
     def forget_verdicts(self) -> None:
@@ -61,7 +99,10 @@ class OpenProject:
             from jupyter_mlsc.project import Project
 
             self._drop()
+            if self._project_was_open:
+                self._kinds["policy"] = None
             self._project = Project.find(self.root, self._environ)
+            self._is_first = self._project_was_open = True
             # What finding it wrote down (a signed change that was accepted) is seen too.
             self._seen = self._fingerprint()
         return self._project
@@ -93,6 +134,11 @@ def _state(path: Path) -> tuple[int, int, int]:
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
+def _log_failure(done: Future[None]) -> None:
+    if not done.cancelled() and (error := done.exception()) is not None:
+        logging.getLogger(__name__).error("a task beside failed", exc_info=error)
+
+
 class Projects:
     """All open projects of one server, for the user that it runs as."""
 
@@ -103,6 +149,10 @@ class Projects:
         self._lock = threading.Lock()
         self.on_open: Callable[[OpenProject], None] = lambda opened: None
         """Called, in a worker's thread, with each project that is opened for the first time."""
+        self.on_news: Callable[[OpenProject], None] = lambda opened: None
+        """Called, in any thread, with a project of which something is new that no file tells."""
+        self._measuring: set[Path] = set()
+        self._slow = ThreadPoolExecutor(1, thread_name_prefix="mlsc-measuring")
 
     @property
     def is_supervised(self) -> bool:
@@ -116,6 +166,10 @@ class Projects:
     async def work(self, task: Callable[[], T]) -> T:
         """Run something that blocks in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, task)
+
+    def beside(self, task: Callable[[], None]) -> None:
+        """Run something that nobody waits for, after what waits already. What it raises is logged."""
+        self._slow.submit(task).add_done_callback(_log_failure)
 
     def root_at(self, near: Path) -> Path | None:
         """The root of the project that a place lies in, or None. Raises UsageError for a link from one project into another."""
@@ -144,9 +198,27 @@ class Projects:
 
         return Project.find(near, self.environ)
 
+    def measure_later(self, opened: OpenProject, measure: Callable[[], None], path: Path) -> None:
+        """Hash a large file that nobody waits for, one after the other; then its project has news."""
+
+        def work() -> None:
+            try:
+                measure()
+            except ArtifactError:
+                pass  # the next look says what is wrong with it
+            finally:
+                self._measuring.discard(path)
+            opened.note("measured")
+            self.on_news(opened)
+
+        if path not in self._measuring:
+            self._measuring.add(path)
+            self.beside(work)
+
     def close(self) -> None:
         """Wait for what is being done, refuse what waits, and close everything."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for pool in (self._pool, self._slow):
+            pool.shutdown(wait=True, cancel_futures=True)
         with self._lock:
             for each in self._open.values():
                 each.close()

@@ -13,6 +13,7 @@ from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.errors import ArtifactMissingError, LedgerError, UsageError
 from jupyter_mlsc.server import graphs, shapes, wording
 from jupyter_mlsc.server.desk import Desk
+from jupyter_mlsc.server.looks import LARGEST_UNASKED
 
 if TYPE_CHECKING:
     from jupyter_mlsc.ledger import Ledger
@@ -25,32 +26,47 @@ LONGEST_PREDICATE = 20_000
 
 def artifact(desk: Desk, asked: shapes.ArtifactQuery, parameters: Mapping[str, str]) -> shapes.Artifact:
     """All that is known of some bytes."""
-    from jupyter_mlsc.standings import Budget
-
     digest = Digest.parse(parameters["digest"])
     place = desk.places.locate(asked.path)
     with desk.projects.at(place).looking() as project, project.gatherer.one_look():
-        name = project.target(place).asked if place.is_file() else None
-        found = project.evidence(digest, name)
-        if not found.statements and name is None:
-            raise ArtifactMissingError(f"nothing here mentions {digest}", next_step="see what is known: mlsc log show")
-        standing = None if found.name is None else project.standings.of(found.name, Budget(None))
-        verdict = standing.verdict if standing is not None and standing.digest == digest else None
-        where = None if found.name is None else project.root / found.name
-        return shapes.Artifact(
-            digest=str(digest),
-            path=found.name,
-            server_path=None if where is None else desk.places.named(where),
-            kind=None if verdict is None else verdict.kind,
-            present=verdict is not None,
-            size=where.stat().st_size if verdict is not None and where is not None and where.is_file() else None,
-            judged=None if verdict is None else wording.judged(verdict, project.root, desk.places),
-            statements=tuple(_statement(project, each) for each in found.statements),
-            statements_left=found.left,
-            versions=_versions(found, None if standing is None else standing.digest),
-            findings=(),
-            difference=None,
-        )
+        found = _artifact(desk, project, digest, project.target(place).asked if place.exists() and not place.samefile(project.root) else None)
+    return _looked_into(desk, found, project.root, patient=asked.thorough)
+
+
+def _artifact(desk: Desk, project: Project, digest: Digest, name: str | None) -> shapes.Artifact:
+    from jupyter_mlsc.standings import Budget
+
+    found = project.evidence(digest, name)
+    if not found.statements and name is None:
+        raise ArtifactMissingError(f"nothing here mentions {digest}", next_step="see what is known: mlsc log show")
+    standing = None if found.name is None else project.standings.of(found.name, Budget(None))
+    verdict = standing.verdict if standing is not None and standing.digest == digest else None
+    where = None if found.name is None else project.root / found.name
+    return shapes.Artifact(
+        digest=str(digest),
+        path=found.name,
+        server_path=None if where is None else desk.places.named(where),
+        kind=None if verdict is None else verdict.kind,
+        present=verdict is not None,
+        size=where.stat().st_size if verdict is not None and where is not None and where.is_file() else None,
+        judged=None if verdict is None else wording.judged(verdict, project.root, desk.places),
+        statements=tuple(_statement(project, each) for each in found.statements),
+        statements_left=found.left,
+        versions=_versions(found, None if standing is None else standing.digest),
+        findings=(),
+        difference=None,
+    )
+
+
+def _looked_into(desk: Desk, found: shapes.Artifact, root: Path, *, patient: bool) -> shapes.Artifact:
+    """With what a scan finds in the file, and what changed in it since it was signed."""
+    if found.path is None or not (place := root / found.path).is_file():
+        return found
+    if place.stat().st_size > LARGEST_UNASKED and not patient:
+        return found
+    project = desk.projects.fresh(root)
+    findings = desk.looks.findings(project, place, found.path) if found.present else ()
+    return msgspec.structs.replace(found, findings=findings, difference=desk.looks.difference(project, place))
 
 
 def _versions(found: ArtifactEvidence, present: Digest | None) -> tuple[shapes.Version, ...]:
@@ -112,7 +128,7 @@ def lineage(desk: Desk, asked: shapes.GraphQuery, parameters: Mapping[str, str])
         project.require_trusted()
         name = _name(project, digest)
         try:
-            return graphs.ancestors(project.lineage(str(digest), depth=asked.depth), project.root, desk.places)
+            return graphs.drawn(project.neighbourhood(str(digest), "lineage", depth=asked.depth), project.root, desk.places)
         except UsageError:
             # No run mentions it: a graph of one.
             return graphs.alone("lineage", name, digest, project.root, desk.places)
@@ -125,7 +141,7 @@ def impact(desk: Desk, asked: shapes.GraphQuery, parameters: Mapping[str, str]) 
         project.require_trusted()
         name = _name(project, digest)
         try:
-            return graphs.descendants(project.impact(str(digest), depth=asked.depth).artifact, project.root, desk.places)
+            return graphs.drawn(project.neighbourhood(str(digest), "impact", depth=asked.depth), project.root, desk.places)
         except UsageError:
             return graphs.alone("impact", name, digest, project.root, desk.places)
 

@@ -631,9 +631,10 @@ class NotebookQuery(Asked, frozen=True):
 
 
 class ArtifactQuery(Asked, frozen=True):
-    """``path`` says which project, and, where it is a file, under which name."""
+    """``path`` says which project, and, where it is a file, under which name; ``thorough`` also looks into a large file, which takes long."""
 
     path: Path = ""
+    thorough: bool = False
 
 
 class GraphQuery(Asked, frozen=True):

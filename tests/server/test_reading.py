@@ -220,3 +220,28 @@ async def test_the_document_and_its_page_are_served_here(served: Person, ask: As
     assert b"/mlsc/api/runs" in page.body
     assert b"<script" not in page.body
     assert b"http://" not in page.body.replace(b"http://json-schema.org", b"")
+
+
+async def test_the_details_of_a_changed_data_set_say_what_changed(served: Person, ask: Asked) -> None:
+    text = (served.root / "data/train.csv").read_text()
+    served.write("data/train.csv", text.replace("\n3,1\n", "\n3,0\n") + "99,1\n")
+    _, verified = await ask("GET", "verify", path="data/train.csv", full="true")
+
+    code, told = await ask("GET", f"artifacts/{verified['artifacts'][0]['digest']}", path="data/train.csv")
+
+    assert code == 200
+    difference = told["difference"]
+    assert (difference["rows_before"], difference["rows_after"], difference["rows_added"], difference["rows_changed"]) == (50, 51, 1, 1)
+    assert "1 row changed" in difference["sentence"]
+
+
+async def test_findings_of_a_scan_stand_with_the_artifact(served: Person, ask: Asked) -> None:
+    import pickle
+
+    served.write("data/run.csv", pickle.dumps(print))
+    (signed,) = served.sign("data/run.csv")
+
+    _, told = await ask("GET", f"artifacts/{signed.digest}", path="data/run.csv")
+
+    assert [each["path"] for each in told["findings"]] == ["data/run.csv"] * len(told["findings"])
+    assert told["findings"]
