@@ -200,7 +200,8 @@ for kind in ("mlsc", "mlsc_event", "status", "https://jupyter-mlsc.github.io/eve
 publish_display_data({"application/vnd.mlsc+json": {"kinds": ["forged"]}, "text/plain": "forged"})
 """
     await run_cell(jp_serverapp, kernel_id, forged)
-    await run_cell(jp_serverapp, kernel_id, "%load_ext jupyter_mlsc\nimport jupyter_mlsc as mlsc\nframe = mlsc.load('data/train.csv')")
+    await run_cell(jp_serverapp, kernel_id, "%load_ext jupyter_mlsc", "c0")
+    await run_cell(jp_serverapp, kernel_id, "import jupyter_mlsc as mlsc\nframe = mlsc.load('data/train.csv')")
 
     event = await tab()
 
