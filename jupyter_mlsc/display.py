@@ -83,17 +83,21 @@ def verdict_html(verdict: Verdict) -> str:
 
 @dataclass(frozen=True)
 class Shown:
-    """A value that displays itself as text and as HTML in a notebook; ``value`` is what it shows."""
+    """A value that displays itself as text, as HTML and, where there is one, as a drawing in a notebook; ``value`` is what it shows."""
 
     value: Any
     text: Callable[[], str]
     html: Callable[[], str]
+    svg: str | None = None
 
     def __repr__(self) -> str:
         return self.text()
 
     def _repr_html_(self) -> str:
         return self.html()
+
+    def _repr_svg_(self) -> str | None:
+        return self.svg
 
 
 def show_verdict(verdict: Verdict) -> Shown:

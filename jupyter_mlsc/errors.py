@@ -145,7 +145,11 @@ class DeniedGlobalError(MlscError):
 
 
 class MissingLibraryError(MlscError):
-    """A format needs a library that is not installed; the message names the extra to install."""
+    """Something needs a library or a program that is not installed; the message says how to install it."""
+
+
+class DrawingError(MlscError):
+    """A graph could not be laid out."""
 
 
 class KeyUnavailableError(MlscError):
@@ -191,6 +195,7 @@ _TABLE: dict[type[MlscError], tuple[int, int]] = {
     FormatError: (3, 422),
     DeniedGlobalError: (1, 403),
     MissingLibraryError: (3, 501),
+    DrawingError: (3, 500),
     KeyUnavailableError: (3, 423),
     AttestationError: (1, 422),
     LedgerError: (3, 503),

@@ -6,12 +6,13 @@ Rules kept: everything that comes from a file is escaped; colour never carries a
 from __future__ import annotations
 
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jupyter_mlsc.display import Shown
-from jupyter_mlsc.results import Scanned
-from jupyter_mlsc.scan.finding import SEVERITIES, Finding
+from jupyter_mlsc.scan.finding import SEVERITIES, Finding, Scanned
 from jupyter_mlsc.verdict import printable
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.display import Shown
 
 
 def ordered(scanned: Scanned) -> list[Finding]:
@@ -46,6 +47,7 @@ def scanned_document(scanned: Scanned) -> dict[str, Any]:
 
 def show_scanned(scanned: Scanned) -> Shown:
     """A scan for a notebook's output."""
+    from jupyter_mlsc.display import Shown
 
     def html() -> str:
         rows = "".join(

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn, TypeVar
 
 from jupyter_mlsc import errors, wire
 from jupyter_mlsc.errors import ArtifactError, BlockedArtifactError, FormatError, KeyUnavailableError, MlscError, SupervisionError
+from jupyter_mlsc.lineage import MOST_ARTIFACTS
 from jupyter_mlsc.results import Loaded, Saved, Status
 
 if TYPE_CHECKING:
@@ -166,13 +167,13 @@ class InsideProject:
         """How a data set differs from what was signed last."""
         return ask(wire.AskDiff(os.fsencode(path), None if against is None else os.fsencode(against)), wire.Compared).diff
 
-    def lineage(self, reference: str, *, depth: int) -> LineageNode:
+    def lineage(self, reference: str, *, depth: int, limit: int = MOST_ARTIFACTS) -> LineageNode:
         """What an artifact was made from."""
-        return ask(wire.AskLineage(os.fsencode(reference), depth), wire.Lineage).node
+        return ask(wire.AskLineage(os.fsencode(reference), depth, limit), wire.Lineage).node
 
-    def impact(self, reference: str, *, depth: int) -> Impact:
+    def impact(self, reference: str, *, depth: int, limit: int = MOST_ARTIFACTS) -> Impact:
         """What was made from an artifact."""
-        return ask(wire.AskImpact(os.fsencode(reference), depth), wire.Impacts).impact
+        return ask(wire.AskImpact(os.fsencode(reference), depth, limit), wire.Impacts).impact
 
     def status(self, run: Run | None = None) -> Status:
         """The project, and the supervised run."""

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from jupyter_mlsc.policy import Explanation
     from jupyter_mlsc.profiles import DatasetDiff
     from jupyter_mlsc.recording import Run
-    from jupyter_mlsc.results import ArtifactEvidence, Decided, Entitled, Loaded, NotebookOverview, Replayed, Saved, Scanned, Signed, Status
+    from jupyter_mlsc.results import ArtifactEvidence, Decided, Entitled, Loaded, NotebookOverview, Replayed, Saved, Signed, Status
+    from jupyter_mlsc.scan.finding import Scanned
     from jupyter_mlsc.story import NotebookStory
     from jupyter_mlsc.verbs.replaying import Execute, Wish
     from jupyter_mlsc.verdict import Verdict
@@ -207,6 +208,18 @@ class Project(ProjectState):
         from jupyter_mlsc.verbs.tracing import neighbourhood
 
         return neighbourhood(self, reference, direction, depth, limit)
+
+    def wrong_rows(self) -> int:
+        """Compare the index of what came from what with the ledger's entries; how many of its rows were wrong. Such an index is made anew."""
+        from jupyter_mlsc.verbs.indexing import wrong_rows
+
+        return wrong_rows(self)
+
+    def reindex(self) -> tuple[int, int]:
+        """Make all indexes of the ledger anew: how many entries they follow, and how many rows of what came from what had been wrong."""
+        from jupyter_mlsc.verbs.indexing import reindex
+
+        return reindex(self)
 
     def status(self, run: Run | None = None) -> Status:
         """The project at a glance."""

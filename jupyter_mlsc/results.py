@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.profiles import DatasetFacts
 from jupyter_mlsc.replays import EQUAL, WITHIN, ReplayBody
-from jupyter_mlsc.scan.finding import Finding, passes
 from jupyter_mlsc.verdict import Decision, Reason, Verdict
 
 if TYPE_CHECKING:
@@ -113,20 +112,6 @@ class Status:
 
     rows: tuple[tuple[str, str], ...]
     document: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Scanned:
-    """What a scan found, in so many files, or of something else that can be looked at (``unit``)."""
-
-    findings: tuple[Finding, ...]
-    files: int
-    unit: str = "file"
-
-    @property
-    def ok(self) -> bool:
-        """True when no finding is `high` or worse."""
-        return passes(self.findings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,21 +16,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from jupyter_mlsc.errors import MlscError
+from jupyter_mlsc.errors import DrawingError, MissingLibraryError, MlscError
+from jupyter_mlsc.lineage import MOST_ARTIFACTS
 from jupyter_mlsc.recording import Place, Run
 from jupyter_mlsc.verdict import Decision, Verdict, summary
 
 if TYPE_CHECKING:
+    from jupyter_mlsc.export.graphs import Drawing
     from jupyter_mlsc.keys import PassphraseSource
     from jupyter_mlsc.keys.passphrase import Ask
     from jupyter_mlsc.lineage import Impact, LineageNode
     from jupyter_mlsc.profiles import DatasetDiff
     from jupyter_mlsc.project import Project
-    from jupyter_mlsc.results import Loaded, Saved, Scanned, Signed, Status
+    from jupyter_mlsc.results import Loaded, Saved, Signed, Status
+    from jupyter_mlsc.scan.finding import Scanned
     from jupyter_mlsc.verdict import Reason
 
 PathLike = str | os.PathLike[str]
 LINEAGE_DEPTH = 8
+MOST_DRAWN = 200
+"""Artifacts that are drawn in a cell's output; a picture of more is slow to lay out and cannot be read."""
 
 
 def _tell_on_stderr(text: str) -> None:
@@ -66,10 +71,10 @@ class Verbs(Protocol):
     def diff(self, path: Path, *, against: Path | None = None) -> DatasetDiff:
         """As `Project.diff`."""
 
-    def lineage(self, reference: str, *, depth: int) -> LineageNode:
+    def lineage(self, reference: str, *, depth: int, limit: int = MOST_ARTIFACTS) -> LineageNode:
         """As `Project.lineage`."""
 
-    def impact(self, reference: str, *, depth: int) -> Impact:
+    def impact(self, reference: str, *, depth: int, limit: int = MOST_ARTIFACTS) -> Impact:
         """As `Project.impact`."""
 
     def status(self, run: Run | None = None) -> Status:
@@ -204,15 +209,27 @@ class Session:
         with self._unwatched():
             return self.verbs.diff(Path(path), against=None if against is None else Path(against))
 
-    def lineage(self, reference: PathLike, *, depth: int = LINEAGE_DEPTH) -> LineageNode:
+    def lineage(self, reference: PathLike, *, depth: int = LINEAGE_DEPTH, limit: int = MOST_ARTIFACTS) -> LineageNode:
         """What an artifact (a path or a digest) was made from."""
         with self._unwatched():
-            return self.verbs.lineage(os.fspath(reference), depth=depth)
+            return self.verbs.lineage(os.fspath(reference), depth=depth, limit=limit)
 
-    def impact(self, reference: PathLike, *, depth: int = LINEAGE_DEPTH) -> Impact:
+    def impact(self, reference: PathLike, *, depth: int = LINEAGE_DEPTH, limit: int = MOST_ARTIFACTS) -> Impact:
         """What was made from an artifact (a path or a digest), and from that."""
         with self._unwatched():
-            return self.verbs.impact(os.fspath(reference), depth=depth)
+            return self.verbs.impact(os.fspath(reference), depth=depth, limit=limit)
+
+    def drawn(self, drawing: Drawing, title: str) -> str | None:
+        """A drawing as SVG; None where nothing is installed that lays it out, or it is too much for a cell's output."""
+        if len(drawing.boxes) > MOST_DRAWN:
+            return None
+        from jupyter_mlsc.graphviz import svg
+
+        with self._unwatched():
+            try:
+                return svg(drawing, title)
+            except (MissingLibraryError, DrawingError):
+                return None  # the lists say the same
 
     def status(self) -> Status:
         """The project, its policy and ledger, and this run."""
@@ -325,14 +342,14 @@ def diff(path: PathLike, *, against: PathLike | None = None) -> DatasetDiff:
     return current().diff(path, against=against)
 
 
-def lineage(reference: PathLike, *, depth: int = LINEAGE_DEPTH) -> LineageNode:
-    """What an artifact (a path or a digest) was made from, ``depth`` levels back."""
-    return current().lineage(reference, depth=depth)
+def lineage(reference: PathLike, *, depth: int = LINEAGE_DEPTH, limit: int = MOST_ARTIFACTS) -> LineageNode:
+    """What an artifact (a path or a digest) was made from, ``depth`` levels back; at most ``limit`` artifacts are listed."""
+    return current().lineage(reference, depth=depth, limit=limit)
 
 
-def impact(reference: PathLike, *, depth: int = LINEAGE_DEPTH) -> Impact:
-    """What was made from an artifact (a path or a digest), and from that, ``depth`` levels on."""
-    return current().impact(reference, depth=depth)
+def impact(reference: PathLike, *, depth: int = LINEAGE_DEPTH, limit: int = MOST_ARTIFACTS) -> Impact:
+    """What was made from an artifact (a path or a digest), and from that, ``depth`` levels on; at most ``limit`` artifacts are listed."""
+    return current().impact(reference, depth=depth, limit=limit)
 
 
 def open(path: PathLike) -> BinaryIO:

@@ -130,6 +130,10 @@ class Standings:
         self._kept[name] = _Kept(standing, seen, now, names)
         return standing
 
+    def measure(self, name: str) -> None:
+        """Hash what lies under a name, so that the next look knows it. In any thread. Raises ArtifactError."""
+        measure(self.root / name, sha256=True, content_tree=True, memory=self._measured)
+
     def tell(self, news: News) -> None:
         """The ledger has grown: drop the verdicts that the new entries could bear on."""
         about = [(name, digest) for kind, name, digest in news.subjects if kind not in RUN_KINDS or kind == "write"]

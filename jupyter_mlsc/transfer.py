@@ -9,11 +9,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -92,6 +90,8 @@ class OpenedFile:
         starts = range(0, self.size, _CHUNK)
         try:
             if len(starts) > 1:
+                from concurrent.futures import ThreadPoolExecutor
+
                 with ThreadPoolExecutor(2) as pool:
                     list(pool.map(lambda at: self._fill(buffer, at), starts))
             elif self.size:
@@ -173,7 +173,7 @@ def staged(target: Path, *, folder: bool) -> Iterator[Replacement]:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        path = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+        path = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
         if folder:
             path.mkdir()
         else:

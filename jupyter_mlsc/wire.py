@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from jupyter_mlsc.artifacts import Digest
-from jupyter_mlsc.lineage import Impact, LineageNode
+from jupyter_mlsc.lineage import MOST_ARTIFACTS, Impact, LineageNode
 from jupyter_mlsc.profiles import DatasetDiff
 from jupyter_mlsc.verdict import Reason, Verdict
 
@@ -73,18 +73,24 @@ class AskVerify(_Message, frozen=True):
     full: bool = False
 
 
+Depth = Annotated[int, msgspec.Meta(ge=0, le=100)]
+Limit = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+
+
 class AskLineage(_Message, frozen=True):
-    """What an artifact was made from. Answered by `Lineage`."""
+    """What an artifact was made from, at most so many artifacts. Answered by `Lineage`."""
 
     reference: Path
-    depth: Annotated[int, msgspec.Meta(ge=0, le=100)] = 8
+    depth: Depth = 8
+    limit: Limit = MOST_ARTIFACTS
 
 
 class AskImpact(_Message, frozen=True):
-    """What was made from an artifact. Answered by `Impacts`."""
+    """What was made from an artifact, at most so many artifacts. Answered by `Impacts`."""
 
     reference: Path
-    depth: Annotated[int, msgspec.Meta(ge=0, le=100)] = 8
+    depth: Depth = 8
+    limit: Limit = MOST_ARTIFACTS
 
 
 class AskDiff(_Message, frozen=True):

@@ -46,7 +46,7 @@ class HeldStatements:
         found = {}
         for digest in digests:
             made = sorted(self._uses.get(digest, {}).values(), key=lambda each: (each.origin.at, each.path))
-            found[digest] = After(tuple(made[:most]), is_whole=len(made) <= most)
+            found[digest] = After(tuple(made[:most]), left=max(0, len(made) - most))
         return found
 
     def with_more_after(self, digests: Sequence[Digest]) -> Collection[Digest]:

@@ -56,26 +56,43 @@ def verify(options: Options) -> int:
     project = options.project()
     ledger = project.books.ledger
     if ledger is None:
-        faults = project.books.faults
-        for fault in faults:
+        told = project.books.faults
+        for fault in told:
             options.say(f"✗ {fault.message} [{fault.code}]\n    next: {fault.next}")
-        if not faults:
+        if not told:
             options.say("there is no ledger yet: nothing was recorded in this project on this machine")
-        options.document({"ok": not faults, "size": 0, "faults": [{"entry": None, "code": f.code, "message": f.message} for f in faults]})
-        return 1 if faults else 0
+        options.document({"ok": not told, "size": 0, "faults": [{"entry": None, "code": f.code, "message": f.message} for f in told], "repaired": []})
+        return 1 if told else 0
     report = audit(ledger, project.books.memory, progress=options.progress)
     for found in report.faults:
         place = "the ledger" if found.entry is None else f"entry {found.entry}"
         options.say(f"✗ {place}: {found.message} [{found.code}]")
-    for found in report.repaired:
-        options.say(f"! an index was wrong and was made anew: {found.message}")
+    repaired = [found.message for found in report.repaired]
+    wrong = project.wrong_rows() if report.ok else 0
+    if wrong:
+        repaired.append(f"the index of what came from what had {wrong} wrong {'row' if wrong == 1 else 'rows'}")
+    for message in repaired:
+        options.say(f"! an index was wrong and was made anew: {message}")
     if report.ok:
         root = "" if report.checkpoint is None else f", root {report.checkpoint.root.hex()[:16]}…"
         options.say(f"✓ the ledger is sound: {report.size} entries{root}, origin {ledger.origin}")
     else:
         options.advise("next: keep this file as evidence, and restore the ledger from a backup")
-    options.document({"ok": report.ok, "size": report.size, "faults": [{"entry": f.entry, "code": f.code, "message": f.message} for f in report.faults]})
+    faults = [{"entry": f.entry, "code": f.code, "message": f.message} for f in report.faults]
+    options.document({"ok": report.ok, "size": report.size, "faults": faults, "repaired": repaired})
     return 0 if report.ok else 1
+
+
+@command.command("reindex")
+@globals_too
+def reindex(options: Options) -> int:
+    """Make the indexes anew from the entries, and say how many rows had been wrong. Nothing is lost: they hold nothing that the entries do not say."""
+    project = options.project()
+    size, wrong = project.reindex()
+    had = "" if not wrong else f"; {wrong} {'row' if wrong == 1 else 'rows'} of what came from what had been wrong"
+    options.say(f"made the indexes of {size} entries anew{had}")
+    options.document({"ok": True, "size": size, "wrong": wrong})
+    return 0
 
 
 @command.command("checkpoint")

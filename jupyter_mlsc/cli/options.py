@@ -15,12 +15,13 @@ import click
 from jupyter_mlsc.cli import output
 
 if TYPE_CHECKING:
+    from jupyter_mlsc.export.graphs import Drawing
     from jupyter_mlsc.keys import PassphraseSource
     from jupyter_mlsc.project import Project
     from jupyter_mlsc.results import Decided
 
 
-GRAPH_FORMATS = ("text", "mermaid", "dot")
+GRAPH_FORMATS = ("text", "mermaid", "dot", "svg")
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,25 @@ def tell_decision(options: Options, project: Project, decided: Decided) -> int:
     options.notes(project)
     options.document(decided_document(decided))
     return 0 if decided.done else 1
+
+
+def tell_graph(options: Options, format_name: str, lines: Callable[[], list[str]], drawing: Callable[[], Drawing], title: str, place: str | None) -> None:
+    """Print a graph in one of `GRAPH_FORMATS`, or write it to a file. Raises ArtifactError; for ``svg`` MissingLibraryError and DrawingError."""
+    if options.json and place is None:
+        return
+    if format_name == "text":
+        text = "\n".join(lines())
+    elif format_name == "svg":
+        from jupyter_mlsc.graphviz import svg
+
+        text = svg(drawing(), title)
+    else:
+        text = drawing().text(format_name)
+    if place is None:
+        options.say(text)
+    else:
+        write_file(place, f"{text}\n".encode())
+        options.say(f"wrote {place}")
 
 
 def write_file(place: str, content: bytes) -> None:

@@ -12,7 +12,7 @@ from jupyter_mlsc.cli.options import Options, globals_too
 from jupyter_mlsc.cli.output import result
 
 if TYPE_CHECKING:
-    from jupyter_mlsc.results import Scanned
+    from jupyter_mlsc.scan.finding import Scanned
 
 
 @click.command("scan")
@@ -30,7 +30,7 @@ def command(options: Options, paths: tuple[str, ...], environment: bool, prefix:
     findings, and results are recorded. Exit code 1 when a finding is high or critical.
     """
     from jupyter_mlsc.findings_shown import scanned_document, scanned_lines
-    from jupyter_mlsc.results import Scanned
+    from jupyter_mlsc.scan.finding import Scanned
 
     if not paths and not environment:
         raise click.UsageError("Missing argument 'PATHS...', or --environment.")
@@ -66,15 +66,25 @@ def _environment(options: Options, prefix: Path | None, advisories: str | None) 
 
 
 def _files(options: Options, paths: list[Path], also: frozenset[str]) -> Scanned:
-    from jupyter_mlsc.project_state import enclosing_project
-
-    if options.policy is not None or (not _is_supervised() and any(enclosing_project(path) is not None for path in (*paths, Path(os.curdir)))):
+    if options.policy is not None or (not _is_supervised() and any(_is_in_project(path) for path in (*paths, Path(os.curdir)))):
         project = options.project(*paths)
         options.notes(project)
         return project.scan(paths, also=also, progress=options.progress)
     from jupyter_mlsc.verbs.scanning import scan
 
     return scan(paths, also=also, progress=options.progress)
+
+
+def _is_in_project(path: Path) -> bool:
+    """Whether there is a policy at or above a path; looked for without what a project is made of, so that a scan elsewhere starts quickly."""
+    start = os.path.abspath(path)
+    while True:
+        if os.path.isfile(os.path.join(start, "mlsc.toml")):
+            return True
+        above = os.path.dirname(start)
+        if above == start:
+            return False
+        start = above
 
 
 def _is_supervised() -> bool:

@@ -19,10 +19,10 @@ _OTHER_LANGUAGE = {
 }
 _INNER_LINE = {"time", "timeit", "prun", "memit", "mprun", "lprun", "debug"}
 _HARMLESS_LIST = """
-    aimport alias autoawait autocall automagic autoreload autosave bookmark cd colors conda config connect_info dhist dirs doctest_mode dotenv env hist history
-    load_dotenv load_ext logoff logon logstart logstate logstop ls lsmagic magic mamba man matplotlib micromamba mkdir mlsc_diff mlsc_lineage mlsc_sign
-    mlsc_status mlsc_verify more notebook page pdb pdef pdoc pfile pinfo pinfo2 pip popd pprint precision psearch psource pushd pwd pycat quickref rehashx
-    reload_ext set_env subplots tb unload_ext uv watermark who who_ls whos xmode
+    aimport alias autoawait autocall automagic autoreload autosave bookmark cd colors conda config connect_info dhist dirs doctest_mode dotenv env hist
+    history load_dotenv load_ext logoff logon logstart logstate logstop ls lsmagic magic mamba man matplotlib micromamba mkdir mlsc_diff mlsc_impact
+    mlsc_lineage mlsc_sign mlsc_status mlsc_verify more notebook page pdb pdef pdoc pfile pinfo pinfo2 pip popd pprint precision psearch psource pushd pwd
+    pycat quickref rehashx reload_ext set_env subplots tb unload_ext uv watermark who who_ls whos xmode
 """
 HARMLESS = frozenset(_HARMLESS_LIST.split())
 """Magics that touch no variable and no file that matters."""

@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from jupyter_mlsc.session import Session
 
 
+MOST_LEVELS, MOST_ASKED = 100, 100_000
+"""Levels and artifacts that may be asked for."""
+
+
 @magics_class
 class MlscMagics(Magics):
-    """``%mlsc_load``, ``%mlsc_save``, ``%mlsc_sign``, ``%mlsc_verify``, ``%mlsc_scan``, ``%mlsc_diff``, ``%mlsc_status`` and ``%mlsc_lineage``."""
+    """``%mlsc_load``, ``save``, ``sign``, ``verify``, ``scan``, ``diff``, ``status``, ``lineage`` and ``impact``, each as a magic of this project."""
 
     def __init__(self, shell: InteractiveShell, session: Session) -> None:
         super().__init__(shell)
@@ -118,13 +122,37 @@ class MlscMagics(Magics):
     @magic_arguments()
     @argument("path", help="An artifact's path or digest.")
     @argument("--depth", type=int, default=8, help="How many levels back.")
+    @argument("--limit", type=int, default=200, help="At most so many artifacts.")
     @line_magic
     def mlsc_lineage(self, line: str) -> Any:
-        """What an artifact was made from."""
+        """What an artifact was made from, as a list and as a drawing."""
+        from jupyter_mlsc.export.graphs import lineage_drawing
         from jupyter_mlsc.trees import show_lineage
 
-        given = _parse(self.mlsc_lineage, line)
-        return show_lineage(self._session.lineage(given.path, depth=given.depth))
+        given = _graph_asked(self.mlsc_lineage, line)
+        node = self._session.lineage(given.path, depth=given.depth, limit=given.limit)
+        return show_lineage(node, self._session.drawn(lineage_drawing(node), f"What {node.path} was made from"))
+
+    @magic_arguments()
+    @argument("path", help="An artifact's path or digest.")
+    @argument("--depth", type=int, default=8, help="How many levels on.")
+    @argument("--limit", type=int, default=200, help="At most so many artifacts.")
+    @line_magic
+    def mlsc_impact(self, line: str) -> Any:
+        """What was made from an artifact, as a list and as a drawing."""
+        from jupyter_mlsc.export.graphs import impact_drawing
+        from jupyter_mlsc.trees import show_impact
+
+        given = _graph_asked(self.mlsc_impact, line)
+        impact = self._session.impact(given.path, depth=given.depth, limit=given.limit)
+        return show_impact(impact, self._session.drawn(impact_drawing(impact), f"What was made from {impact.artifact.path}"))
+
+
+def _graph_asked(magic: Any, line: str) -> Any:
+    given = _parse(magic, line)
+    if not 0 <= given.depth <= MOST_LEVELS or not 1 <= given.limit <= MOST_ASKED:
+        raise UsageError(f"--depth is 0 to {MOST_LEVELS}, --limit is 1 to {MOST_ASKED}", next_step=f"write: %{magic.__name__} {given.path} --depth 8")
+    return given
 
 
 def _parse(magic: Any, line: str) -> Any:

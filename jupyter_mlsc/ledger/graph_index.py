@@ -86,23 +86,20 @@ class GraphIndex:
             self._empty(connection)
         self._follow_in_database()
 
-    def wrong_rows(self) -> int | None:
-        """How many rows are missing, edited or too many, of an index that says to have followed all entries; None where there is none, or it is behind.
+    def wrong_rows(self) -> int:
+        """How many rows are missing, edited or too many, after what is new was followed; 0 where there is no index in the database and none can be made.
 
-        Every entry is read again; memory stays flat. Raises LedgerError.
+        Every entry is read again; memory stays flat. Raises LedgerError where the ledger cannot be read.
         """
+        if self._catch_up() is not None:
+            return 0
         size = self.ledger.size
-        try:
+        with self.ledger.store.reading() as connection:
+            wrong = sum(_strays(connection, table, size) for table in TABLES)
+        for begin, end in numbers_between(0, size, _STEP):
+            expected, _ = self._read(begin, end)
             with self.ledger.store.reading() as connection:
-                if not self._is_current(connection):
-                    return None
-                wrong = sum(_strays(connection, table, size) for table in TABLES)
-            for begin, end in numbers_between(0, size, _STEP):
-                expected, _ = self._read(begin, end)
-                with self.ledger.store.reading() as connection:
-                    wrong += sum(_differing(connection, table, expected.of[table.name], begin, end) for table in TABLES)
-        except TableMissingError:
-            return None
+                wrong += sum(_differing(connection, table, expected.of[table.name], begin, end) for table in TABLES)
         return wrong
 
     def _catch_up(self) -> Engine | None:

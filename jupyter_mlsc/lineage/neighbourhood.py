@@ -48,13 +48,17 @@ class GraphLink:
 
 @dataclass(frozen=True, slots=True)
 class Neighbourhood:
-    """What lies around an artifact in one direction, each artifact once. ``cut`` are the reasons for which something is not here."""
+    """What lies around an artifact in one direction, each artifact once.
+
+    ``cut`` are the reasons for which something is not here, ``left`` counts what is known that the limit left out.
+    """
 
     root: str
     direction: Direction
     nodes: tuple[GraphNode, ...]
     links: tuple[GraphLink, ...]
     cut: tuple[Omitted, ...]
+    left: int = 0
 
 
 def id_of(artifact: Artifact) -> str:
@@ -87,7 +91,7 @@ def neighbourhood_of(walk: Walk) -> Neighbourhood:
         )
         links += [_link(artifact, step, walk.direction) for step in met.steps]
     cut = tuple(dict.fromkeys(met.omitted for met in walk.met.values() if met.omitted is not None))
-    return Neighbourhood(id_of(walk.root), walk.direction, tuple(nodes), tuple(dict.fromkeys(links)), cut)
+    return Neighbourhood(id_of(walk.root), walk.direction, tuple(nodes), tuple(dict.fromkeys(links)), cut, walk.left)
 
 
 def _link(artifact: Artifact, step: Step, direction: Direction) -> GraphLink:

@@ -33,13 +33,13 @@ class Before:
 class After:
     """What was made from bytes, each version as the newest run made it, oldest first; files of a folder that runs used; folders that a file lies in.
 
-    ``is_whole`` is false where there is more than was asked for.
+    ``left`` counts what is known besides, beyond what was asked for.
     """
 
     productions: tuple[Production, ...] = ()
     files: tuple[Artifact, ...] = ()
     folders: tuple[Artifact, ...] = ()
-    is_whole: bool = True
+    left: int = 0
 
 
 class Statements(Protocol):
@@ -97,6 +97,8 @@ class Walk:
         self._statements = statements
         self._most = most
         self._more = more
+        self._left = 0
+        self._left_out: set[Artifact] = set()
         self._gone_down: set[object] = set()
         level, current = 0, [(root, True)]
         while current:
@@ -107,6 +109,11 @@ class Walk:
     def opens(self, artifact: Artifact) -> bool:
         """Whether what lies behind an artifact is listed here, and not where the same bytes were met first."""
         return self.openers.get(self._key(artifact)) == artifact
+
+    @property
+    def left(self) -> int:
+        """How many artifacts are known that the limit left out; behind them may be more."""
+        return self._left + len(self._left_out - self.met.keys())
 
     def mark(self, digest: Digest | None) -> Mark:
         """What else is to be said of bytes."""
@@ -154,8 +161,9 @@ class Walk:
                 made_of_it = {made.artifact: made for made in (*(self._more if artifact == self.root else ()), *after.productions)}
                 steps = [Step(to, "made", made) for to, made in made_of_it.items()]
                 steps += [Step(folder, "part", goes_down=False) for folder in after.folders]
-                if not after.is_whole:
+                if after.left:
                     self.met[artifact].omitted = "limit"
+                    self._left += after.left
             if goes_down and self._goes_down_now(artifact):
                 steps += [Step(file, "part") for file in after.files]
             self._take(artifact, steps, level, following, last=False)
@@ -181,7 +189,8 @@ class Walk:
             if step.to not in self.met:
                 if len(self.met) >= self._most:
                     met.omitted = "limit"
-                    break
+                    self._left_out.add(step.to)
+                    continue
                 self.met[step.to] = Met(level + 1, artifact)
                 following.append((step.to, step.goes_down))
             elif step.goes_down and self._key(step.to) not in self._gone_down and step.to.digest is not None and step.to.digest.algorithm == "dirhash":

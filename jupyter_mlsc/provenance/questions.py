@@ -77,8 +77,8 @@ class Question:
             productions = [self._read_by.production(read.get(entry)) for _, entry in entries[:most]]
             told = [each for each in productions if each is not None and each.edge_from(used_one) is not None]
             told.sort(key=lambda each: (each.origin.at, each.path))
-            is_whole = len(entries) <= most and count < limit
-            found[used_one] = After(tuple(told), files.get(used_one, ()), folders.get(used_one, ()), is_whole)
+            left = max(0, len(entries) - most) or int(count == limit)
+            found[used_one] = After(tuple(told), files.get(used_one, ()), folders.get(used_one, ()), left)
         return found
 
     def with_more_after(self, digests: Sequence[Digest]) -> Collection[Digest]:

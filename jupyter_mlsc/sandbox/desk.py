@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import re
 import socket
@@ -54,7 +55,7 @@ READ_ONLY = frozenset(
     }
 )
 """The commands that are carried out for somebody inside: they write nothing and sign nothing."""
-_OPTIONS = re.compile(r"--(json|quiet|full|against|sarif|supervised|help|(limit|depth)(=\d+)?|format(=\w+)?)\Z|-[qh]\Z")
+_OPTIONS = re.compile(r"--(json|quiet|full|against|sarif|supervised|help|(limit|depth)(=\d+)?|format(=(text|mermaid|dot))?)\Z|-[qh]\Z")
 _NEXT = {
     "sign": "sign it from a terminal or the panel, outside",
     "review": "review it from a terminal or the panel, outside",
@@ -180,14 +181,14 @@ class Desk:
                 return self._written(self._readable(path, asker), asker.actor)
             case wire.AskVerify(paths, full):
                 return wire.Judged(tuple(self._verify([self._readable(path, asker) for path in paths], full=full)))
-            case wire.AskLineage(reference, depth):
+            case wire.AskLineage(reference, depth, limit):
                 meant = self._meant(reference, asker)
                 with self._one_teller:
-                    return wire.Lineage(self._telling.lineage(meant, depth=depth))
-            case wire.AskImpact(reference, depth):
+                    return wire.Lineage(self._telling.lineage(meant, depth=depth, limit=limit))
+            case wire.AskImpact(reference, depth, limit):
                 meant = self._meant(reference, asker)
                 with self._one_teller:
-                    return wire.Impacts(self._telling.impact(meant, depth=depth))
+                    return wire.Impacts(self._telling.impact(meant, depth=depth, limit=limit))
             case wire.AskDiff(path, against):
                 here, other = self._readable(path, asker), None if against is None else self._readable(against, asker)
                 with self._one_teller:
@@ -263,6 +264,8 @@ def require_read_only(arguments: list[str]) -> None:
             next_step=_NEXT.get(name, "run it on a terminal outside"),
         )
     unknown = [each for each in options if not _OPTIONS.match(each)]
+    # A drawing is laid out by a program of the asker's search path, which nobody outside may start for it.
+    unknown += [f"{option} {value}" for option, value in itertools.pairwise(arguments) if (option, value) == ("--format", "svg")]
     if unknown:
         raise UsageError(f"{unknown[0]} is not taken inside a supervised tree", next_step="run the command on a terminal outside")
 

@@ -19,7 +19,8 @@ TRUNCATE, IOCTL_DEV = 1 << 14, 1 << 15
 HANDLED = (1 << 16) - 1
 """All rights of ABI 5."""
 ON_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
-SCOPED = 3
+SIGNALS = 2
+SCOPED = 1 | SIGNALS
 """Abstract Unix sockets and signals (ABI 6)."""
 
 NEEDED_ABI = 6
@@ -33,10 +34,21 @@ def abi() -> int:
     return max(int(found), 0)
 
 
+def hold_signals() -> None:
+    """Restrict this thread, for good, to signal only what is in the same domain, or in one within it. Raises OSError."""
+    ruleset = _ruleset(0, SIGNALS)
+    linux.checked(linux.libc.syscall(_RESTRICT, ruleset, 0), "landlock_restrict_self")
+    os.close(ruleset)
+
+
+def _ruleset(files: int, scoped: int) -> int:
+    attributes = struct.pack("<QQQ", files, 0, scoped)
+    return linux.checked(linux.libc.syscall(_CREATE, ctypes.c_char_p(attributes), len(attributes), 0), "landlock_create_ruleset")
+
+
 def restrict(grants: Iterable[tuple[bytes, int]]) -> None:
     """Restrict this thread, for good, to the (path, rights) pairs; a path that is gone grants nothing. Raises OSError."""
-    attributes = struct.pack("<QQQ", HANDLED, 0, SCOPED)
-    ruleset = linux.checked(linux.libc.syscall(_CREATE, ctypes.c_char_p(attributes), len(attributes), 0), "landlock_create_ruleset")
+    ruleset = _ruleset(HANDLED, SCOPED)
     for path, rights in ((b"/", READ_DIR), *grants):
         try:
             place = os.open(path, os.O_PATH | os.O_CLOEXEC)

@@ -1,7 +1,7 @@
 """Starts a command behind the wall: no privileges, no descriptors but 0 to 2, Landlock, the filter, and the listener handed to its supervisor.
 
-Rules kept: nothing of the command runs before the filter is in place; the child dies with its supervisor; a command that cannot be executed is
-told apart from one that could not be put under supervision.
+Rules kept: nothing of the command runs before the filter is in place; the child dies with its supervisor, and all that it started with it (`ender`); a
+command that cannot be executed is told apart from one that could not be put under supervision.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from jupyter_mlsc.errors import SupervisionError
 from jupyter_mlsc.sandbox import landlock, linux
+from jupyter_mlsc.sandbox.ender import Ender, stand_by
 from jupyter_mlsc.sandbox.filter import Row, install
 
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
@@ -22,10 +23,11 @@ _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """The command's process and the listener that its questions arrive at."""
+    """The command's process, the listener that its questions arrive at, and who ends all that it starts."""
 
     pid: int
     listener: int
+    ender: Ender
 
 
 def launch(
@@ -36,12 +38,14 @@ def launch(
     Raises SupervisionError where the kernel refuses the wall or the filter.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    to_ender, of_ender = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     supervisor = os.getpid()
     pid = os.fork()
     if pid == 0:
         ours.close()
-        _become(theirs, argv, executable, environ, supervisor, rows, seccomp_number, grants)
+        _become(theirs, of_ender, argv, executable, environ, supervisor, rows, seccomp_number, grants)
     theirs.close()
+    of_ender.close()
     try:
         message, ancillary, _, _ = ours.recvmsg(4096, socket.CMSG_SPACE(array.array("i", [0]).itemsize))
     finally:
@@ -54,7 +58,12 @@ def launch(
         why = message.decode("utf-8", "replace") or "the process died"
         raise SupervisionError(f"the command could not be put under supervision: {why}", next_step="see what this machine can do: mlsc status")
     os.set_inheritable(listeners[0], False)
-    return Launched(pid, listeners[0])
+    number = to_ender.recv(32)
+    if not number:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise SupervisionError("the command was not run: what it starts could not be ended for sure", next_step="see what this machine can do: mlsc status")
+    return Launched(pid, listeners[0], Ender(int(number), to_ender))
 
 
 def _descriptors(data: bytes) -> array.array[int]:
@@ -63,8 +72,16 @@ def _descriptors(data: bytes) -> array.array[int]:
     return found
 
 
+def _close_all_but(*kept: int) -> None:
+    begin = 3
+    for number in (*sorted(kept), os.sysconf("SC_OPEN_MAX")):
+        os.closerange(begin, number)
+        begin = number + 1
+
+
 def _become(
     channel: socket.socket,
+    ender: socket.socket,
     argv: Sequence[str],
     executable: str,
     environ: Mapping[str, str],
@@ -82,11 +99,13 @@ def _become(
         for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        os.closerange(3, channel.fileno())
-        os.closerange(channel.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+        _close_all_but(channel.fileno(), ender.fileno())
         linux.prctl(linux.PR_SET_DUMPABLE, 1)
         linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
         linux.drop_capabilities()
+        landlock.hold_signals()
+        stand_by(ender, supervisor)
+        ender.close()
         landlock.restrict(grants)
         listener = install(rows, seccomp_number)
         channel.sendmsg([b"+"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [listener]))])

@@ -94,6 +94,7 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_o
     ending = _Ending(launched.pid, spec.parent)
     with _signals(ending):
         status = _serve(loop, launched, gate, ending)
+    launched.ender.close()
     desk.close()
     gate.settle()
     try:
@@ -143,17 +144,21 @@ def _serve(loop: Loop, launched: Launched, gate: Gate, ending: _Ending) -> int:
         os.waitid(os.P_PID, launched.pid, os.WEXITED | os.WNOWAIT)
         ending.over = True
         statuses.append(os.waitstatus_to_exitcode(os.waitpid(launched.pid, 0)[1]))
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            deadline = time.monotonic() + _GRACE
-            while _signal_children(number, gate) and time.monotonic() < deadline and (not ending.at_once or number == signal.SIGKILL):
-                time.sleep(0.02)
+        ender = launched.ender
+        deadline = time.monotonic() + _GRACE
+        while not ending.at_once and _signal_children(signal.SIGTERM, gate, ender.pid) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        ender.kill_all()
+        deadline = time.monotonic() + _GRACE
+        while _signal_children(signal.SIGKILL, gate, ender.pid) and time.monotonic() < deadline:
+            time.sleep(0.02)  # who is being killed may still wait for a disk
         loop.stop()
 
     # The interpreter's own switch interval is longer than an answer takes.
     sys.setswitchinterval(0.0005)
     waiter = threading.Thread(target=wait, name="mlsc-wait", daemon=True)
     waiter.start()
-    reaper = threading.Thread(target=_reap, args=(launched.pid, gate, ending), name="mlsc-reap", daemon=True)
+    reaper = threading.Thread(target=_reap, args=(launched, gate, ending), name="mlsc-reap", daemon=True)
     reaper.start()
     loop.run()
     waiter.join()
@@ -168,20 +173,20 @@ def _children() -> list[int]:
     return found
 
 
-def _signal_children(number: signal.Signals, gate: Gate) -> bool:
+def _signal_children(number: signal.Signals, gate: Gate, ender: int) -> bool:
     """Signal what is left of the tree; orphans have become this process's own. True while there is any."""
     with gate.record:  # git, which the record asks, is a child for a moment too
-        left = _reap_once(None)
+        left = _reap_once(ender)
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
     return bool(left)
 
 
-def _reap_once(command: int | None) -> list[int]:
+def _reap_once(*spared: int) -> list[int]:
     left = []
     for pid in _children():
-        if pid == command:
+        if pid in spared:
             continue
         with contextlib.suppress(ChildProcessError):
             if os.waitpid(pid, os.WNOHANG)[0] == 0:
@@ -189,14 +194,14 @@ def _reap_once(command: int | None) -> list[int]:
     return left
 
 
-def _reap(command: int, gate: Gate, ending: _Ending) -> None:
+def _reap(launched: Launched, gate: Gate, ending: _Ending) -> None:
     """Bury the orphans that this process adopted, and see whether it is one itself."""
     while True:
         time.sleep(0.5)
         ending.with_parent()
         if gate.record.acquire(blocking=False):
             try:
-                _reap_once(command)
+                _reap_once(launched.pid, launched.ender.pid)
             finally:
                 gate.record.release()
 

@@ -98,6 +98,8 @@ def _member(piece: Piece, scanning: Scanning, archive: zipfile.ZipFile, member: 
 
 def _contents(piece: Piece, scanning: Scanning, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterable[Finding]:
     if member.compress_type != zipfile.ZIP_STORED or member.file_size <= _SMALL:
+        # A wrong sum must not hide what other readers, which do not look at it, would load.
+        del member.CRC
         with archive.open(member) as stream:
             yield from scanning.inside(piece, member.filename, stream)  # type: ignore[arg-type]  # zipfile's stream is a binary one
         return

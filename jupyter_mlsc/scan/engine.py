@@ -16,7 +16,7 @@ from jupyter_mlsc.formats.libraries import broken_errors
 from jupyter_mlsc.scan.finding import Finding, LimitReachedError, NotUnderstoodError, finding
 from jupyter_mlsc.scan.limits import DEFAULT, Limits
 from jupyter_mlsc.scan.piece import Piece, Scanning, piece_of
-from jupyter_mlsc.scan.registry import scanners
+from jupyter_mlsc.scan.registry import scanners_for
 from jupyter_mlsc.scan.scanner import Scanner
 
 
@@ -38,18 +38,17 @@ def scan_stream(
 
 def look(piece: Piece, scanning: Scanning, depth: int) -> Iterator[Finding]:
     """Findings on a piece by all scanners that recognise it; ``depth`` is how many layers it lies in."""
-    able = [each for each in scanners() if piece.whole or each.streams]
-    asked = [each for each in able if not each.fallback and _recognises(each, piece)]
-    asked = asked or [each for each in able if each.fallback and _recognises(each, piece)]
+    near = list(scanners_for(piece))
+    asked = [each for each in near if (piece.whole or each.streams) and _recognises(each, piece)]
     for each in asked:
         yield from _scanned(each, piece, scanning)
     if not piece.whole:
         begun = Piece(piece.name, piece.where, io.BytesIO(piece.head), len(piece.head), piece.head)
-        unable = next((each for each in scanners() if not each.streams and each.runs_code and _recognises(each, begun)), None)
+        unable = next((each for each in scanners_for(begun) if not each.streams and each.runs_code and _recognises(each, begun)), None)
         if unable is not None:
             raise LimitReachedError(f"{piece.where or piece.name}, {unable.name}, is larger than {scanning.limits.held >> 20:,} MiB once it is unpacked")
-    claimed = next((each for each in scanners() if each.runs_code and each.is_claimed(piece)), None)
-    if claimed is not None and not asked and piece.size != 0:
+    claimed = next((each for each in near if each.runs_code and each.is_claimed(piece)), None)
+    if claimed is not None and all(each.tries for each in asked) and piece.size != 0:
         yield scanning.found("not-understood", piece, what=claimed.name, why="its bytes are none of the kinds that its name claims")
 
 

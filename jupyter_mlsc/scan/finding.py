@@ -82,3 +82,17 @@ def shortened(text: str) -> str:
 def passes(findings: Iterable[Finding]) -> bool:
     """Whether nothing among the findings is `high` or worse."""
     return not any(each.severity.fails for each in findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What a scan found, in so many files, or of something else that can be looked at (``unit``)."""
+
+    findings: tuple[Finding, ...]
+    files: int
+    unit: str = "file"
+
+    @property
+    def ok(self) -> bool:
+        """True when no finding is `high` or worse."""
+        return passes(self.findings)

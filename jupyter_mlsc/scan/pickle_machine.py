@@ -24,6 +24,7 @@ KEPT_TEXT = 4096
 _SKIPPED_FROM = 64 * 1024
 _LONGEST_LINE = 1 << 20
 _MOST_VALUES = 50_000_000
+_DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
 _GETATTR = ("builtins", "getattr")
 _STORAGE = re.compile(
     r"(?:BFloat16|Bool|Byte|Char|ComplexDouble|ComplexFloat|Double|Float|Half|Int|Long|QInt32|QInt8|QUInt2x4|QUInt4x2|QUInt8|Short|Typed|Untyped)Storage"
@@ -57,9 +58,13 @@ class PickleMachine:
     """Bytes of the stream; -1 where they are not known and the stream cannot be moved in."""
     torchscript: bool = False
     """The pickle lies in a TorchScript archive, which defines the classes of `__torch__` itself."""
+    tentative: bool = False
+    """Nothing says that these bytes are a pickle."""
     spend: Callable[[int], None] = lambda _: None
     suspicions: dict[tuple[str, tuple[tuple[str, str], ...]], Suspicion] = field(default_factory=dict)
     globals_seen: int = 0
+    named: int = 0
+    """Names among them that have the shape of one."""
     calls_suspected: int = 0
     """Calls and changes of what is not allowed."""
     arrays: int = 0
@@ -149,6 +154,20 @@ class PickleMachine:
         """Put a value on the stack."""
         self._stack.append(value)
 
+    def take(self) -> object:
+        """The newest value, off the stack. Raises NotUnderstoodError where a mark stands there: no unpickler goes past it."""
+        value = self._stack.pop()
+        if value is MARK:
+            raise NotUnderstoodError(f"a pickle takes a value that is not there{self._at()}")
+        return value
+
+    def top(self) -> object:
+        """The newest value. Raises NotUnderstoodError as `take` does."""
+        value = self._stack[-1]
+        if value is MARK:
+            raise NotUnderstoodError(f"a pickle takes a value that is not there{self._at()}")
+        return value
+
     def _to_mark(self) -> list[object]:
         stack = self._stack
         for at in range(len(stack) - 1, -1, -1):
@@ -164,6 +183,7 @@ class PickleMachine:
         if type(module) is not str or type(name) is not str:
             self._suspect("pickle-computed")
             return Global("?", "?")
+        self.named += _DOTTED.fullmatch(f"{module}.{name}") is not None
         if allowlist.canonical(module, name) == _GETATTR and not allowlist.is_allowed(module, name, self.allow):
             return Global(module, name, deferred=True)
         if module in _STORAGE_MODULES and _STORAGE.fullmatch(name):
@@ -322,7 +342,18 @@ def _got(m: PickleMachine, index: object) -> object:
 
 def _remember(m: PickleMachine, index: object) -> None:
     if isinstance(index, int):
-        m._memo[index] = m._stack[-1]
+        m._memo[index] = m.top()
+
+
+def _persistent(m: PickleMachine, value: object) -> object:
+    """What stands for a persistent id: who reads a pickle that nobody announced has no way to look one up, and stops."""
+    if m.tentative:
+        raise NotUnderstoodError("a pickle refers to what is not in it")
+    m._not_handed_on(value)
+    # torch before 1.6 names the class of a module so, beside its source; the class was judged when it was named.
+    if isinstance(value, tuple) and len(value) > 1 and value[0] == "module" and isinstance(value[1], Global):
+        return value[1]
+    return OPAQUE
 
 
 for _opcode, _value in {
@@ -355,11 +386,11 @@ for _opcode, _value in {
     pickle.EMPTY_DICT: lambda m: Container("dict"),
     pickle.EMPTY_SET: lambda m: Container("set"),
     pickle.MARK: lambda m: MARK,
-    pickle.DUP: lambda m: m._stack[-1],
+    pickle.DUP: lambda m: m.top(),
     pickle.GET: lambda m: _got(m, _integer(m._line())),
     pickle.BINGET: lambda m: _got(m, m._number(1)),
     pickle.LONG_BINGET: lambda m: _got(m, m._number(4)),
-    pickle.PERSID: lambda m: m._line() and OPAQUE,
+    pickle.PERSID: lambda m: _persistent(m, m._line()),
 }.items():
     _pushing(_opcode, _value)
 
@@ -382,7 +413,7 @@ def _stop(m: PickleMachine) -> bool:
 
 @_on(pickle.POP)
 def _pop(m: PickleMachine) -> None:
-    m._stack.pop()
+    m._stack.pop()  # a mark, too
 
 
 @_on(pickle.POP_MARK)
@@ -402,23 +433,22 @@ def _put(m: PickleMachine) -> None:
 
 @_on(pickle.BINPUT)
 def _binput(m: PickleMachine) -> None:
-    m._memo[m._number(1)] = m._stack[-1]
+    m._memo[m._number(1)] = m.top()
 
 
 @_on(pickle.LONG_BINPUT)
 def _long_binput(m: PickleMachine) -> None:
-    m._memo[m._number(4)] = m._stack[-1]
+    m._memo[m._number(4)] = m.top()
 
 
 @_on(pickle.MEMOIZE)
 def _memoize(m: PickleMachine) -> None:
-    m._memo[len(m._memo)] = m._stack[-1]
+    m._memo[len(m._memo)] = m.top()
 
 
 @_on(pickle.BINPERSID)
 def _binpersid(m: PickleMachine) -> None:
-    m._not_handed_on(m._stack[-1])
-    m._stack[-1] = OPAQUE
+    m._stack[-1] = _persistent(m, m.top())
 
 
 @_on(pickle.GLOBAL)
@@ -429,7 +459,7 @@ def _global(m: PickleMachine) -> None:
 
 @_on(pickle.STACK_GLOBAL)
 def _stack_global(m: PickleMachine) -> None:
-    name, module = m._stack.pop(), m._stack.pop()
+    name, module = m.take(), m.take()
     m.push(m.resolve(module, name))
 
 
@@ -448,21 +478,21 @@ def _obj(m: PickleMachine) -> None:
 
 @_on(pickle.REDUCE, pickle.NEWOBJ)
 def _reduce(m: PickleMachine) -> None:
-    arguments = m._stack.pop()
-    m._stack[-1] = m.call(m._stack[-1], arguments)
+    arguments = m.take()
+    m._stack[-1] = m.call(m.top(), arguments)
 
 
 @_on(pickle.NEWOBJ_EX)
 def _newobj_ex(m: PickleMachine) -> None:
-    keywords, arguments = m._stack.pop(), m._stack.pop()
+    keywords, arguments = m.take(), m.take()
     m._not_handed_on(keywords)
-    m._stack[-1] = m.call(m._stack[-1], arguments)
+    m._stack[-1] = m.call(m.top(), arguments)
 
 
 @_on(pickle.BUILD)
 def _build(m: PickleMachine) -> None:
-    state = m._stack.pop()
-    m.change(m._stack[-1], state)
+    state = m.take()
+    m.change(m.top(), state)
     m.array_follows()
 
 
@@ -494,19 +524,19 @@ def _tuple(m: PickleMachine) -> None:
 
 @_on(pickle.TUPLE1)
 def _tuple1(m: PickleMachine) -> None:
-    m._stack[-1] = (m._stack[-1],)
+    m._stack[-1] = (m.top(),)
 
 
 @_on(pickle.TUPLE2)
 def _tuple2(m: PickleMachine) -> None:
-    second = m._stack.pop()
-    m._stack[-1] = (m._stack[-1], second)
+    second = m.take()
+    m._stack[-1] = (m.top(), second)
 
 
 @_on(pickle.TUPLE3)
 def _tuple3(m: PickleMachine) -> None:
-    third, second = m._stack.pop(), m._stack.pop()
-    m._stack[-1] = (m._stack[-1], second, third)
+    third, second = m.take(), m.take()
+    m._stack[-1] = (m.top(), second, third)
 
 
 @_on(pickle.LIST, pickle.FROZENSET)
@@ -524,8 +554,8 @@ def _dict(m: PickleMachine) -> None:
 
 @_on(pickle.APPEND)
 def _append(m: PickleMachine) -> None:
-    m._not_handed_on(m._stack.pop())
-    m.hold(m._stack[-1])
+    m._not_handed_on(m.take())
+    m.hold(m.top())
 
 
 @_on(pickle.APPENDS, pickle.ADDITEMS)
@@ -533,19 +563,19 @@ def _appends(m: PickleMachine) -> None:
     for item in m._to_mark():
         if item.__class__ is Global or item.__class__ is tuple:
             m._not_handed_on(item)
-    m.hold(m._stack[-1])
+    m.hold(m.top())
 
 
 @_on(pickle.SETITEM)
 def _setitem(m: PickleMachine) -> None:
-    value, key = m._stack.pop(), m._stack.pop()
-    _put_items(m, m._stack[-1], [key, value])
+    value, key = m.take(), m.take()
+    _put_items(m, m.top(), [key, value])
 
 
 @_on(pickle.SETITEMS)
 def _setitems(m: PickleMachine) -> None:
     items = m._to_mark()
-    _put_items(m, m._stack[-1], items)
+    _put_items(m, m.top(), items)
 
 
 def _put_items(m: PickleMachine, holder: object, items: list[object]) -> None:

@@ -17,27 +17,32 @@ from jupyter_mlsc.scan.scanner import Scanner
 
 SUFFIXES = (".pkl", ".pickle", ".pck", ".pcl", ".joblib", ".dill", ".cloudpickle")
 _ANNOUNCED = re.compile(rb"\x80[\x00-\x05].", re.DOTALL)
-_DOTTED = re.compile(r"[^\W\d][\w.]*")
 _MOST_PICKLES = 100_000
 _LEGACY_PICKLES = 5
 """What torch wrote before 1.6 begins with: its magic number, a protocol, facts of the machine, the object, the names of the storages."""
 
 
+def _announced(piece: Piece) -> bool:
+    return _ANNOUNCED.match(piece.head) is not None and is_opcode(piece.head[2])
+
+
 def _recognise(piece: Piece) -> bool:
-    return piece.lowered.endswith(SUFFIXES) or (bool(piece.head) and is_opcode(piece.head[0]))
+    return _announced(piece) or TORCH_MAGIC.match(piece.head) is not None or (piece.lowered.endswith(SUFFIXES) and not is_packed(piece.head))
+
+
+def _may_be(piece: Piece) -> bool:
+    return bool(piece.head) and is_opcode(piece.head[0]) and not _recognise(piece)
 
 
 def _scan(piece: Piece, scanning: Scanning) -> Iterable[Finding]:
-    announced = _ANNOUNCED.match(piece.head) is not None and is_opcode(piece.head[2])
-    claimed = piece.lowered.endswith(SUFFIXES) and not is_packed(piece.head)
-    machine = PickleMachine(piece.stream, scanning.allow, piece.size, scanning.torchscript, scanning.spend_opcodes)
+    announced, claimed = _announced(piece), piece.lowered.endswith(SUFFIXES) and not is_packed(piece.head)
+    tentative = not _recognise(piece)
+    machine = PickleMachine(piece.stream, scanning.allow, piece.size, scanning.torchscript, tentative, scanning.spend_opcodes)
     fault = _walk(machine, legacy=TORCH_MAGIC.match(piece.head) is not None)
-    if announced or claimed or machine.finished or machine.calls_suspected:
+    # Other bytes can look like opcodes for a while: they count where they name something and then call it, or come to their end.
+    if not tentative or (machine.named and (machine.finished or machine.calls_suspected)):
         for each in machine.suspicions.values():
-            facts = dict(each.facts)
-            # Text can look like opcodes that name something; a name has a shape.
-            if announced or claimed or "global_name" not in facts or _DOTTED.match(facts["global_name"]):
-                yield scanning.found(each.code, piece, "" if each.offset is None else f"offset {each.offset}", **facts)
+            yield scanning.found(each.code, piece, "" if each.offset is None else f"offset {each.offset}", **dict(each.facts))
     if fault is not None and not machine.finished and (claimed or (announced and machine.globals_seen)):
         raise fault
 
@@ -59,4 +64,7 @@ def _walk(machine: PickleMachine, *, legacy: bool) -> NotUnderstoodError | None:
     return None
 
 
-SCANNERS: tuple[Scanner, ...] = (Scanner("a pickle", _recognise, _scan, claims=SUFFIXES, streams=True),)
+SCANNERS: tuple[Scanner, ...] = (
+    Scanner("a pickle", _recognise, _scan, claims=SUFFIXES, streams=True),
+    Scanner("perhaps a pickle", _may_be, _scan, streams=True, tries=True),
+)

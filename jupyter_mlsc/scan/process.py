@@ -18,9 +18,9 @@ from typing import Self
 
 import msgspec
 
+from jupyter_mlsc.scan.channel import Answer, Request, receive, send
 from jupyter_mlsc.scan.finding import Finding, Severity, finding
 from jupyter_mlsc.scan.limits import DEFAULT, Limits
-from jupyter_mlsc.scan.worker import Answer, Request, receive, send
 
 _BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); import jupyter_mlsc; del sys.path[0]; from jupyter_mlsc.sandbox.confined import main; main()"
 """The folder is on the path for one import, as for a supervisor: nothing else of it is to be imported."""

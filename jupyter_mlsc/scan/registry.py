@@ -1,43 +1,133 @@
-"""The scanners that there are, in the order in which they are asked. A new family is one line here.
+"""The scanners that there are, in the order in which they are asked, and signs by which most of them need not be asked. A new family is one row here.
 
-Rules kept: a scanner's module is imported at the first scan, and imports no library of its format before it meets a file that needs it.
+Rules kept: a family's module is imported when a piece first bears its signs; signs may let too much through and never too little (the tests hold every
+scanner's claims and the whole corpus against them); no scanner imports a library of its format before it meets a file that needs it.
 """
 
 from __future__ import annotations
 
 import importlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
-from jupyter_mlsc.scan.scanner import Scanner
+if TYPE_CHECKING:
+    from jupyter_mlsc.scan.piece import Piece
+    from jupyter_mlsc.scan.scanner import Scanner
+
+_ZIP_END = b"PK\x05\x06"
+_ZIP_TAIL = 66_000
+"""Bytes at the end of a file in which a zip archive's directory ends, with the longest comment."""
+_OCTAL = re.compile(rb"[0-7 \0]{8}")
+
+
+def _ends_as_zip(piece: Piece) -> bool:
+    """Whether a zip archive may end where the piece does, whatever it begins with."""
+    if piece.head.startswith(b"PK"):
+        return True
+    if not piece.whole:
+        return False
+    if piece.size <= len(piece.head):
+        return _ZIP_END in piece.head
+    piece.stream.seek(max(0, piece.size - _ZIP_TAIL))
+    return _ZIP_END in piece.stream.read(_ZIP_TAIL)
+
+
+def _may_be_archive(piece: Piece) -> bool:
+    head = piece.head
+    return head[257:262] == b"ustar" or (len(head) >= 512 and _OCTAL.fullmatch(head[148:156]) is not None) or _ends_as_zip(piece)
+
+
+def _has_json_behind_length(piece: Piece) -> bool:
+    return piece.head[8:9] == b"{"
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A module with a tuple ``SCANNERS``, and the signs of what it may recognise or claim: any one of them is enough, and none at all means every piece.
+
+    ``begins`` are first bytes, ``holds`` bytes anywhere in the first 64 KiB, ``suffixes`` ends of a name in lower case, ``bears`` asks for more.
+    """
+
+    module: str
+    begins: tuple[bytes, ...] = ()
+    holds: tuple[bytes, ...] = ()
+    suffixes: tuple[str, ...] = ()
+    bears: Callable[[Piece], bool] | None = None
+
+    def may_be(self, piece: Piece) -> bool:
+        """Whether the piece bears a sign of this family."""
+        if not (self.begins or self.holds or self.suffixes or self.bears):
+            return True
+        return (
+            piece.head.startswith(self.begins)
+            or piece.lowered.endswith(self.suffixes)
+            or any(each in piece.head for each in self.holds)
+            or (self.bears is not None and self.bears(piece))
+        )
+
 
 _FAMILIES = (
-    "pickles",
-    "compressed",
-    "archives",
-    "arrays",
-    "torch_files",
-    "safetensors_files",
-    "gguf_files",
-    "keras_configs",
-    "hdf5_files",
-    "onnx_files",
-    "savedmodels",
-    "skops_files",
-    "xml_files",
-    "rds_files",
-    "message_files",
-    "model_folders",
-    "yaml_files",
-    "small_files",
-    "notebooks",
+    Family("pickles"),
+    Family(
+        "compressed",
+        (
+            b"\x1f\x8b",
+            b"\x28\xb5\x2f\xfd",
+            b"BZh",
+            b"\xfd7zXZ",
+            b"\x04\x22\x4d\x18",
+            b"\x5d\x00\x00",
+            b"\x78\x01",
+            b"\x78\x5e",
+            b"\x78\x9c",
+            b"\x78\xda",
+            b"ZF0x",
+        ),
+    ),
+    Family("archives", suffixes=(".zip", ".npz", ".pt", ".keras", ".skops", ".pt2", ".ptl", ".mar", ".tar", ".nemo"), bears=_may_be_archive),
+    Family("arrays", (b"\x93NUMPY",), suffixes=(".npy",)),
+    Family("torch_files", bears=_ends_as_zip),
+    Family("safetensors_files", suffixes=(".safetensors",), bears=_has_json_behind_length),
+    Family("gguf_files", (b"GGUF", b"FUGG"), suffixes=(".gguf",)),
+    Family("keras_configs", holds=(b'"class_name"',), suffixes=(".keras",), bears=_ends_as_zip),
+    Family("hdf5_files", holds=(b"\x89HDF\r\n\x1a\n",), suffixes=(".h5", ".hdf5", ".hdf")),
+    Family("onnx_files", (b"\x08",), suffixes=(".onnx",)),
+    Family("savedmodels", (b"\x08\x01\x12",), suffixes=(".pb",)),
+    Family("skops_files", suffixes=(".skops",), bears=_ends_as_zip),
+    Family("xml_files", (b"\xff\xfe<\0", b"\xfe\xff\0<"), (b"<?xml", b"<PMML", b"<!DOCTYPE"), (".pmml",)),
+    Family("rds_files", (b"RDX", b"RDB", b"RDA", b"X\n", b"B\n", b"A\n"), suffixes=(".rds", ".rda", ".rdata")),
+    Family("message_files", (b"{", b"[", b" ", b"\n", b"\r", b"\t", b"\xef\xbb\xbf"), suffixes=(".msgpack", ".msgpck", ".mpk")),
+    Family("model_folders", suffixes=(".json", ".jinja", ".jinja2", ".j2")),
+    Family("yaml_files", holds=(b"python/",), suffixes=(".yaml", ".yml", "mlmodel", "mlproject", "dvc.lock")),
+    Family("small_files", suffixes=(".pth", ".txt", ".in", ".csv", ".tsv", "kernel.json")),
+    Family("notebooks", holds=(b'"nbformat"', b'"cells"'), suffixes=(".ipynb",)),
 )
-"""Modules of this package, each with a tuple ``SCANNERS``."""
 
 
 @cache
+def _scanners_of(module: str) -> tuple[Scanner, ...]:
+    found: tuple[Scanner, ...] = importlib.import_module(f"jupyter_mlsc.scan.{module}").SCANNERS
+    return found
+
+
 def scanners() -> tuple[Scanner, ...]:
     """Every scanner of files."""
-    return tuple(each for family in _FAMILIES for each in importlib.import_module(f"jupyter_mlsc.scan.{family}").SCANNERS)
+    return tuple(each for family in _FAMILIES for each in _scanners_of(family.module))
+
+
+def scanners_for(piece: Piece) -> Iterator[Scanner]:
+    """The scanners that may recognise a piece, or that its name claims."""
+    for family in _FAMILIES:
+        if family.may_be(piece):
+            yield from _scanners_of(family.module)
+
+
+def families() -> tuple[Family, ...]:
+    """Every family."""
+    return _FAMILIES
 
 
 LIST_VERSION = 1

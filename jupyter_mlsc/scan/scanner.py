@@ -27,8 +27,8 @@ class Scanner:
     claims: tuple[str, ...] = ()
     runs_code: bool = True
     streams: bool = False
-    fallback: bool = False
-    """Asked only where no other scanner recognised the bytes."""
+    tries: bool = False
+    """What it recognises is not sure to be anything: a file whose name claims more is still not understood."""
 
     def is_claimed(self, piece: Piece) -> bool:
         """Whether the piece is named like this family."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from traitlets import Bool, Int
 
 if TYPE_CHECKING:
     from jupyter_mlsc.server.desk import Desk
+    from jupyter_mlsc.server.kernels import Kernels
+    from jupyter_mlsc.server.live import Live
 
 
 class MlscExtension(ExtensionApp):
@@ -25,6 +28,9 @@ class MlscExtension(ExtensionApp):
     threads = Int(4, help="Threads in which files are hashed and ledgers read.").tag(config=True)
     judge_saves = Bool(True, help="Judge notebooks when they are saved.").tag(config=True)
 
+    live: Live | None = None
+    kernels: Kernels | None = None
+
     def initialize_settings(self) -> None:
         """Make the desk; no project is looked for yet."""
         from jupyter_mlsc.server.handlers import DESK
@@ -37,12 +43,29 @@ class MlscExtension(ExtensionApp):
 
         self.handlers.extend(handlers())
 
-    async def stop_extension(self) -> None:
-        """The server ends: close what is open."""
+    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
+        """The server's loop runs: follow its kernels and the projects."""
+        await super()._start_jupyter_server_extension(serverapp)  # type: ignore[no-untyped-call]  # the server's has no types
         from jupyter_mlsc.server.handlers import DESK
+        from jupyter_mlsc.server.kernels import Kernels
+        from jupyter_mlsc.server.live import Live
 
         desk: Desk = self.settings[DESK]
-        desk.projects.close()
+        self.live = Live(desk, serverapp.event_logger, self.log)
+        self.kernels = Kernels(serverapp.kernel_manager, serverapp.session_manager, desk.places.root, self.live.hint_at, self.log)
+        self.kernels.begin(serverapp.event_logger)
+        self.live.begin(desk.places.root)
+
+    async def stop_extension(self) -> None:
+        """The server ends: listen no more, close what is open."""
+        from jupyter_mlsc.server.handlers import DESK
+
+        if self.kernels is not None:
+            self.kernels.end()
+        if self.live is not None:
+            await self.live.end()
+        desk: Desk = self.settings[DESK]
+        await asyncio.get_running_loop().run_in_executor(None, desk.projects.close)
 
     def _make_desk(self) -> Desk:
         from jupyter_mlsc.server.desk import Desk

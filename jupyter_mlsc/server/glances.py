@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -123,9 +124,14 @@ def runs(desk: Desk, asked: shapes.NotebookQuery, parameters: Mapping[str, str])
     place = desk.places.existing(asked.path)
     if place.suffix != NOTEBOOK:
         raise UsageError(f"{asked.path} is no notebook", next_step="name a file that ends in .ipynb")
-    with desk.projects.at(place).looking() as project:
+    opened = desk.projects.at(place)
+    with opened.looking() as project:
         run = None if asked.run is msgspec.UNSET else asked.run
-        return _notebook(desk, project, asked.path, project.overview(place, run=run))
+        seen = project.overview(place, run=run)
+        for row in seen.rows:
+            if row.state == "unmeasured":
+                desk.projects.measure_later(opened, partial(project.standings.measure, row.touch.name), project.root / row.touch.name)
+        return _notebook(desk, project, asked.path, seen)
 
 
 def _notebook(desk: Desk, project: Project, asked: str, seen: NotebookOverview) -> shapes.NotebookRuns:

@@ -12,10 +12,11 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from jupyter_mlsc.errors import SupervisionError
+from jupyter_mlsc.errors import ArtifactError, SupervisionError
 
 if TYPE_CHECKING:
     from jupyter_mlsc.project import Project
@@ -23,6 +24,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Fingerprint = tuple[tuple[str, int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerNews:
+    """What is new on a project's record: entries now, kinds of what is new, notebooks (names in the project) whose runs it names."""
+
+    size: int
+    kinds: tuple[str, ...]
+    notebooks: tuple[str, ...]
 
 
 class OpenProject:
@@ -34,6 +44,26 @@ class OpenProject:
         self._lock = threading.Lock()
         self._project: Project | None = None
         self._seen: Fingerprint = ()
+        self._is_first = self._project_was_open = False
+        self._size = 0
+        self._kinds: dict[str, None] = {}
+        self._notebooks: dict[str, None] = {}
+
+    def note(self, kind: str) -> None:
+        """Something changed that is no entry of the ledger: ``policy``, ``claims``, ``measured``; ``ledger`` is only a hint. Safe in any thread."""
+        if kind == "claims":
+            self.forget_verdicts()
+        if kind != "ledger":
+            self._kinds[kind] = None
+
+    def take_news(self) -> LedgerNews | None:
+        """What is new since this was asked last; None where nothing is. Raises as `looking`."""
+        with self.looking():
+            if not self._kinds:
+                return None
+            news = LedgerNews(self._size, tuple(self._kinds), tuple(self._notebooks))
+            self._kinds, self._notebooks = {}, {}
+            return news
 
     @contextmanager
     def looking(self) -> Iterator[Project]:
@@ -41,7 +71,14 @@ class OpenProject:
         with self._lock:
             project = self._current()
             project.books.look_again()
-            project.standings.tell(project.chronicle.follow())
+            news = project.chronicle.follow()
+            project.standings.tell(news)
+            if self._is_first:
+                self._is_first = False  # what was there before anybody looked is not new
+            else:
+                self._kinds.update(dict.fromkeys(news.kinds))
+                self._notebooks.update(dict.fromkeys(news.notebooks))
+            self._size = news.size
             yield project
 
     def forget_verdicts(self) -> None:
@@ -61,7 +98,10 @@ class OpenProject:
             from jupyter_mlsc.project import Project
 
             self._drop()
+            if self._project_was_open:
+                self._kinds["policy"] = None
             self._project = Project.find(self.root, self._environ)
+            self._is_first = self._project_was_open = True
             # What finding it wrote down (a signed change that was accepted) is seen too.
             self._seen = self._fingerprint()
         return self._project
@@ -103,6 +143,10 @@ class Projects:
         self._lock = threading.Lock()
         self.on_open: Callable[[OpenProject], None] = lambda opened: None
         """Called, in a worker's thread, with each project that is opened for the first time."""
+        self.on_news: Callable[[OpenProject], None] = lambda opened: None
+        """Called, in any thread, with a project of which something is new that no file tells."""
+        self._measuring: set[Path] = set()
+        self._slow = ThreadPoolExecutor(1, thread_name_prefix="mlsc-measuring")
 
     @property
     def is_supervised(self) -> bool:
@@ -144,9 +188,27 @@ class Projects:
 
         return Project.find(near, self.environ)
 
+    def measure_later(self, opened: OpenProject, measure: Callable[[], None], path: Path) -> None:
+        """Hash a large file that nobody waits for, one after the other; then its project has news."""
+
+        def work() -> None:
+            try:
+                measure()
+            except ArtifactError:
+                pass  # the next look says what is wrong with it
+            finally:
+                self._measuring.discard(path)
+            opened.note("measured")
+            self.on_news(opened)
+
+        if path not in self._measuring:
+            self._measuring.add(path)
+            self._slow.submit(work)
+
     def close(self) -> None:
         """Wait for what is being done, refuse what waits, and close everything."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for pool in (self._pool, self._slow):
+            pool.shutdown(wait=True, cancel_futures=True)
         with self._lock:
             for each in self._open.values():
                 each.close()

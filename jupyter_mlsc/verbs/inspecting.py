@@ -21,9 +21,9 @@ from jupyter_mlsc.bookkeeping import entry_of
 from jupyter_mlsc.errors import AttestationError, UsageError
 from jupyter_mlsc.home import Home
 from jupyter_mlsc.keys import PublicKey
-from jupyter_mlsc.results import Scanned
 from jupyter_mlsc.scan.environment import advisories, online, places
 from jupyter_mlsc.scan.environment.looks import Asked, Before, Looked, look
+from jupyter_mlsc.scan.finding import Scanned
 
 if TYPE_CHECKING:
     from jupyter_mlsc.project_state import ProjectState

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_mlsc.errors import ArtifactMissingError
-from jupyter_mlsc.results import Scanned
-from jupyter_mlsc.scan.finding import Finding
+from jupyter_mlsc.scan.finding import Finding, Scanned
 from jupyter_mlsc.scan.limits import DEFAULT, Limits
 from jupyter_mlsc.scan.process import ScanProcess
 from jupyter_mlsc.transfer import OpenedFile, wrap_os_error
@@ -41,14 +40,16 @@ def scan(
     sizes = [each.path.lstat().st_size for each in files]
     findings: list[Finding] = []
     with ScanProcess(limits, allow, also) as scanning:
-        for number, each in enumerate(files):
+        done, whole = 0, sum(sizes)
+        for each, size in zip(files, sizes, strict=True):
             if progress is not None:
-                progress(sum(sizes[:number]), sum(sizes))
+                progress(done, whole)
+            done += size
             with OpenedFile(each.path) as opened:
                 findings += scanning.scan(each.shown, opened.descriptor)
                 opened.require_unchanged()
     if progress is not None:
-        progress(sum(sizes), sum(sizes))
+        progress(whole, whole)
     return Scanned(tuple(findings), len(files))
 
 

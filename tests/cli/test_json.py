@@ -65,14 +65,19 @@ def test_verify_has_exactly_the_fields_of_the_contract(worked: Person) -> None:
     assert (model["verdict"], model["kind"]) == ("allow", "model")
 
 
+RUN = {"run", "notebook", "cell", "tier", "signer", "key_revoked", "at", "environment", "code", "git_commit", "executable", "observed"}
+AROUND = {"kind", "files", "folders", "revoked", "input_revoked", "places", "omitted"}
+
+
 def test_lineage_has_exactly_the_fields_of_the_contract(worked: Person) -> None:
     document = said(worked, "lineage", "models/m.json", "--json")
-    assert set(document) == {"artifact", "digest", "produced_by", "inputs", "precise"}
+    assert set(document) == {"artifact", "digest", "produced_by", "inputs", "precise", *AROUND}
     assert document["artifact"] == "models/m.json"
     assert DIGEST.fullmatch(document["digest"])
-    assert {"run", "notebook", "cell", "tier"} <= set(document["produced_by"])
+    assert set(document["produced_by"]) == RUN
+    assert DIGEST.fullmatch(document["produced_by"]["environment"])
     (source,) = document["inputs"]
-    assert {"path", "digest", "cell", "verdict"} <= set(source)
+    assert set(source) == {"path", "digest", "cell", "verdict", "produced_by", "inputs", "precise", *AROUND}
     assert (source["path"], source["verdict"]) == ("data/train.csv", "allow")
     assert isinstance(document["precise"], bool)
     again = said(worked, "lineage", document["digest"], "--json")
@@ -82,10 +87,10 @@ def test_lineage_has_exactly_the_fields_of_the_contract(worked: Person) -> None:
 
 def test_impact_has_exactly_the_fields_of_the_contract(worked: Person) -> None:
     document = said(worked, "impact", "data/train.csv", "--json")
-    assert set(document) == {"artifact", "digest", "revoked", "outputs", "omitted", "other_versions"}
+    assert set(document) == {"artifact", "digest", "revoked", "input_revoked", "places", "outputs", "omitted", "other_versions"}
     assert (document["artifact"], document["revoked"], document["omitted"], document["other_versions"]) == ("data/train.csv", False, None, [])
     (model,) = document["outputs"]
-    assert set(model) == {"path", "digest", "run", "notebook", "cell", "tier", "signer", "at", "precise", "revoked", "outputs", "omitted"}
+    assert set(model) == {"path", "digest", "kind", "relation", "precise", "revoked", "input_revoked", "places", "outputs", "omitted", *RUN}
     assert (model["path"], model["tier"], model["outputs"], model["omitted"], model["revoked"]) == ("models/m.json", "guarded", [], None, False)
     assert DIGEST.fullmatch(model["digest"])
     assert RFC3339.fullmatch(model["at"])

@@ -9,10 +9,12 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from disks import mount
 from ledger_entries import Intruder
 
 from jupyter_mlsc.ledger import CheckpointMemory, Ledger
@@ -96,3 +98,27 @@ def ledger(place: str, key: Ed25519PrivateKey, memory: CheckpointMemory) -> Iter
 @pytest.fixture
 def intruder(place: str) -> Intruder:
     return Intruder(place)
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[tuple[Path, Callable[[], None]]]:
+    """A folder, and what makes it read-only: by permissions, or as a file system for root, whom permissions do not stop."""
+    folder = tmp_path / "folder"
+    with ExitStack() as after:
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            if shutil.which("mount") is None or not mount(folder, "size=8m"):
+                pytest.skip("root is not stopped by permissions, and cannot mount a file system here")
+            after.callback(subprocess.run, ["umount", "--lazy", str(folder)], check=True)
+
+            def close() -> None:
+                subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+        else:
+            folder.mkdir()
+            after.callback(folder.chmod, 0o700)
+
+            def close() -> None:
+                for file in folder.iterdir():
+                    file.chmod(0o400)
+                folder.chmod(0o500)
+
+        yield folder, close

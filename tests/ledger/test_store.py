@@ -9,22 +9,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from disks import mount
 from ledger_entries import Intruder, digest_of, new_entry
 
 from jupyter_mlsc.errors import LedgerError
 from jupyter_mlsc.ledger import CheckpointMemory, Ledger, NewEntry
 from jupyter_mlsc.ledger.audit import audit
 from jupyter_mlsc.ledger.lock import append_lock
-
-
-def mount(folder: Path, options: str) -> bool:
-    folder.mkdir(exist_ok=True)
-    return subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 @pytest.fixture
@@ -79,30 +74,6 @@ def test_a_limit_on_file_sizes_is_told_like_a_full_disk(tmp_path: Path, key: Ed2
     assert ledger.append([new_entry(5)])
     assert audit(ledger, memory).ok
     ledger.close()
-
-
-@pytest.fixture
-def read_only(tmp_path: Path) -> Iterator[tuple[Path, Callable[[], None]]]:
-    """A folder, and what makes it read-only: by permissions, or as a file system for root, whom permissions do not stop."""
-    folder = tmp_path / "folder"
-    with ExitStack() as after:
-        if hasattr(os, "geteuid") and os.geteuid() == 0:
-            if shutil.which("mount") is None or not mount(folder, "size=8m"):
-                pytest.skip("root is not stopped by permissions, and cannot mount a file system here")
-            after.callback(subprocess.run, ["umount", "--lazy", str(folder)], check=True)
-
-            def close() -> None:
-                subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
-        else:
-            folder.mkdir()
-            after.callback(folder.chmod, 0o700)
-
-            def close() -> None:
-                for file in folder.iterdir():
-                    file.chmod(0o400)
-                folder.chmod(0o500)
-
-        yield folder, close
 
 
 def test_a_read_only_ledger_is_read_and_refuses_appends_in_clear_words(

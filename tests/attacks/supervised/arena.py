@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlsc.keys import pkcs8
+from jupyter_mlsc.sandbox import caller
 from tests.attacks.supervised.inside import MARKER, Table, Try
 from tests.conftest import Person
 
@@ -130,6 +131,14 @@ def processes_of(folder: Path) -> list[str]:
                 continue
             if os.fsencode(folder) in line:
                 found.append(line.replace(b"\0", b" ").decode("utf-8", "replace"))
+    return found
+
+
+def ender_of(supervisor: int) -> int:
+    """The process that stands by to end a supervisor's tree: the child that has no filter more than its parent."""
+    children = [int(each) for each in Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()]
+    filters = caller.status_field(supervisor, "Seccomp_filters")
+    (found,) = [each for each in children if caller.status_field(each, "Seccomp_filters") == filters]
     return found
 
 

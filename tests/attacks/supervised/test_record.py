@@ -46,13 +46,13 @@ WRITERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "and_ended_without_a_word": ("f = open('G/out.csv', 'wb', buffering=0); f.write(b'one'); os._exit(0)", ("out.csv",)),
     "by_a_grandchild_that_outlives_it": (
         "if os.fork() == 0:\n os.setsid()\n if os.fork() == 0:\n  signal.signal(15, signal.SIG_IGN); f = open('G/out.csv', 'w')\n"
-        "  open('U/ready', 'w').close()\n  while True: f.write('x' * 9999); f.seek(0)\n os._exit(0)\n"
+        "  open('U/ready', 'w').close()\n  until = time.monotonic() + 60\n  while time.monotonic() < until: f.write('x' * 9999); f.seek(0)\n os._exit(0)\n"
         "while not os.path.exists('U/ready'): os.sched_yield()",
         ("out.csv",),
     ),
     "by_a_chain_of_forks_that_outlives_it": (
         "f = open('G/out.csv', 'wb', buffering=0)\nif os.fork() == 0:\n os.setsid(); signal.signal(15, signal.SIG_IGN)\n"
-        " while True:\n  if os.fork(): os._exit(0)\n  f.write(b'x'); f.seek(0); os.closerange(0, 3)\n",
+        " until = time.monotonic() + 60\n while time.monotonic() < until:\n  if os.fork(): os._exit(0)\n  f.write(b'x'); f.seek(0); os.closerange(0, 3)\n",
         ("out.csv",),
     ),
     "by_cutting": ("open('G/out.csv', 'w').write('three'); os.truncate('G/out.csv', 3)", ("out.csv",)),
@@ -64,7 +64,7 @@ ALL = """
 import json, os, subprocess, sys
 for how, program in json.loads(sys.argv[1]).items():
     os.makedirs(f"data/{how}"); os.makedirs(f"work/{how}")
-    program = "import ctypes, mmap, os, shutil, signal\\n" + program.replace("G/", f"data/{how}/").replace("U/", f"work/{how}/")
+    program = "import ctypes, mmap, os, shutil, signal, time\\n" + program.replace("G/", f"data/{how}/").replace("U/", f"work/{how}/")
     errors = subprocess.PIPE if "outlives" not in how else None
     done = subprocess.run([sys.executable, "-c", program], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)
     assert b"Traceback" not in (done.stderr or b""), (how, done.stderr.decode())
