@@ -60,7 +60,7 @@ def test_rows_come_while_cells_run_and_a_tab_without_a_kernel_shows_the_same(bro
             assert each.get_by_test_id("mlsc-tier").inner_text() == "guarded"
             assert each.get_by_test_id("mlsc-mode").inner_text() == "enforce"
         page.reload()
-        open_panel(page)
+        page.locator("#mlsc-panel").wait_for()
         expect_verdict(page, "models/train.parquet", "allow", "write")
         assert page.get_by_test_id("mlsc-checkpoint").get_attribute("data-outcome") == "holds"
 
