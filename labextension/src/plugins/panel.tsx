@@ -97,7 +97,11 @@ export const panelPlugin: JupyterFrontEndPlugin<Story> = {
   optional: [ITranslator, ILayoutRestorer],
   provides: IStory,
   activate: (app: JupyterFrontEnd, tracker: INotebookTracker, translator: ITranslator | null, restorer: ILayoutRestorer | null): Story => {
-    const words: Words = (translator ?? nullTranslator).load('jupyter_mlsc');
+    const bundle = (translator ?? nullTranslator).load('jupyter_mlsc');
+    const words: Words = {
+      __: (text, ...values) => bundle.__(text, ...values),
+      _n: (one, many, count, ...values) => bundle._n(one, many, count, ...values)
+    };
     const settings = app.serviceManager.serverSettings;
     const api = new Api(serverTransport(settings));
     const model = new PanelModel(api, window.localStorage);
