@@ -201,6 +201,13 @@ def show_saved(saved: Saved) -> Shown:
 
 def signing_advice(signed: Signed) -> list[str]:
     """What a person who signed must know besides: that it is not enough, or that it counts for nothing."""
+    found = [f"    a scan found: {each.message} [{each.code}]" for each in signed.findings if each.severity.fails][:3]
+    if found:
+        found.append(f"    your signature lets it run all the same; see: mlsc scan {printable(signed.path)}, or take it back: mlsc revoke")
+    return found + _not_enough(signed)
+
+
+def _not_enough(signed: Signed) -> list[str]:
     if signed.verdict is not None and any(r.fails for r in signed.verdict.reasons):
         return ["    this is not enough for the policy:", *verdict_lines(signed.verdict)[1:]]
     if not signed.named:

@@ -92,6 +92,12 @@ _REASONS: dict[str, tuple[bool, str, str]] = {
         "{name} was not reproduced: {why}",
         "{mending}: mlsc replay NOTEBOOK (mlsc lineage {name} names it){supervised}, by one of {runs}",
     ),
+    "scan-missing": (True, "{name} was not scanned: {why}", "have one of {persons} run: mlsc sign {name}, which scans it first"),
+    "scan-failed": (
+        True,
+        "{name} did not pass the scan by {who} on {when}: {why}",
+        "see what was found: mlsc scan {name}; then do not use it, or have one of {persons} accept what is known: mlsc scan {name} --accept CODE --why TEXT",
+    ),
     "revoked": (
         True,
         "{what} was revoked by {who} on {when}: {why}",
