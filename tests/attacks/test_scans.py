@@ -8,7 +8,6 @@ import pickle
 import re
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +22,7 @@ from jupyter_mlsc.errors import DecisionRefusedError, PolicyError
 from jupyter_mlsc.keys import Signer
 from jupyter_mlsc.scan.finding import Severity, finding
 from jupyter_mlsc.scan.identity import scanner_digest
+from tests.attacks.forgery import stranger, vouching_key
 from tests.conftest import Person
 
 HONEST = pickle.dumps({"coefficients": [0.1, 0.2], "name": "churn"})
@@ -118,14 +118,8 @@ def test_a_runs_word_counts_where_the_rule_says_so(scanning: Person) -> None:
     assert codes(scanning) == {"unsigned"}
 
 
-def test_a_stranger_cannot_say_that_it_was_scanned(scanning: Person, person: Callable[..., Person]) -> None:
-    mallory = person("mallory")
-    mallory.mlsc("keys", "new", "--name", "mallory")
-    from jupyter_mlsc.keys import KeyStore
-
-    store = KeyStore(mallory.project.home)
-    signer = store.signer(store.find("vouching"), mallory.passphrases)
-    put_on_record(scanning, a_scan(scanning), signer)
+def test_a_stranger_cannot_say_that_it_was_scanned(scanning: Person) -> None:
+    put_on_record(scanning, a_scan(scanning), stranger())
     assert "scan-missing" in codes(scanning)
 
 
@@ -268,16 +262,14 @@ def test_taking_the_scan_out_of_a_rule_is_shown_as_weaker(scanning: Person) -> N
     assert "[weaker]" in shown.stdout + shown.stderr
 
 
-def test_a_person_who_may_not_sign_cannot_accept_either(scanning: Person, person: Callable[..., Person], tmp_path: Path) -> None:
-    bob = person("bob")
-    bob.mlsc("keys", "new", "--name", "bob")
-    key = json.loads(bob.mlsc("keys", "list", "--json").stdout)
-    listed = key["keys"] if isinstance(key, dict) else key
-    public = next(each for each in listed if each.get("role") == "vouching")
-    rewrite(scanning, lambda text: text.replace("[identities]", f'[identities]\nbob = {{ key = "{public["public"]}" }}', 1))
-    bob.mlsc("policy", "trust", "--yes")
+def test_a_person_who_may_not_sign_cannot_accept_either(scanning: Person, person: Callable[..., Person]) -> None:
+    elsewhere = person("bob", root=scanning.root.parent / "of-bob")
+    elsewhere.init()
+    bob = Person("bob", elsewhere.home, scanning.root)
+    key = vouching_key(bob).public.base64_der
+    rewrite(scanning, lambda text: text.replace("[roles]", f'bob = {{ key = "{key}" }}\n\n[roles]', 1))
+    assert bob.mlsc("policy", "trust", "--yes").returncode == 0
     scanning.write("models/m.pkl", HOSTILE)
     refused = bob.mlsc("scan", "models/m.pkl", "--accept", "pickle-code", "--why", "fine")
     assert refused.returncode == 1, refused.stderr
     assert "may not accept" in refused.stderr
-    del tmp_path
