@@ -6,6 +6,7 @@ alone; a signature is checked against the keys that policy names; statements of 
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -57,10 +58,16 @@ class Provenance:
     _opened: OrderedDict[int, _Read | None] = field(default_factory=OrderedDict)
     _claims: tuple[Envelope, ...] = ()
     _claims_index: HeldIndex | None = None
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @contextmanager
     def asking(self) -> Iterator[Question]:
-        """All that is known now, for the questions of one answer. Raises LedgerError, ArtifactError."""
+        """All that is known now, for the questions of one answer; one thread after the other. Raises LedgerError, ArtifactError."""
+        with self._lock, self._looked() as question:
+            yield question
+
+    @contextmanager
+    def _looked(self) -> Iterator[Question]:
         ledger = self.find_ledger()
         index = None if ledger is None else self.index(ledger)
         self.claims.look(ledger, index)
