@@ -53,6 +53,7 @@ def look(question: Question, data: int, signed_rows: bytes | None) -> tuple[Answ
         duplicates=count - (len(numpy.unique(whole)) if exact else min(count, distinct.count())),
         estimated=not exact,
         malformed=table.malformed,
+        malformed_digest=f"{table.malformed_sum:032x}" if table.malformed else "",
     )
     block, encoded = 0, b""
     if question.rows:
