@@ -224,19 +224,23 @@ def profile_lines(signed: Signed) -> list[str]:
     facts = signed.profile
     if facts is None:
         return []
-    told = [f"{facts.rows:,} rows", f"{facts.columns_in_all:,} columns"]
+    told = [_many(facts.rows, "row"), _many(facts.columns_in_all, "column")]
     if facts.label is not None:
         classes = ", ".join(f"{each.value}: {each.rows:,}" for each in facts.label.classes[:_CLASSES_SHOWN])
         more = ", …" if len(facts.label.classes) > _CLASSES_SHOWN else ""
         told.append(f"label `{facts.label.column}`" + (" (by its name)" if facts.label.guessed else "") + (f" {classes}{more}" if classes else ""))
     if facts.duplicates:
-        told.append(f"{'about ' if facts.estimated else ''}{facts.duplicates:,} duplicate rows")
+        told.append(f"{'about ' if facts.estimated else ''}{_many(facts.duplicates, 'duplicate row')}")
     if facts.malformed:
-        told.append(f"{facts.malformed:,} malformed lines")
+        told.append(_many(facts.malformed, "malformed line" if facts.format != "images" else "unreadable image"))
     return [f"    profile: {printable(' · '.join(told))}"]
 
 
 _CLASSES_SHOWN = 5
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def show_signed(signed: Sequence[Signed]) -> Shown:

@@ -288,7 +288,21 @@ READING = [
     "policy explain --supervised x",
     "verify -- -o",
 ]
-OTHERS = ["", "sign x", "init", "keys list", "keys new", "policy trust", "export x", "log", "run x", "exec true", "show log", "--limit 5 log show", "log reindex"]
+OTHERS = [
+    "",
+    "sign x",
+    "init",
+    "keys list",
+    "keys new",
+    "policy trust",
+    "export x",
+    "log",
+    "run x",
+    "exec true",
+    "show log",
+    "--limit 5 log show",
+    "log reindex",
+]
 
 
 @pytest.mark.parametrize("line", READING)
