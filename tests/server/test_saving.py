@@ -13,8 +13,7 @@ from tornado.httpclient import HTTPClientError
 
 from jupyter_mlsc.errors import ArtifactError
 from tests.conftest import Person
-from tests.server.conftest import Asked
-from tests.server.test_live import Subscribe, opened, started, subscribe, until  # noqa: F401  # fixtures
+from tests.server.conftest import Asked, Subscribe, opened
 
 SECRET = "aws_secret_access_key = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzQ8Lk2pVx'"
 RULE = '\n[[rule]]\nmatch = "**/*.ipynb"\nkind = "notebook"\nsave = "scan"\n'
@@ -46,7 +45,7 @@ async def test_a_secret_is_told_after_the_save_and_refuses_nothing_by_itself(
     started: Any,
     subscribe: Subscribe,
     ask: Asked,
-    jp_fetch: Any,  # noqa: F811
+    jp_fetch: Any,
 ) -> None:
     await opened(started)
     tab = await subscribe()
@@ -63,7 +62,7 @@ async def test_a_secret_is_told_after_the_save_and_refuses_nothing_by_itself(
     assert "wJalr" not in json.dumps([event, runs["findings"]])
 
 
-async def test_where_the_policy_says_so_a_notebook_with_a_secret_is_not_saved(served: Person, started: Any, jp_fetch: Any) -> None:  # noqa: F811
+async def test_where_the_policy_says_so_a_notebook_with_a_secret_is_not_saved(served: Person, started: Any, jp_fetch: Any) -> None:
     rule_for_notebooks(served)
     before = (served.root / "work.ipynb").read_bytes()
 
@@ -78,7 +77,7 @@ async def test_where_the_policy_says_so_a_notebook_with_a_secret_is_not_saved(se
     assert await save(jp_fetch, "work.ipynb", "print('hello')") == 200
 
 
-async def test_a_refused_save_says_why_where_and_what_to_do_and_repeats_no_secret(served: Person, started: Any, jp_fetch: Any) -> None:  # noqa: F811
+async def test_a_refused_save_says_why_where_and_what_to_do_and_repeats_no_secret(served: Person, started: Any, jp_fetch: Any) -> None:
     rule_for_notebooks(served)
     body = json.dumps({"type": "notebook", "format": "json", "content": notebook(SECRET)})
 
@@ -93,7 +92,7 @@ async def test_a_refused_save_says_why_where_and_what_to_do_and_repeats_no_secre
 
 
 @pytest.mark.parametrize("mode", ["warn", "observe"])
-async def test_in_the_milder_modes_it_is_saved(served: Person, started: Any, jp_fetch: Any, mode: str) -> None:  # noqa: F811
+async def test_in_the_milder_modes_it_is_saved(served: Person, started: Any, jp_fetch: Any, mode: str) -> None:
     rule_for_notebooks(served, mode)
 
     assert await save(jp_fetch, "work.ipynb", SECRET) == 200
@@ -107,7 +106,7 @@ async def test_a_scan_that_fails_refuses_the_save_in_enforce_and_lets_it_happen_
     served: Person,
     started: Any,
     jp_fetch: Any,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(started.saves, "_findings", broken)
     without_rule = await save(jp_fetch, "work.ipynb", "1 + 1")
@@ -129,13 +128,13 @@ async def test_what_is_no_notebook_or_in_no_project_is_saved_unjudged(folder: Pe
     assert response.code == 201
 
 
-async def test_a_policy_that_does_not_parse_loses_nobody_their_work(served: Person, started: Any, jp_fetch: Any) -> None:  # noqa: F811
+async def test_a_policy_that_does_not_parse_loses_nobody_their_work(served: Person, started: Any, jp_fetch: Any) -> None:
     served.write("mlsc.toml", "version = 1\nmode = nonsense\n")
 
     assert await save(jp_fetch, "work.ipynb", "1 + 1") == 200
 
 
-async def test_the_scanners_process_ends_with_the_server(served: Person, started: Any, jp_fetch: Any) -> None:  # noqa: F811
+async def test_the_scanners_process_ends_with_the_server(served: Person, started: Any, jp_fetch: Any) -> None:
     rule_for_notebooks(served)
     await save(jp_fetch, "work.ipynb", "1 + 1")
     process = started.saves._scanning._process
