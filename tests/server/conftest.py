@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -15,11 +16,16 @@ from pytest_jupyter.jupyter_server import *  # noqa: F403
 from tornado.httpclient import HTTPClientError
 from traitlets.config import Config
 
+from jupyter_mlsc.server.projects import OpenProject
 from tests.conftest import Person
 
 Asked = Callable[..., Awaitable[tuple[int, Any]]]
 
+Subscribe = Callable[[], Awaitable[Callable[[], Awaitable[dict[str, Any]]]]]
+
 PASSPHRASE = "passphrase of ada"
+PATIENCE = 30.0
+"""Seconds to wait for what must happen."""
 
 
 @pytest.fixture
@@ -83,3 +89,50 @@ def ask(jp_serverapp: Any, jp_fetch: Any) -> Asked:
         return response.code, json.loads(response.body)
 
     return asked
+
+
+@pytest.fixture
+def started(served: Person, jp_serverapp: Any, jp_asyncio_loop: asyncio.AbstractEventLoop) -> Any:
+    """The extension, its hooks run as a server runs them when its loop begins."""
+    jp_asyncio_loop.run_until_complete(jp_serverapp.extension_manager.start_all_extensions())
+    (extension,) = jp_serverapp.extension_manager.extension_apps["jupyter_mlsc"]
+    return extension
+
+
+@pytest.fixture
+def subscribe(jp_ws_fetch: Any) -> Subscribe:
+    """A client that hears the server's events: each call of what it returns waits for the next one of ours."""
+
+    async def opened() -> Callable[[], Awaitable[dict[str, Any]]]:
+        socket = await jp_ws_fetch("api", "events", "subscribe")
+
+        async def heard() -> dict[str, Any]:
+            while True:
+                text = await asyncio.wait_for(socket.read_message(), PATIENCE)
+                assert text is not None, "the server closed the socket"
+                event: dict[str, Any] = json.loads(text)
+                if event["schema_id"].startswith("https://jupyter-mlsc"):
+                    return event
+
+        return heard
+
+    return opened
+
+
+async def opened(extension: Any) -> OpenProject:
+    """The project of the server's folder, once the extension has opened it by itself and watches it."""
+    for _ in range(600):
+        if extension.live._tasks:
+            break
+        await asyncio.sleep(0.05)
+    projects = extension.settings["mlsc_desk"].projects
+    found: OpenProject = await projects.work(lambda: projects.at(extension.settings["mlsc_desk"].places.root))
+    return found
+
+
+async def until(condition: Callable[[], object]) -> None:
+    for _ in range(int(PATIENCE / 0.05)):
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it did not happen")

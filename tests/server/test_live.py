@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,51 +19,9 @@ from jupyter_mlsc.server.contract import EVENTS
 from jupyter_mlsc.server.ledgers import watch
 from jupyter_mlsc.server.projects import OpenProject
 from tests.conftest import Person
-from tests.server.conftest import PASSPHRASE, Asked
+from tests.server.conftest import PASSPHRASE, PATIENCE, Asked, Subscribe, opened, until
 
 LEDGER = "https://jupyter-mlsc.github.io/events/ledger/v1"
-PATIENCE = 30.0
-
-Subscribe = Callable[[], Awaitable[Callable[[], Awaitable[dict[str, Any]]]]]
-
-
-@pytest.fixture
-def started(served: Person, jp_serverapp: Any, jp_asyncio_loop: asyncio.AbstractEventLoop) -> Any:
-    """The extension, its hooks run as a server runs them when its loop begins."""
-    jp_asyncio_loop.run_until_complete(jp_serverapp.extension_manager.start_all_extensions())
-    (extension,) = jp_serverapp.extension_manager.extension_apps["jupyter_mlsc"]
-    return extension
-
-
-@pytest.fixture
-def subscribe(jp_ws_fetch: Any) -> Subscribe:
-    """A client that hears the server's events: each call of what it returns waits for the next one of ours."""
-
-    async def opened() -> Callable[[], Awaitable[dict[str, Any]]]:
-        socket = await jp_ws_fetch("api", "events", "subscribe")
-
-        async def heard() -> dict[str, Any]:
-            while True:
-                text = await asyncio.wait_for(socket.read_message(), PATIENCE)
-                assert text is not None, "the server closed the socket"
-                event: dict[str, Any] = json.loads(text)
-                if event["schema_id"].startswith("https://jupyter-mlsc"):
-                    return event
-
-        return heard
-
-    return opened
-
-
-async def opened(extension: Any) -> OpenProject:
-    """The project of the server's folder, once the extension has opened it by itself and watches it."""
-    for _ in range(600):
-        if extension.live._tasks:
-            break
-        await asyncio.sleep(0.05)
-    projects = extension.settings["mlsc_desk"].projects
-    found: OpenProject = await projects.work(lambda: projects.at(extension.settings["mlsc_desk"].places.root))
-    return found
 
 
 async def test_a_revocation_in_a_terminal_reaches_every_tab(served: Person, started: Any, subscribe: Subscribe, ask: Asked) -> None:
@@ -233,14 +190,6 @@ async def test_kernels_that_run_already_and_restarted_ones_are_followed(
 
     assert hints[0] == Path(jp_serverapp.root_dir).resolve() / "work.ipynb"
     await jp_fetch("api", "kernels", kernel_id, method="DELETE")
-
-
-async def until(condition: Callable[[], object]) -> None:
-    for _ in range(int(PATIENCE / 0.05)):
-        if condition():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("it did not happen")
 
 
 async def test_a_large_file_is_measured_while_the_record_is_shown(

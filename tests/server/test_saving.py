@@ -1,7 +1,5 @@
 """Saving notebooks over a real server: found secrets are told, a save is refused only where the policy says so, and never for a fault of ours elsewhere."""
 
-# ruff: noqa: F811  # fixtures of another file
-
 from __future__ import annotations
 
 import asyncio
@@ -15,8 +13,7 @@ from tornado.httpclient import HTTPClientError
 
 from jupyter_mlsc.errors import ArtifactError
 from tests.conftest import Person
-from tests.server.conftest import Asked
-from tests.server.test_live import Subscribe, opened, started, subscribe, until  # noqa: F401
+from tests.server.conftest import Asked, Subscribe, opened
 
 SECRET = "aws_secret_access_key = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzQ8Lk2pVx'"
 RULE = '\n[[rule]]\nmatch = "**/*.ipynb"\nkind = "notebook"\nsave = "scan"\n'
