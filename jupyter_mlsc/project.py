@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from jupyter_mlsc.lineage import MOST_ARTIFACTS
+from jupyter_mlsc.artifacts import MOST_ARTIFACTS
 from jupyter_mlsc.project_state import ProjectState
 
 if TYPE_CHECKING:

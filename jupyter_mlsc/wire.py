@@ -13,8 +13,8 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from jupyter_mlsc.artifacts import Digest
-from jupyter_mlsc.lineage import MOST_ARTIFACTS, Impact, LineageNode
+from jupyter_mlsc.artifacts import MOST_ARTIFACTS, Digest
+from jupyter_mlsc.lineage import Impact, LineageNode
 from jupyter_mlsc.profiles import DatasetDiff
 from jupyter_mlsc.verdict import Reason, Verdict
 
