@@ -82,6 +82,7 @@ def test_the_limit_bounds_the_answer_and_says_so(chain: Person) -> None:
     assert len(found.nodes) == 4
     assert found.nodes[0].more == "limit"
     assert found.cut == ("limit",)
+    assert found.left == 4
 
 
 def test_a_diamond_is_listed_once_and_named_where_it_is_met_again(chain: Person) -> None:
