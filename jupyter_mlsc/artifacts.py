@@ -10,6 +10,8 @@ from typing import Literal
 Algorithm = Literal["sha256", "dirhash"]
 Kind = Literal["dataset", "model", "notebook", "environment", "config"]
 KINDS: tuple[Kind, ...] = ("dataset", "model", "notebook", "environment", "config")
+MOST_ARTIFACTS = 1_000
+"""Artifacts that one answer lists unless more are asked for. It stands here since every face names it, and most never walk a graph."""
 
 _HEX64 = re.compile(r"[0-9a-f]{64}\Z")
 
