@@ -22,7 +22,6 @@ import msgspec
 
 from jupyter_mlsc import wire
 from jupyter_mlsc.artifacts import Digest
-from jupyter_mlsc.digests import measure
 from jupyter_mlsc.errors import ArtifactError, BlockedArtifactError, KeyUnavailableError, MlscError, UsageError
 from jupyter_mlsc.project import Project
 from jupyter_mlsc.recording import Actor, Place, Run
@@ -34,8 +33,6 @@ from jupyter_mlsc.sandbox.listener import Listener, Notification
 from jupyter_mlsc.sandbox.messages import Messages
 from jupyter_mlsc.sandbox.places import Places, Region
 from jupyter_mlsc.sandbox.resolve import error, name_of
-from jupyter_mlsc.verbs.observing import observe_write
-from jupyter_mlsc.verbs.tracing import is_digest
 from jupyter_mlsc.verdict import Verdict, printable
 
 CarryOut = Callable[[Sequence[str]], tuple[int, str, str]]
@@ -192,6 +189,8 @@ class Desk:
 
     def _meant(self, reference: bytes, asker: _Asker) -> str:
         """A path or a digest as the asker means it. Raises ArtifactError for what nothing inside may know of."""
+        from jupyter_mlsc.verbs.tracing import is_digest  # a kernel's cells begin and end without it
+
         text = os.fsdecode(reference)
         return text if is_digest(text) else str(self._readable(reference, asker))
 
@@ -218,6 +217,9 @@ class Desk:
 
     def _tree_written(self, folder: Path, actor: Actor) -> Verdict | None:
         """Record a folder as one artifact. It is this run's own only where every file in it was seen being written."""
+        from jupyter_mlsc.digests import measure
+        from jupyter_mlsc.verbs.observing import observe_write
+
         target, manifest = self._project.target(folder), measure(folder).manifest or ()
         seen = all(self._run.wrote(f"{target.asked}/{line.name}", Digest("sha256", line.sha256)) for line in manifest)
         with self._gate.record:

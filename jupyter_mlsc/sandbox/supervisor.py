@@ -101,9 +101,6 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_o
         return Desk(project, run, gate, seen.places, listener, messages, spec, carry_out)
 
     desk = LaterDesk(make_desk)
-    if spec.kernel:
-        # Its first words come when it has started, which takes longer than to import what hears them.
-        threading.Thread(target=desk.made, name="mlsc-desk", daemon=True).start()
     network, slow, in_tree = policy.supervise.network == "allow", loop.slow, tree.contains
     listed = ListedSockets(policy.supervise.sockets, root=os.path.realpath(project.root), home=os.path.realpath(environ.get("HOME") or os.path.expanduser("~")))
     ways = Ways(seen.places, tuple(other for other, _ in seen.aliases))
