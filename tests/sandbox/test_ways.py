@@ -164,6 +164,18 @@ def test_folder_that_was_removed_and_made_again_is_used_at_once(ada: Person, fre
     assert inside(ada, found, free_place) == ["x"]
 
 
+def test_way_through_the_callers_own_descriptors_is_the_callers(ada: Person) -> None:
+    ada.write("notes/x.txt", "of the project")
+    found = """
+    os.symlink("/proc/self/fd", "mine")
+    os.symlink("/proc/self/cwd", "here")
+    held = os.open("notes/x.txt", os.O_RDONLY)
+    os.dup2(held, 900)
+    say([outcome(lambda: open(os.path.abspath("here") + "/gone.txt")), open(os.path.abspath("mine") + "/900").read(), open("here/notes/x.txt").read()])
+    """
+    assert inside(ada, found) == ["ENOENT", "of the project", "of the project"]
+
+
 def test_link_that_somebody_outside_puts_in_a_folders_place_is_followed_soon_and_leads_to_nothing_unjudged(ada: Person, free_place: Path) -> None:
     ada.write("notes/x.txt", "of the project")
     ada.write("data/x.txt", "unsigned")
@@ -209,3 +221,14 @@ for wanted in ("of the project", "free", "refused"):
     assert "free" in said[2]
     assert "refused" in said[3]
     assert "unsigned" not in ",".join(said)
+
+
+def test_files_are_moved_and_linked_between_folders_of_a_free_one(ada: Person, free_place: Path) -> None:
+    found = """
+    one, other = (where[0] + "/" + name for name in ("one", "other"))
+    for folder in (one, other):
+        os.mkdir(folder)
+    open(one + "/x", "w").close()
+    say([outcome(lambda: os.link(one + "/x", other + "/x")), outcome(lambda: os.rename(one + "/x", other + "/y")), sorted(os.listdir(other))])
+    """
+    assert inside(ada, found, free_place) == ["done", "done", ["x", "y"]]
