@@ -137,9 +137,10 @@ class Rules(_Message, frozen=True):
 
 
 class Judged(_Message, frozen=True):
-    """Verdicts; none where no rule governs a path, or nothing was asked of it yet."""
+    """Verdicts; none where no rule governs a path, or nothing was asked of it yet. ``own`` says, of a path that was read, whether this run wrote it."""
 
     verdicts: tuple[Verdict, ...]
+    own: bool = False
 
 
 class Written(_Message, frozen=True):

@@ -158,7 +158,7 @@ class Desk:
                 return wire.Rules(os.fsencode(project.root), project.project_id, project.policy.unpickle_allow)
             case wire.AskRead(path):
                 verdict = self._gate.judged(_names(self._readable(path, asker)))
-                return wire.Judged(() if verdict is None else (verdict,))
+                return wire.Judged(()) if verdict is None else wire.Judged((verdict,), own=self._run.wrote(verdict.path, verdict.digest))
             case wire.AskWritten(path):
                 return self._written(self._readable(path, asker), asker.actor)
             case wire.AskVerify(paths, full):

@@ -81,7 +81,7 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_o
     gate = Gate(project, run, seen.places, seen.linked, messages.tell)
     tree = Tree(os.getpid())
     resolver = Resolver(tree.contains, seen.aliases)
-    judge_standard_streams(resolver, seen.places, gate)
+    judge_standard_streams(resolver, seen.places, gate, network=policy.supervise.network == "allow")
     launched = launch(
         spec.argv,
         executable,
