@@ -18,6 +18,7 @@ from jupyter_mlsc.project import Project
 from jupyter_mlsc.recording import SUPERVISED, Place, Run
 from jupyter_mlsc.sandbox import linux
 from jupyter_mlsc.sandbox.boot import END_TREE, Spec, for_command
+from jupyter_mlsc.sandbox.code import Code
 from jupyter_mlsc.sandbox.desk import CarryOut, Desk, Messages
 from jupyter_mlsc.sandbox.filter import program
 from jupyter_mlsc.sandbox.gate import Gate
@@ -87,7 +88,7 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_o
     loop = Loop(listener, messages.tell)
     desk = Desk(project, run, gate, seen.places, listener, messages, spec, carry_out)
     listed = ListedSockets(policy.supervise.sockets, root=os.path.realpath(project.root), home=os.path.realpath(environ.get("HOME") or os.path.expanduser("~")))
-    loop.add(Opens(tables, listener, resolver, seen.places, gate, fast=seen.fast, in_tree=tree.contains, slow=loop.slow))
+    loop.add(Opens(tables, listener, resolver, seen.places, gate, fast=seen.fast, in_tree=tree.contains, slow=loop.slow, code=Code(project, run)))
     loop.add(Sockets(tables, listener, resolver, seen.places, gate, loop.slow, tree, listed, desk=desk, network=policy.supervise.network == "allow"))
     loop.add(Processes(tables, listener, tree))
     loop.add(Names(tables, listener, resolver, seen.places, gate, loop.slow, tree.contains))
