@@ -60,10 +60,10 @@ class ImportedCode:
             file = None if name.partition(".")[0] == _OURS else self._file_of(module)
             state = None if file is None else _state(file)
             if file is not None and state is not None:
-                self._known[name] = _Known(file, getattr(module, "__spec__", None), state, state)
+                self._known[name] = _Known(file, _said(module, "__spec__"), state, state)
                 found += self._seen(file)
         for name, known in self._known.items():
-            spec, state = getattr(sys.modules.get(name), "__spec__", known.spec), _state(known.file)
+            spec, state = _said(sys.modules.get(name), "__spec__") or known.spec, _state(known.file)
             if spec is not known.spec and state is not None:
                 known.spec, known.state, known.told = spec, state, state
                 found += self._seen(known.file)
@@ -85,13 +85,22 @@ class ImportedCode:
 
     def _file_of(self, module: object) -> str | None:
         """The file that a module was made from, where that is the project's."""
-        said = getattr(module, "__file__", None)
+        said = _said(module, "__file__")
         if not isinstance(said, str) or said.startswith(self._elsewhere):
             return None
         file = os.path.realpath(said)
         if not file.startswith(self._root) or file.startswith(self._installed):
             return None
         return None if _LIBRARY_FOLDERS & set(file[len(self._root) :].split(os.sep)) else file
+
+
+def _said(module: object, name: str) -> object:
+    """An attribute of a module as it is, without waking one that waits to be loaded."""
+    try:
+        found: object = object.__getattribute__(module, "__dict__").get(name)
+    except AttributeError:
+        return None  # something else than a module stands there
+    return found
 
 
 def _state(file: str) -> tuple[int, int, int] | None:

@@ -57,7 +57,10 @@ def test_a_module_is_an_input_and_fails_no_rule_that_does_not_ask_about_it(kerne
     good(kernel, "import os\nimport pandas as pd\nimport features\nos.makedirs('data/derived', exist_ok=True)")
     good(kernel, "frame = pd.read_csv('data/train.csv')")
     good(kernel, "features.double(frame).to_csv('data/derived/a.csv', index=False)")
-    assert inputs(with_code, "data/derived/a.csv") == {"data/train.csv": sha256((with_code.root / "data/train.csv").read_bytes()), "features.py": sha256(MODULE)}
+    assert inputs(with_code, "data/derived/a.csv") == {
+        "data/train.csv": sha256((with_code.root / "data/train.csv").read_bytes()),
+        "features.py": sha256(MODULE),
+    }
     verdict = with_code.verify("data/derived/a.csv")
     assert (verdict.allowed, [reason.code for reason in verdict.reasons if reason.fails]) == (True, [])
     assert "features.py" in with_code.mlsc("lineage", "data/derived/a.csv").stdout
@@ -181,5 +184,3 @@ def test_what_an_environment_in_the_project_holds_is_no_code_of_it(kernel: LiveK
     with_code.write(place, OTHER)
     good(kernel, f"import sys\nsys.path.insert(0, {os.path.dirname(place)!r})\nimport vendored\nx = %mlsc_load data/train.csv\n%mlsc_save x data/derived/e.csv")
     assert set(inputs(with_code, "data/derived/e.csv")) == {"data/train.csv"}
-
-
