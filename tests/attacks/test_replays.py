@@ -54,7 +54,15 @@ def right_key(person: Person) -> Signer:
     return person.project.keys.run_signer(person.more["TIER_ASKED"])
 
 
-def replay(person: Person, *signers: Signer, name: str = MODEL, subject: str | None = None, output: dict[str, Any] | None = None, **changes: Any) -> Envelope:
+def replay(
+    person: Person,
+    *signers: Signer,
+    name: str = MODEL,
+    subject: str | None = None,
+    of_model: bool = False,
+    output: dict[str, Any] | None = None,
+    **changes: Any,
+) -> Envelope:
     """A statement that everything came out the same; ``output`` and ``changes`` are what is forged in it."""
     digest = str(digest_at(person, MODEL))
     tree = predicates.content_tree(measure(person.root / MODEL))
@@ -71,7 +79,7 @@ def replay(person: Person, *signers: Signer, name: str = MODEL, subject: str | N
         "outputs": (told,),
         "at": now(),
     }
-    subjects = (Subject(subject or told.name, Digest.parse(told.digest).in_toto()),)
+    subjects = (Subject(subject or told.name, Digest.parse(digest if of_model else told.digest).in_toto()),)
     return seal(Statement(subjects, REPLAY, predicates.to_predicate(ReplayBody(**(body | changes)))), signers)
 
 
@@ -82,6 +90,7 @@ def test_an_honest_one_counts_so_that_the_others_fail_for_what_is_forged_in_them
 
 FORGED: list[tuple[str, dict[str, Any]]] = [
     ("of other bytes", {"output": {"digest": OTHER, "replayed": OTHER, "content_tree": None}}),
+    ("of these bytes by its subject, of others by its body", {"output": {"digest": OTHER, "replayed": OTHER, "content_tree": None}, "of_model": True}),
     ("of another name", {"name": "models/other.json"}),
     ("of another project", {"project": "another-0123456789"}),
     ("of two projects", {"facts_project": "another-0123456789"}),
