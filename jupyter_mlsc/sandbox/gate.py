@@ -93,7 +93,7 @@ class Gate:
 
     def read(self, found: Resolved, flags: int, pid: int) -> int:
         """A descriptor of exactly the bytes that were judged; the caller closes it. Raises OSError EACCES for what is blocked."""
-        by = self._actor(pid)
+        by = self.actor(pid)
         found = self._under_all_names(found)
         try:
             return self._read(found, flags, by)
@@ -223,7 +223,7 @@ class Gate:
         if self.is_governed_inode(status):
             names = (*names, self._linked[status.st_dev, status.st_ino])
         if any(self._places.of(name) is Region.GOVERNED for name in names):
-            self._note(names, self._actor(pid), status)
+            self._note(names, self.actor(pid), status)
 
     def _note(self, names: Sequence[bytes], by: Actor, status: os.stat_result) -> None:
         with self._lock:
@@ -345,7 +345,8 @@ class Gate:
             self._told.add(key)
         self._tell(text)
 
-    def _actor(self, pid: int) -> Actor:
+    def actor(self, pid: int) -> Actor:
+        """The process of a thread, with the program that it runs and the cell that it works for."""
         try:
             process = caller.process_of(pid)
         except OSError:

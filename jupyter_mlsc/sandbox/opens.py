@@ -16,6 +16,7 @@ from collections.abc import Callable
 import msgspec
 
 from jupyter_mlsc.sandbox import caller, linux
+from jupyter_mlsc.sandbox.code import AT_ONCE, Code
 from jupyter_mlsc.sandbox.decide import CONTINUE, Answer, OpenQuestion, Way, decide_device, decide_open, decide_process, is_temporary, wants
 from jupyter_mlsc.sandbox.gate import Gate
 from jupyter_mlsc.sandbox.listener import Listener, Notification
@@ -68,11 +69,12 @@ class Opens:
         fast: tuple[bytes, ...],
         in_tree: Callable[[int], bool],
         slow: SlowAnswers,
+        code: Code,
     ) -> None:
         self._calls = {number: OPEN_CALLS[name] for name, number in calls.opens.items()}
         self._listener, self._resolver, self._places, self._gate = listener, resolver, places, gate
         self._fast, self._ordinary, self._umasks = fast, ordinary, umasks
-        self._in_tree, self._slow = in_tree, slow
+        self._in_tree, self._slow, self._code = in_tree, slow, code
         self._memory = caller.Memory()
         self._text = self._memory.text
 
@@ -196,6 +198,8 @@ class Opens:
             self._make(question, request, found)
         elif answer.way is Way.JUDGE:
             self._judge(question, request, found)
+        elif wants(request.flags)[0] and self._code.is_code(found):
+            self._hand_over_code(question, request, found)
         else:
             self._hand_over(question, request, found)
 
@@ -268,6 +272,25 @@ class Opens:
             return
         held.close()
         self._give(question, request, at_once)
+
+    def _hand_over_code(self, question: Notification, request: Request, found: Resolved) -> None:
+        """Code is hashed before it is handed over; what takes longer does not hold up the others."""
+        assert found.status is not None  # it is a file
+        actor = self._gate.actor(question.pid)
+        if found.status.st_size <= AT_ONCE:
+            self._code.opened(found, actor)
+            self._hand_over(question, request, found)
+            return
+        held = Resolved(os.dup(found.descriptor or 0), None, b"", found.names, found.status)
+
+        def work() -> None:
+            try:
+                self._code.opened(held, actor)
+                self._hand_over(question, request, held)
+            finally:
+                held.close()
+
+        self._slow.compute(question, work)
 
     def _hand_over(self, question: Notification, request: Request, found: Resolved) -> None:
         assert found.status is not None  # there is a descriptor

@@ -18,6 +18,7 @@ from jupyter_mlsc.project import Project
 from jupyter_mlsc.recording import SUPERVISED, Place, Run
 from jupyter_mlsc.sandbox import linux
 from jupyter_mlsc.sandbox.boot import END_TREE, Spec, for_command
+from jupyter_mlsc.sandbox.code import Code
 from jupyter_mlsc.sandbox.filter import program
 from jupyter_mlsc.sandbox.gate import Gate
 from jupyter_mlsc.sandbox.inherited import judge_standard_streams
@@ -108,7 +109,9 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_o
     ordinary = Ordinary(listener, resolver, ways, umasks, gate)
     for handler in (
         umasks,
-        Opens(tables, listener, resolver, seen.places, gate, ordinary=ordinary, umasks=umasks, fast=seen.fast, in_tree=in_tree, slow=slow),
+        Opens(
+            tables, listener, resolver, seen.places, gate, ordinary=ordinary, umasks=umasks, fast=seen.fast, in_tree=in_tree, slow=slow, code=Code(project, run)
+        ),
         Sockets(tables, listener, resolver, seen.places, gate, slow, tree, listed, desk=desk, umasks=umasks, network=network),
         Processes(tables, listener, tree),
         Names(tables, listener, resolver, seen.places, gate, ways=ways, ordinary=ordinary, umasks=umasks, slow=slow, in_tree=in_tree),
