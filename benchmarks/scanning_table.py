@@ -3,7 +3,7 @@
     python -m benchmarks.scanning_table --peers ENVIRONMENT [--write]
 
 ENVIRONMENT is one with requirements/scanners.txt. Each file is scanned as a file of its own, in a folder of its own, by each tool's Python interface. For
-the others an error on a hostile file counts as found, and an error on an honest one as no alarm.
+the others ``+ n`` are files on which they end with an error, which is neither an answer nor a way through.
 """
 
 from __future__ import annotations
@@ -84,16 +84,20 @@ def table(peers: Path | None) -> str:
 
 
 def _rows(told: dict[str, tuple[str, bool]], columns: dict[str, dict[str, str]], *, hostile: bool) -> list[str]:
-    counted = ("stopped", "error") if hostile else ("stopped",)
     groups: dict[str, list[str]] = defaultdict(list)
     for path, (group, is_hostile) in told.items():
         if is_hostile is hostile:
             groups[group].append(path)
     lines = []
     for group, paths in (*sorted(groups.items()), ("**all**", [path for each in groups.values() for path in each])):
-        cells = [str(sum(answers.get(path) in counted for path in paths)) for answers in columns.values()]
+        cells = [_cell([answers.get(path, "error") for path in paths]) for answers in columns.values()]
         lines.append(f"| {group} | {len(paths)} | {' | '.join(cells)} |")
     return lines
+
+
+def _cell(answers: list[str]) -> str:
+    stopped, errors = answers.count("stopped"), answers.count("error")
+    return f"{stopped} + {errors}" if errors else str(stopped)
 
 
 def main() -> None:
