@@ -39,6 +39,7 @@ BENCHMARKS: dict[str, tuple[list[str], list[str]]] = {
     "ledger": (["--quick"], []),
     "dataflow": ([], []),
     "graph": (["--edges", "1000,10000"], ["--edges", "1000,10000,100000,1000000"]),
+    "profile": (["--size", "50MB"], ["--size", "500MB"]),
 }
 """Each benchmark with its arguments in quick sizes and in those of the budgets."""
 
