@@ -42,6 +42,17 @@ def test_diff_tells_the_rows_as_text_and_as_html(kernel: LiveKernel, ada_with_da
     assert "<script" not in shown.html
 
 
+def test_a_library_that_is_refused_a_changed_data_set_is_told_what_differs(kernel: LiveKernel, ada_with_data: Person) -> None:
+    ada_with_data.write("data/changing.csv", "x,y\n1,0\n2,1\n3,0\n")
+    ada_with_data.sign("data/changing.csv")
+    ada_with_data.write("data/changing.csv", "x,y\n1,0\n2,0\n3,0\n")
+    for cell in ("import pandas\npandas.read_csv('data/changing.csv')", "%mlsc_load data/changing.csv"):
+        told = kernel.run(cell)
+        assert told.error == "BlockedArtifactError"
+        assert "1 row changed, only in the label `y` (1 to 0)" in told.traceback
+        assert "mlsc diff data/changing.csv" in told.traceback
+
+
 def test_load_as_another_format(kernel: LiveKernel) -> None:
     assert kernel.run("%mlsc_load data/train.csv --as text").text == repr("x,y\n1,0\n2,3\n")
 
