@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -146,7 +146,8 @@ def _notebook(desk: Desk, project: Project, asked: str, seen: NotebookOverview) 
     from jupyter_mlsc.predicates import rfc3339
 
     chosen = seen.chosen
-    rows = tuple(_row(desk, project, row, seen) for row in seen.rows[:MOST_ROWS])
+    named = desk.places.one_answer()
+    rows = tuple(_row(project.root, row, seen, named) for row in seen.rows[:MOST_ROWS])
     environment = None
     if chosen is not None and chosen.environment is not None:
         environment = shapes.Environment(digest=chosen.environment, packages=chosen.packages)
@@ -186,13 +187,13 @@ def _notebook(desk: Desk, project: Project, asked: str, seen: NotebookOverview) 
     )
 
 
-def _row(desk: Desk, project: Project, row: RowSeen, seen: NotebookOverview) -> shapes.Row:
+def _row(root: Path, row: RowSeen, seen: NotebookOverview, named: Callable[[Path], str | None]) -> shapes.Row:
     from jupyter_mlsc.predicates import rfc3339
 
     touch, verdict = row.touch, row.verdict
     return shapes.Row(
         path=touch.name,
-        server_path=desk.places.named(project.root / touch.name),
+        server_path=named(root / touch.name),
         op=touch.operation,
         kind=touch.kind if verdict is None else verdict.kind or touch.kind,
         digest=str(touch.digest),
