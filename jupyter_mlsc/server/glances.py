@@ -19,11 +19,15 @@ from jupyter_mlsc.verdict import Decision, Reason
 if TYPE_CHECKING:
     from jupyter_mlsc.project import Project
     from jupyter_mlsc.results import NotebookOverview, RowSeen
+    from jupyter_mlsc.server.projects import OpenProject
 
 NOTEBOOK = ".ipynb"
 
 MOST_ROWS = 20_000
 """Rows that are sent of one run."""
+
+_AT_ONCE = 20
+"""Files that are hashed between two looks; a large one takes long."""
 
 MOST_MARKS = 2_000
 """Files of one folder that are marked."""
@@ -130,10 +134,24 @@ def runs(desk: Desk, asked: shapes.NotebookQuery, parameters: Mapping[str, str])
         seen = project.overview(place, run=run)
         if desk.looks.known_findings(place) is None:
             desk.projects.measure_later(opened, partial(_scan, desk, place, seen.story.path), place)
-        for row in seen.rows:
-            if row.state == "unmeasured":
-                desk.projects.measure_later(opened, partial(project.standings.measure, row.touch.name), project.root / row.touch.name)
+        if any(row.state == "unmeasured" for row in seen.rows):
+            desk.projects.measure_later(opened, partial(_settle, opened, place, run), place / (run or "last"))
         return _notebook(desk, project, asked.path, seen)
+
+
+def _settle(opened: OpenProject, place: Path, run: str | None) -> None:
+    """Look again and again, some names at a time, until all of a notebook's artifacts were looked at: nobody waits, and others get their turn."""
+    before = -1
+    while True:
+        with opened.looking() as project:
+            seen = project.overview(place, run=run)
+            standings = project.standings
+        left = [row.touch.name for row in seen.rows if row.state == "unmeasured"]
+        if not left or len(left) == before:
+            return
+        before = len(left)
+        for name in left[:_AT_ONCE]:
+            standings.measure(name)
 
 
 def _scan(desk: Desk, place: Path, name: str) -> None:
