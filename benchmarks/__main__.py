@@ -38,6 +38,7 @@ BENCHMARKS: dict[str, tuple[list[str], list[str]]] = {
     "supervisor": ([], ["--full"]),
     "ledger": (["--quick"], []),
     "dataflow": ([], []),
+    "panel": (["--counts", "10,1000"], []),
 }
 """Each benchmark with its arguments in quick sizes and in those of the budgets."""
 

@@ -62,6 +62,22 @@ function Root({ model, deeds, words, narrowing }: { model: PanelModel; deeds: De
   );
 }
 
+/** The sidebar. Where it is activated, by a shortcut or a click, the keyboard stands in the list, else on the first button. */
+class Sidebar extends ReactWidget {
+  constructor(private readonly content: React.JSX.Element) {
+    super();
+  }
+
+  protected render(): React.JSX.Element {
+    return this.content;
+  }
+
+  protected override onActivateRequest(): void {
+    const first = this.node.querySelector<HTMLElement>('.mlsc-List') ?? this.node.querySelector<HTMLElement>('button:not(:disabled)');
+    first?.focus();
+  }
+}
+
 function follow(tracker: INotebookTracker, model: PanelModel, narrowing: Narrowing): void {
   const connected = new WeakSet<NotebookPanel>();
   const show = (): void => {
@@ -97,7 +113,11 @@ export const panelPlugin: JupyterFrontEndPlugin<Story> = {
   optional: [ITranslator, ILayoutRestorer],
   provides: IStory,
   activate: (app: JupyterFrontEnd, tracker: INotebookTracker, translator: ITranslator | null, restorer: ILayoutRestorer | null): Story => {
-    const words: Words = (translator ?? nullTranslator).load('jupyter_mlsc');
+    const bundle = (translator ?? nullTranslator).load('jupyter_mlsc');
+    const words: Words = {
+      __: (text, ...values) => bundle.__(text, ...values),
+      _n: (one, many, count, ...values) => bundle._n(one, many, count, ...values)
+    };
     const settings = app.serviceManager.serverSettings;
     const api = new Api(serverTransport(settings));
     const model = new PanelModel(api, window.localStorage);
@@ -123,7 +143,7 @@ export const panelPlugin: JupyterFrontEndPlugin<Story> = {
       open: path => void app.commands.execute('docmanager:open', { path })
     };
 
-    const widget = ReactWidget.create(<Root model={model} deeds={deeds} words={words} narrowing={narrowing} />);
+    const widget = new Sidebar(<Root model={model} deeds={deeds} words={words} narrowing={narrowing} />);
     widget.id = PANEL;
     widget.addClass('mlsc-Sidebar');
     widget.title.icon = panelIcon;

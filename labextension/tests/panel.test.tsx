@@ -1,0 +1,134 @@
+import { fireEvent, render, screen, within } from '@testing-library/react';
+import * as React from 'react';
+import { describe, expect, it, vi } from 'vitest';
+import type { Deeds } from '../src/components/context';
+import { NO_DEEDS, SurroundingsContext } from '../src/components/context';
+import { Panel } from '../src/components/Panel';
+import type { PanelState } from '../src/model';
+import { ENGLISH } from '../src/words';
+import { row, runs, status } from './samples';
+
+const state = (change: Partial<PanelState> = {}): PanelState => ({
+  path: 'work.ipynb',
+  status: status(),
+  runs: runs(),
+  ledger: null,
+  detail: null,
+  problem: null,
+  loading: false,
+  offline: false,
+  ...change
+});
+
+function show(change: Partial<PanelState> = {}, deeds: Partial<Deeds> = {}): HTMLElement {
+  return render(
+    <SurroundingsContext.Provider value={{ words: ENGLISH, deeds: { ...NO_DEEDS, ...deeds }, now: Date.parse('2026-01-01T01:00:00Z') }}>
+      <Panel state={state(change)} cell={null} onCell={() => undefined} />
+    </SurroundingsContext.Provider>
+  ).container;
+}
+
+const HOSTILE = `<img src=x onerror="globalThis.owned=1"><script>globalThis.owned=1</script>\u202Egnp.csv`;
+
+describe('the panel', () => {
+  it('says the verdict in a word, a shape and a tone', () => {
+    for (const [verdict, word] of [
+      ['allow', 'Allowed'],
+      ['warn', 'Warning'],
+      ['block', 'Blocked']
+    ] as const) {
+      const panel = show({ runs: runs({ verdict }) });
+      expect(within(panel).getByTestId('mlsc-verdict').textContent).toBe(word);
+      expect(panel.querySelector(`.mlsc-Header .mlsc-mod-${verdict}`)).not.toBeNull();
+      panel.remove();
+    }
+  });
+
+  it('has a row for each artifact with the fixed handles, spoken as one sentence', () => {
+    show({ runs: runs({ rows: [row(), row({ op: 'write', path: 'models/m.joblib', verdict: 'block', cell_id: 'two', reasons: [{ code: 'revoked', message: 'it was revoked', next: 'n', fails: true }] })] }) });
+    const [first, second] = screen.getAllByTestId('mlsc-row');
+    expect(first?.dataset).toMatchObject({ path: 'data/train.csv', op: 'read', verdict: 'allow', cell: 'one' });
+    expect(second?.dataset).toMatchObject({ path: 'models/m.joblib', op: 'write', verdict: 'block', cell: 'two' });
+    expect(screen.getByRole('option', { name: 'models/m.joblib, Blocked, it was revoked' })).toBe(second);
+  });
+
+  it('shows what comes from a notebook as text, with what would rearrange it made visible', () => {
+    const reason = { code: 'unsigned', message: HOSTILE, next: HOSTILE, fails: true };
+    const hostile = row({ path: HOSTILE, kind: HOSTILE, verdict: 'warn', reasons: [reason], signers: [] });
+    const panel = show({
+      runs: runs({ rows: [hostile], headline: HOSTILE, reasons: [reason], findings: [{ path: HOSTILE, code: HOSTILE, severity: 'high', message: HOSTILE, where: HOSTILE, fix: HOSTILE }] }),
+      detail: { row: hostile, artifact: null, problem: { code: 'x', message: HOSTILE, next: HOSTILE } }
+    });
+    fireEvent.click(screen.getByRole('tab', { name: /Findings/ }));
+    expect(panel.querySelectorAll('img, script, iframe')).toHaveLength(0);
+    expect((globalThis as { owned?: number }).owned).toBeUndefined();
+    expect(panel.textContent).toContain('<img src=x');
+    expect(panel.textContent).not.toContain('\u202E');
+  });
+
+  it('draws few rows of many thousands', () => {
+    const rows = Array.from({ length: 10_000 }, (_, index) => row({ path: `data/${index}.csv`, execution_count: index }));
+    show({ runs: runs({ rows }) });
+    const shown = screen.getAllByTestId('mlsc-row');
+    expect(shown.length).toBeGreaterThan(5);
+    expect(shown.length).toBeLessThan(60);
+    expect(shown[0]?.getAttribute('aria-setsize')).toBe('10000');
+  });
+
+  it('is walked with the keyboard: down, end, enter, escape', () => {
+    const select = vi.fn();
+    const jump = vi.fn();
+    const rows = [row({ path: 'a.csv' }), row({ path: 'b.csv', cell_id: 'two' }), row({ path: 'c.csv', cell_id: 'three' })];
+    show({ runs: runs({ rows }), detail: { row: rows[0]!, artifact: null, problem: null } }, { select, jump });
+    const list = screen.getByRole('listbox');
+    fireEvent.keyDown(list, { key: 'ArrowDown' });
+    expect(list.getAttribute('aria-activedescendant')).toBe(screen.getAllByTestId('mlsc-row')[0]?.id);
+    fireEvent.keyDown(list, { key: 'End' });
+    fireEvent.keyDown(list, { key: 'Enter' });
+    expect(select).toHaveBeenCalledWith(rows[2]);
+    expect(jump).toHaveBeenCalledWith('three', 1);
+    fireEvent.keyDown(list, { key: 'Escape' });
+    expect(select).toHaveBeenLastCalledWith(null);
+  });
+
+  it('filters as somebody types and says when nothing is left', () => {
+    show({ runs: runs({ rows: [row(), row({ path: 'data/test.csv' })] }) });
+    fireEvent.change(screen.getByRole('searchbox'), { target: { value: 'test' } });
+    expect(screen.getAllByTestId('mlsc-row').map(each => each.dataset['path'])).toEqual(['data/test.csv']);
+    fireEvent.change(screen.getByRole('searchbox'), { target: { value: 'zzz' } });
+    expect(screen.getByText('Nothing matches “zzz”.')).toBeTruthy();
+  });
+
+  it('offers to begin a project where there is none, and says why where it may not', () => {
+    const initialize = vi.fn();
+    const nobody = { allowed: false, why: 'the folder is read-only' };
+    const { may } = status();
+    const panel = show({ status: status({ state: 'no-project' }), runs: null }, { initialize });
+    fireEvent.click(within(panel).getByLabelText(/Enforce/));
+    fireEvent.click(within(panel).getByTestId('mlsc-init'));
+    expect(initialize).toHaveBeenCalledWith('enforce');
+    panel.remove();
+    const refused = show({ status: status({ state: 'no-project', may: { ...may, init: nobody } }), runs: null });
+    expect(within(refused).getByTestId<HTMLButtonElement>('mlsc-init').disabled).toBe(true);
+    expect(refused.textContent).toContain('the folder is read-only');
+  });
+
+  it('helps while it loads, where nothing is on record, where no notebook is open, and where something is wrong', () => {
+    expect(show({ runs: null, loading: true }).textContent).toContain('Asking the server');
+    expect(show({ runs: runs({ rows: [] }) }).textContent).toContain('%load_ext jupyter_mlsc');
+    expect(show({ runs: null, path: null }).textContent).toContain('Open one to see');
+    const wrong = show({ runs: null, problem: { code: 'policy-invalid', message: 'mlsc.toml line 3: unknown key', next: 'run: mlsc policy check' } });
+    expect(within(wrong).getByRole('alert').textContent).toContain('run: mlsc policy check');
+    expect(show({ offline: true }).textContent).toContain('The server does not answer');
+  });
+
+  it('keeps what may not be done within reach of a screen reader, with the reason, and does nothing', () => {
+    const override = vi.fn();
+    show({ detail: { row: row(), artifact: null, problem: null } }, { override });
+    const button = screen.getByTestId('mlsc-override');
+    fireEvent.click(button);
+    expect(override).not.toHaveBeenCalled();
+    expect(button.getAttribute('aria-disabled')).toBe('true');
+    expect(button.title).toBe('the policy names nobody for it');
+  });
+});

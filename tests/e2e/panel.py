@@ -1,0 +1,123 @@
+"""The panel in a page, as a person and a test find it: its handles are fixed."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.conftest import CSV, Person
+from tests.e2e.lab import FRONT, Server, page_of, run_cell, running, wait_until_idle
+from tests.e2e.supervised_people import notebook
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page
+
+KERNEL = "python3"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Ada's project with her server, which the tests of a module share: each has a notebook and files of its own."""
+
+    ada: Person
+    server: Server
+
+    def training(self, name: str) -> None:
+        """A notebook ``NAME.ipynb`` that reads the signed ``data/NAME.csv`` and saves what it made of it as ``models/NAME.parquet``."""
+        self.ada.write(f"data/{name}.csv", CSV + f"{len(name)},1\n")
+        self.ada.sign(f"data/{name}.csv")
+        training(self.ada, name)
+
+
+@contextmanager
+def desk_of(folder: Path, mode: str = "enforce", **more: str) -> Iterator[Desk]:
+    """A new project of Ada's and a server for it."""
+    home, root = folder / "home", folder / "project"
+    for each in (home, root):
+        each.mkdir()
+    ada = Person("ada", home, root, dict(more))
+    ada.init(mode)
+    with running(ada) as server:
+        yield Desk(ada, server)
+
+
+def open_panel(page: Page) -> Locator:
+    """Bring the panel to the front."""
+    panel = page.locator("#mlsc-panel")
+    tab = page.locator('[data-id="mlsc-panel"]')
+    tab.wait_for()
+    if not panel.is_visible():
+        tab.click()
+    panel.wait_for()
+    return panel
+
+
+@contextmanager
+def panel_of(browser: Browser, server: Server, name: str, query: Mapping[str, str] | None = None) -> Iterator[Page]:
+    """A notebook opened in a page of its own, with the panel in front. What a page's own script throws fails the test."""
+    with page_of(browser, server, f"lab/tree/{name}.ipynb", {"reset": "", **(query or {})}) as page:
+        thrown: list[str] = []
+        page.on("pageerror", lambda error: thrown.append(str(error)))
+        try:
+            page.locator(f"{FRONT} .jp-Notebook").wait_for()
+            open_panel(page)
+            yield page
+            assert thrown == []
+        except BaseException:
+            picture(page, "failed")
+            raise
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep a picture of the page in the folder that MLSC_SCREENSHOTS names, if it names one."""
+    if folder := os.environ.get("MLSC_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def row(page: Page, path: str, op: str = "read") -> Locator:
+    return page.locator(f'[data-testid="mlsc-row"][data-path="{path}"][data-op="{op}"]')
+
+
+def verdict(page: Page) -> Locator:
+    return page.get_by_test_id("mlsc-verdict")
+
+
+def run_all(page: Page, cells: int) -> None:
+    for index in range(cells):
+        run_cell(page, index)
+
+
+def answer(page: Page, accept: str, note: str | None = None) -> None:
+    """Fill in a question's note and say yes to it."""
+    dialog = page.locator(".jp-Dialog")
+    dialog.wait_for()
+    if note is not None:
+        dialog.locator("textarea").fill(note)
+    dialog.locator(".jp-mod-accept").filter(has_text=re.compile(f"^{re.escape(accept)}$")).click()
+    dialog.wait_for(state="detached")
+
+
+def told(page: Page, text: str) -> None:
+    """Wait for the notification that says so."""
+    page.locator(".Toastify__toast").filter(has_text=text).first.wait_for()
+
+
+def expect_verdict(page: Page, path: str, verdict: str, op: str = "read") -> None:
+    """Wait until a row has a verdict."""
+    row(page, path, op).and_(page.locator(f'[data-verdict="{verdict}"]')).wait_for()
+
+
+def training(person: Person, name: str) -> None:
+    """A notebook that reads a data set and saves what it made of it."""
+    cells = ("%load_ext jupyter_mlsc", f"import pyarrow.csv\ntable = pyarrow.csv.read_csv('data/{name}.csv')", f"%mlsc_save table models/{name}.parquet")
+    notebook(person, *cells, name=f"{name}.ipynb", kernel=KERNEL)
+
+
+def ready(page: Page) -> None:
+    page.locator(f"{FRONT} .jp-Notebook-ExecutionIndicator").wait_for()
+    wait_until_idle(page)
