@@ -66,7 +66,7 @@ def _rows_after_cells(browser: Browser, desk: Desk, cells: int) -> Row:
     notebook(desk.ada, *sources, name="live.ipynb", kernel=KERNEL)
     waits = []
     with panel_of(browser, desk.server, "live") as page:
-        ready(page)
+        ready(page, desk.server, "live")
         for place in range(len(sources)):
             page.locator(f"{FRONT} .jp-CodeCell").nth(place).locator(".cm-content").click()
             page.keyboard.press("Control+Enter")

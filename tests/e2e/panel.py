@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from tests.conftest import CSV, Person
 from tests.e2e.lab import FRONT, Server, page_of, run_cell, running, wait_until_idle
 from tests.e2e.supervised_people import notebook
+from tests.kernel.live_kernel import LONG
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -118,6 +120,14 @@ def training(person: Person, name: str) -> None:
     notebook(person, *cells, name=f"{name}.ipynb", kernel=KERNEL)
 
 
-def ready(page: Page) -> None:
-    page.locator(f"{FRONT} .jp-Notebook-ExecutionIndicator").wait_for()
+def ready(page: Page, server: Server, name: str) -> None:
+    """Wait until the notebook in front speaks to a kernel that has nothing to do: before that, running a cell asks which kernel to take."""
+    until = time.monotonic() + LONG
+    while not any(each["path"] == f"{name}.ipynb" and _is_ready(each["kernel"]) for each in server.ask("GET", "api/sessions")):
+        assert time.monotonic() < until, "no kernel came"
+        page.wait_for_timeout(100)
     wait_until_idle(page)
+
+
+def _is_ready(kernel: Mapping[str, object] | None) -> bool:
+    return kernel is not None and kernel["connections"] != 0 and kernel["execution_state"] == "idle"

@@ -32,7 +32,7 @@ def test_a_first_project_is_begun_in_the_panel(browser: Browser, person: Callabl
         told(page, "A record is kept here now")
         assert page.get_by_test_id("mlsc-mode").inner_text() == "warn"
         assert (new.root / "mlsc.toml").exists()
-        ready(page)
+        ready(page, server, "work")
         run_all(page, 3)
         expect_verdict(page, "data/work.csv", "warn")
         row(page, "data/work.csv").click()
@@ -47,7 +47,7 @@ def test_a_first_project_is_begun_in_the_panel(browser: Browser, person: Callabl
 def test_rows_come_while_cells_run_and_a_tab_without_a_kernel_shows_the_same(browser: Browser, desk: Desk) -> None:
     desk.training("live")
     with panel_of(browser, desk.server, "live") as page, panel_of(browser, desk.server, "live", {"kernel": ""}) as other:
-        ready(page)
+        ready(page, desk.server, "live")
         run_cell(page, 0)
         run_cell(page, 1)
         for each in (page, other):
@@ -68,7 +68,7 @@ def test_rows_come_while_cells_run_and_a_tab_without_a_kernel_shows_the_same(bro
 def test_a_row_leads_to_its_cell_and_to_details_that_are_proven_in_the_browser(browser: Browser, desk: Desk) -> None:
     desk.training("proof")
     with panel_of(browser, desk.server, "proof") as page:
-        ready(page)
+        ready(page, desk.server, "proof")
         run_all(page, 3)
         made = row(page, "models/proof.parquet", "write")
         made.click()
@@ -108,7 +108,7 @@ def test_a_sign_off_with_a_note_is_a_statement_through_the_channel_panel(browser
 def test_what_may_not_be_decided_says_why(browser: Browser, desk: Desk) -> None:
     desk.training("role")
     with panel_of(browser, desk.server, "role") as page:
-        ready(page)
+        ready(page, desk.server, "role")
         run_all(page, 2)
         row(page, "data/role.csv").click()
         override = page.get_by_test_id("mlsc-override")
@@ -119,7 +119,7 @@ def test_what_may_not_be_decided_says_why(browser: Browser, desk: Desk) -> None:
 def test_a_revocation_from_a_terminal_turns_the_row_red_in_every_open_tab(browser: Browser, desk: Desk) -> None:
     desk.training("revoked")
     with panel_of(browser, desk.server, "revoked") as page, panel_of(browser, desk.server, "revoked") as other:
-        ready(page)
+        ready(page, desk.server, "revoked")
         run_all(page, 3)
         expect_verdict(other, "data/revoked.csv", "allow")
         revoked = desk.ada.mlsc("revoke", "data/revoked.csv", "--why", "a label was flipped")
@@ -134,7 +134,7 @@ def test_a_revocation_from_a_terminal_turns_the_row_red_in_every_open_tab(browse
 def test_a_restarted_server_is_found_again_without_a_reload(browser: Browser, signed_dataset: Person) -> None:
     training(signed_dataset, "train")
     with running(signed_dataset) as first, panel_of(browser, first, "train") as page:
-        ready(page)
+        ready(page, first, "train")
         run_all(page, 2)
         expect_verdict(page, "data/train.csv", "allow")
         port = first.url.rsplit(":", 1)[1].strip("/")

@@ -33,7 +33,7 @@ def test_a_blocked_load_has_a_card_whose_button_signs_and_whose_cell_then_runs(b
     desk.ada.write("data/new.csv", CSV + "9,9\n")
     notebook(desk.ada, "%load_ext jupyter_mlsc", "len(open('data/new.csv').read())", FAKED, name="new.ipynb", kernel=KERNEL)
     with panel_of(browser, desk.server, "new") as page:
-        ready(page)
+        ready(page, desk.server, "new")
         for index in range(3):
             run_cell(page, index)
         expect_verdict(page, "data/new.csv", "block")

@@ -39,7 +39,7 @@ def test_nothing_of_a_hostile_notebook_runs_and_nothing_is_believed(browser: Bro
         assert page.get_by_test_id("mlsc-card").count() == 0
         assert page.get_by_test_id("mlsc-cell-mark").count() == 0
         assert "ada" not in page.locator(".mlsc-Header").inner_text()
-        ready(page)
+        ready(page, server, "work")
         run_cell(page, 0)
         run_cell(page, 1)
         expect_verdict(page, NAME, "block")

@@ -59,7 +59,7 @@ def test_axe_finds_nothing_serious(browser: Browser, desk: Desk, theme: str) -> 
         _dark(desk)
     with panel_of(browser, desk.server, theme) as page:
         assert page.locator("body").get_attribute("data-jp-theme-light") == str(theme == "light").lower()
-        ready(page)
+        ready(page, desk.server, theme)
         run_all(page, 3)
         expect_verdict(page, "data/unsigned.csv", "block")
         row(page, f"data/{theme}.csv").click()
@@ -79,7 +79,7 @@ def test_axe_finds_nothing_serious(browser: Browser, desk: Desk, theme: str) -> 
 def test_the_keyboard_alone_opens_the_panel_walks_the_list_and_comes_back(browser: Browser, desk: Desk) -> None:
     desk.training("keys")
     with panel_of(browser, desk.server, "keys") as page:
-        ready(page)
+        ready(page, desk.server, "keys")
         run_all(page, 3)
         expect_verdict(page, "models/keys.parquet", "allow", "write")
         page.locator('[data-id="mlsc-panel"]').click()
