@@ -116,7 +116,7 @@ def expect_verdict(page: Page, path: str, verdict: str, op: str = "read") -> Non
 
 def training(person: Person, name: str) -> None:
     """A notebook that reads a data set and saves what it made of it."""
-    cells = ("%load_ext jupyter_mlsc", f"import pyarrow.csv\ntable = pyarrow.csv.read_csv('data/{name}.csv')", f"%mlsc_save table models/{name}.parquet")
+    cells = ("%load_ext jupyter_mlsc", f"import pandas as pd\ntable = pd.read_csv('data/{name}.csv')", f"%mlsc_save table models/{name}.parquet")
     notebook(person, *cells, name=f"{name}.ipynb", kernel=KERNEL)
 
 

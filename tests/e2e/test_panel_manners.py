@@ -12,6 +12,7 @@ import pytest
 from benchmarks.panel_project import many_reads
 from tests.e2e.panel import Desk, desk_of, expect_verdict, panel_of, picture, ready, row, run_all
 from tests.e2e.supervised_people import notebook
+from tests.kernel.live_kernel import LONG
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -96,12 +97,13 @@ def test_the_keyboard_alone_opens_the_panel_walks_the_list_and_comes_back(browse
         assert page.evaluate("document.activeElement.tagName") == "SELECT"
 
 
+@pytest.mark.slow
 def test_five_thousand_artifacts_are_a_list_of_which_little_is_drawn(browser: Browser, desk: Desk) -> None:
     notebook(desk.ada, "1", name="many.ipynb", kernel="python3")
     many_reads(desk.ada.project, "many.ipynb", MANY)
     with panel_of(browser, desk.server, "many") as page:
         rows = page.get_by_test_id("mlsc-row")
-        rows.first.wait_for()
+        rows.first.wait_for(timeout=5 * LONG * 1000)  # the server measures and judges each file once
         assert rows.first.get_attribute("aria-setsize") == str(MANY)
         assert rows.count() < 100
         page.locator(".mlsc-List").focus()
