@@ -137,11 +137,11 @@ def test_a_restarted_server_is_found_again_without_a_reload(browser: Browser, si
         ready(page, first, "train")
         run_all(page, 2)
         expect_verdict(page, "data/train.csv", "allow")
-        port = first.url.rsplit(":", 1)[1].strip("/")
+        port = int(first.url.rsplit(":", 1)[1].strip("/"))
         end(first.process)
         page.locator(".mlsc-Offline").wait_for()
         assert signed_dataset.mlsc("revoke", "data/train.csv", "--why", "found while nobody served").returncode == 0
-        with running(signed_dataset, options=(f"--ServerApp.port={port}",)):
+        with running(signed_dataset, port=port):
             expect_verdict(page, "data/train.csv", "block")
             page.locator(".mlsc-Offline").wait_for(state="detached")
 
