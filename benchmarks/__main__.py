@@ -39,6 +39,7 @@ BENCHMARKS: dict[str, tuple[list[str], list[str]]] = {
     "ledger": (["--quick"], []),
     "dataflow": ([], []),
     "panel": (["--counts", "10,1000"], []),
+    "graph": (["--edges", "1000,10000"], ["--edges", "1000,10000,100000,1000000"]),
 }
 """Each benchmark with its arguments in quick sizes and in those of the budgets."""
 

@@ -11,6 +11,8 @@ Everything is imported at its first use.
 
 from __future__ import annotations
 
+import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -28,6 +30,17 @@ _HOMES = {
     "MlscError": "jupyter_mlsc.errors",
     **dict.fromkeys(("diff", "impact", "lineage", "load", "open", "save", "scan", "sign", "verify"), "jupyter_mlsc.session"),
 }
+
+
+class _Face(types.ModuleType):
+    """This package as a module whose public names stay what they are: importing a room of the same name (``scan``, ``lineage``) does not take its place."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in _HOMES or not isinstance(value, types.ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Face
 
 
 def __getattr__(name: str) -> Any:

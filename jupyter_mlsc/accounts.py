@@ -85,6 +85,13 @@ def record_write(project: ProjectState, output: Output, run: Run) -> None:
         run.note_write(output.name, output.digest, verified=all(each.verified for each in output.inputs), variable=output.variable)
 
 
+def record_statement(project: ProjectState, kind: str, statement: Statement, subject: tuple[str, Digest], run: Run) -> None:
+    """Append something else that the run says of an artifact, signed with the run key. Raises LedgerError, ArtifactError."""
+    envelope = seal(statement, [project.run_signer])
+    project.record(run, entry_of(kind, envelope, statement.predicate_type, [subject], project.clock()))
+    project.books.file_claim(subject[1], envelope)
+
+
 def record_end(project: ProjectState, run: Run) -> None:
     """The run's last statement: how it was observed and what was not. Nothing where there is nothing to tell. Raises LedgerError."""
     if not run.started and not run.installs:
@@ -110,10 +117,12 @@ def tell_output(
     observed: bool = True,
     by: Actor | None = None,
     variable: str | None = None,
+    more: tuple[Statement, ...] = (),
 ) -> Output:
     """The run's statement about an output: SLSA provenance v1, sealed with the run key, with the policy's verdict on it.
 
-    Unless ``observed``, an unverified input stands in it for the unknown writer. ``variable`` names what was saved.
+    Unless ``observed``, an unverified input stands in it for the unknown writer. ``variable`` names what was saved. ``more`` is what
+    the run says of it besides.
     """
     name, digest = target.asked, whole_digest(measured)
     inputs, precise = run.inputs_of(name, variable) if observed else (run.inputs, False)
@@ -138,6 +147,6 @@ def tell_output(
         body = predicates.provenance_body(msgspec.structs.replace(output, verdict=verdict), facts, annotated, at, precise=precise)
         return Statement((Subject(name, digest.in_toto()),), predicates.PROVENANCE, predicates.to_predicate(body))
 
-    claims = tuple(claims_of(statement(None), [project.run_signer.public.key_id], name))
+    claims = tuple(claim for each in (statement(None), *more) for claim in claims_of(each, [project.run_signer.public.key_id], name))
     verdict = project.judge.judge(target, measured, lambda: measured, families=families, more=claims)
     return Output(name, digest, seal(statement(str(verdict.decision)), [project.run_signer]), inputs, verdict, observed, variable)

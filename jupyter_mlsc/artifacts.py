@@ -9,6 +9,8 @@ from typing import Literal
 
 Algorithm = Literal["sha256", "dirhash"]
 Kind = Literal["dataset", "model", "notebook", "environment", "config"]
+MOST_ARTIFACTS = 1_000
+"""Artifacts that one answer about what came from what lists unless more are asked for."""
 KINDS: tuple[Kind, ...] = ("dataset", "model", "notebook", "environment", "config")
 
 _HEX64 = re.compile(r"[0-9a-f]{64}\Z")

@@ -95,7 +95,7 @@ class Chronicle:
                 known = runs[facts.run]  # what only a file says is not kept among what the ledger says
                 runs[facts.run] = copy.deepcopy(known)
             _add(runs, told, self._project, self._policy)
-        return runs
+        return dict(sorted(runs.items(), key=lambda each: each[1].last))
 
     def of_notebook(self, name: str, codes: Iterable[str]) -> list[RecordedRun]:
         """The runs that name this notebook, oldest first; else the newest that names none and ran mostly its cells. Raises LedgerError."""
@@ -148,11 +148,14 @@ def _add(runs: dict[str, RecordedRun], told: _Told, project: str, policy: Policy
         if body.phase == "end":
             run.ended, run.coverage = body.at, dict(body.coverage)
             run.executions = _executions(body.cells)
+            run.cells = body.cells
         else:
             run.began, run.packages = body.at, body.packages
     elif digest is not None:
         for touch in _touches(told, body, facts, subject.name, digest, at):
             run.touched(touch)
+        if isinstance(body, predicates.ProvenanceBody):
+            run.made_from[subject.name] = tuple(each for each, _, _ in body.inputs), body.precise
         read = (subject.name,) if isinstance(body, predicates.LoadBody) else ()
     if facts.code is not None and run.ended is None:
         run.executed(Execution(facts.code, facts.cell_id, facts.execution_count, reads=read))

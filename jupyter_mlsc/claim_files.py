@@ -177,7 +177,7 @@ _NOTHING: tuple[None, list[FoundEnvelope | UnreadableClaim]] = (None, [])
 
 def read_lines(path: Path, shown: str, digest_hex: str | None = None) -> Iterator[FoundEnvelope | UnreadableClaim]:
     """Read a file of envelopes, one on each line. Yields what cannot be read as UnreadableClaim. Missing files yield nothing."""
-    data = _contents(path)
+    data = contents(path)
     if data is None:
         return
     if isinstance(data, str):
@@ -200,7 +200,7 @@ def read_lines(path: Path, shown: str, digest_hex: str | None = None) -> Iterato
 def beside(path: Path) -> Iterator[tuple[str, bytes | UnreadableClaim]]:
     """Bundles that other tools put beside an artifact: ``<file>.sig``, ``<tree>/model.sig``. Yields the shown name and the bytes."""
     candidate = path / "model.sig" if path.is_dir() else path.with_name(path.name + ".sig")
-    data = _contents(candidate)
+    data = contents(candidate)
     if data is not None:
         yield candidate.name, data if isinstance(data, bytes) else UnreadableClaim(candidate.name, data, None)
 
@@ -211,7 +211,7 @@ def lines_beside(path: Path) -> Iterator[FoundEnvelope | UnreadableClaim]:
     yield from read_lines(candidate, candidate.name)
 
 
-def _contents(path: Path) -> bytes | str | None:
+def contents(path: Path) -> bytes | str | None:
     """The bytes of a small regular file; a sentence where it cannot be read; None where there is none."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

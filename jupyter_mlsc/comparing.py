@@ -41,10 +41,9 @@ def compared(first: Path, second: Path, *, name: str, tolerance: float, allow: f
     """How two files differ by the meaning that their format gives them, or why that cannot be told. The child works in ``folder``."""
     asked = _Asked(os.path.abspath(first), os.path.abspath(second), name, tolerance, tuple(sorted(allow)))
     place = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    environ = {key: os.environ[key] for key in _KEPT if key in os.environ}
     command = [sys.executable, "-I", "-c", _BOOT, place, msgspec.json.encode(asked).decode()]
     try:
-        done = subprocess.run(command, capture_output=True, check=False, timeout=SECONDS, stdin=subprocess.DEVNULL, env=environ, cwd=folder)
+        done = subprocess.run(command, capture_output=True, check=False, timeout=SECONDS, stdin=subprocess.DEVNULL, env=kept_environment(), cwd=folder)
     except subprocess.TimeoutExpired:
         return f"it was not compared within {SECONDS} seconds"
     try:
@@ -54,6 +53,11 @@ def compared(first: Path, second: Path, *, name: str, tolerance: float, allow: f
     if found.why_not is not None:
         return found.why_not[:_LONGEST]
     return Likeness(found.differing, found.largest, found.where[:_LONGEST])
+
+
+def kept_environment() -> dict[str, str]:
+    """What the child finds in its environment."""
+    return {key: os.environ[key] for key in _KEPT if key in os.environ}
 
 
 def main() -> None:

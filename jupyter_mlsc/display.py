@@ -201,6 +201,13 @@ def show_saved(saved: Saved) -> Shown:
 
 def signing_advice(signed: Signed) -> list[str]:
     """What a person who signed must know besides: that it is not enough, or that it counts for nothing."""
+    found = [f"    a scan found: {each.message} [{each.code}]" for each in signed.findings if each.severity.fails][:3]
+    if found:
+        found.append(f"    your signature lets it run all the same; see: mlsc scan {printable(signed.path)}, or take it back: mlsc revoke")
+    return found + _not_enough(signed)
+
+
+def _not_enough(signed: Signed) -> list[str]:
     if signed.verdict is not None and any(r.fails for r in signed.verdict.reasons):
         return ["    this is not enough for the policy:", *verdict_lines(signed.verdict)[1:]]
     if not signed.named:
@@ -217,19 +224,23 @@ def profile_lines(signed: Signed) -> list[str]:
     facts = signed.profile
     if facts is None:
         return []
-    told = [f"{facts.rows:,} rows", f"{facts.columns_in_all:,} columns"]
+    told = [_many(facts.rows, "row"), _many(facts.columns_in_all, "column")]
     if facts.label is not None:
         classes = ", ".join(f"{each.value}: {each.rows:,}" for each in facts.label.classes[:_CLASSES_SHOWN])
         more = ", …" if len(facts.label.classes) > _CLASSES_SHOWN else ""
         told.append(f"label `{facts.label.column}`" + (" (by its name)" if facts.label.guessed else "") + (f" {classes}{more}" if classes else ""))
     if facts.duplicates:
-        told.append(f"{'about ' if facts.estimated else ''}{facts.duplicates:,} duplicate rows")
+        told.append(f"{'about ' if facts.estimated else ''}{_many(facts.duplicates, 'duplicate row')}")
     if facts.malformed:
-        told.append(f"{facts.malformed:,} malformed lines")
+        told.append(_many(facts.malformed, "malformed line" if facts.format != "images" else "unreadable image"))
     return [f"    profile: {printable(' · '.join(told))}"]
 
 
 _CLASSES_SHOWN = 5
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def show_signed(signed: Sequence[Signed]) -> Shown:

@@ -28,6 +28,7 @@ def scanned_lines(scanned: Scanned) -> list[str]:
         where = f" ({printable(each.where)})" if each.where else ""
         lines.append(f"{'✗' if each.severity.fails else '!'} {printable(each.path)}{where}: {each.severity}: {printable(each.message)} [{each.code}]")
         lines.append(f"    next: {printable(each.fix)}")
+    lines += [f"· {printable(each.path)}: accepted: {printable(each.message)} [{each.code}]" for each in scanned.accepted]
     return [*lines, summary_line(scanned)]
 
 
@@ -42,7 +43,8 @@ def summary_line(scanned: Scanned) -> str:
 
 def scanned_document(scanned: Scanned) -> dict[str, Any]:
     """The document of ``mlsc scan --json``."""
-    return {"ok": scanned.ok, "findings": [each.document() for each in ordered(scanned)], "files": scanned.files}
+    more = {"accepted": [each.document() for each in scanned.accepted]} if scanned.accepted else {}
+    return {"ok": scanned.ok, "findings": [each.document() for each in ordered(scanned)], "files": scanned.files, **more}
 
 
 def show_scanned(scanned: Scanned) -> Shown:

@@ -6,10 +6,10 @@ edges depend on nothing but what the run's last statement says, so that they can
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlsc import predicates
 from jupyter_mlsc.artifacts import Digest
@@ -19,6 +19,10 @@ if TYPE_CHECKING:  # imported where something is written: a kernel's start must 
 
 MOST_CELLS = 20_000
 """Executions that a run's last statement lists; a loop that drives a kernel for days must not grow it without end."""
+MOST_FOLLOWED = 5_000
+"""Executions of another's record that are followed for a person who looks at it."""
+LARGEST_CLAIM = 64_000
+"""Bytes of a summary that another process claims; those that are made here are smaller."""
 LARGEST_RECORD = 4 << 20
 """Bytes of summaries in a run's last statement; what comes after is listed without."""
 
@@ -30,6 +34,8 @@ class _Executed:
     body: predicates.CellBody
     flow: CellSummary | str | None
     failed: bool = False
+    claimed: dict[str, Any] | None = None
+    """A summary as another process says it: kept as it came, and read by whoever wants to know what it claims."""
     reads: dict[str, set[Digest]] = field(default_factory=dict)
     modules: set[str] = field(default_factory=set)
     writes: list[WriteAt] = field(default_factory=list)
@@ -72,6 +78,20 @@ class Following:
         """The execution that runs ends with an error."""
         if self._executed:
             self._executed[-1].failed = True
+
+    def claim(self, flow: dict[str, Any] | None, *, failed: bool) -> None:
+        """The execution that runs ends, as its kernel says; ``flow`` is the summary that it claims, and is dropped where it is larger than any is."""
+        import msgspec
+
+        if self._executed:
+            last = self._executed[-1]
+            last.claimed = flow if flow is not None and len(msgspec.json.encode(flow)) <= LARGEST_CLAIM else None
+            last.failed = failed
+
+    def drop_claims(self) -> None:
+        """What kernels claimed of their cells is not to be used."""
+        for each in self._executed:
+            each.claimed = None
 
     def read(self, name: str, digest: Digest, *, is_module: bool = False) -> None:
         """The execution that runs reads an artifact, or imports a module of the project."""
@@ -123,14 +143,15 @@ class Following:
 
         left = LARGEST_RECORD
         for each in self._executed:
-            flow = None if each.flow is None or left <= 0 else to_record(each.summary())
+            found = each.claimed if each.flow is None else to_record(each.summary())
+            flow = None if left <= 0 else found
             left -= len(msgspec.json.encode(flow))
             reads = tuple(predicates.CellRead(name, name in each.modules) for name in each.reads)
             writes = tuple(predicates.CellWrite(write.name, write.variable) for write in each.writes)
             yield msgspec.structs.replace(each.body, failed=each.failed, reads=reads, writes=writes, flow=flow)
 
 
-def edges_of(cells: tuple[predicates.CellBody, ...]) -> list[Edges]:
+def edges_of(cells: Sequence[predicates.CellBody]) -> list[Edges]:
     """The edges of a run's outputs, computed again from the cells of its last statement: one for each write, in order."""
     from jupyter_mlsc.dataflow import Execution, ReadAt, Tracer, WriteAt, from_record
 
@@ -140,4 +161,19 @@ def edges_of(cells: tuple[predicates.CellBody, ...]) -> list[Edges]:
         reads = [ReadAt(index, each.name, each.module) for each in cell.reads]
         writes = [WriteAt(index, each.name, each.variable) for each in cell.writes]
         found.extend(tracer.follow(Execution(from_record(cell.flow), cell.failed), reads, writes))
+    return found
+
+
+def claimed_inputs(cells: Sequence[predicates.CellBody]) -> dict[str, frozenset[str]]:
+    """For each output whose way the cells' summaries tell: the names of the inputs whose values may have reached it when it was written last.
+
+    Of a supervised run that is its kernel's own word, which may name too few: it stands beside the inputs of record and takes none of them away.
+    """
+    if len(cells) > MOST_FOLLOWED or not any(cell.flow is not None for cell in cells):
+        return {}
+    found: dict[str, frozenset[str]] = {}
+    for edges in edges_of(cells):
+        found.pop(edges.write.name, None)
+        if edges.precise:
+            found[edges.write.name] = frozenset(each.name for each in edges.reads)
     return found

@@ -136,7 +136,7 @@ class Gatherer:
                 code = "statement-invalid" if any(claim.keys for claim in made) else "signature-invalid"
                 faults.setdefault(found.source, reason(code, name=name, where=found.source, why="a signature does not match the key that it names"))
             for claim in made:
-                said = (claim.predicate_type, claim.within, claim.decision, claim.replayed)
+                said = (claim.predicate_type, claim.within, claim.decision, claim.replayed, claim.scanned, claim.scanner)
                 claims.setdefault((claim.name, claim.digest, claim.keys, claim.signed_at, *said), claim)
         if measured is not None:
             for claim in self._bundles(name, path, measured, faults):

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn, TypeVar
 
 from jupyter_mlsc import errors, wire
+from jupyter_mlsc.artifacts import MOST_ARTIFACTS
 from jupyter_mlsc.errors import ArtifactError, BlockedArtifactError, FormatError, KeyUnavailableError, MlscError, SupervisionError
-from jupyter_mlsc.lineage import MOST_ARTIFACTS
 from jupyter_mlsc.results import Loaded, Saved, Status
 
 if TYPE_CHECKING:

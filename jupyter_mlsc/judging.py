@@ -158,6 +158,14 @@ class Judge:
             verdict = replace(verdict, tier=verdict.tier or made_in)
         return replace(verdict, digest=digest), measured
 
+    def _scanner(self, name: str) -> str | None:
+        """What scans here are made with, where a rule asks for one."""
+        if not self.policy.requires_scan(name):
+            return None
+        from jupyter_mlsc.scan.identity import scanner_digest
+
+        return scanner_digest(self.policy.unpickle_allow)
+
     def _evidence(
         self,
         name: str,
@@ -184,6 +192,7 @@ class Judge:
             tier=run.tier if run is not None else None,
             revocations=revocations,
             dataset=self.yardsticks.evidence(name, path, measured, digest),
+            scanner=self._scanner(name),
             not_before=self.gatherer.newest_time(),
         )
 

@@ -88,6 +88,8 @@ class DatasetFacts(PredicateBody, frozen=True):
     """``duplicates`` is an estimate."""
     malformed: int = 0
     """Lines with too few or too many cells, which are in none of these numbers."""
+    malformed_digest: str = ""
+    """A digest over these lines, in any order: whether they are others."""
     unreadable: tuple[str, ...] = ()
     """Images that could not be decoded, the first of them."""
 
@@ -124,6 +126,7 @@ class ColumnChange(PredicateBody, frozen=True):
         "cells",
         "labels",
         "order",
+        "malformed",
     ]
     text: str
     count: int = 0

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from jupyter_mlsc.lineage import MOST_ARTIFACTS
+from jupyter_mlsc.artifacts import MOST_ARTIFACTS
 from jupyter_mlsc.project_state import ProjectState
 
 if TYPE_CHECKING:
@@ -78,10 +78,16 @@ class Project(ProjectState):
         )
 
     def scan(self, paths: Sequence[Path], *, also: frozenset[str] = frozenset(), progress: Progress | None = None) -> Scanned:
-        """Look for what is dangerous, in a process that holds no key; ``also`` for what is looked for only where somebody asks. Raises ArtifactError."""
+        """Look for what is dangerous, in a process that holds no key; what the policy governs goes on record. Raises ArtifactError for what cannot be read."""
         from jupyter_mlsc.verbs.scanning import scan
 
-        return scan(paths, allow=self.policy.unpickle_allow, also=also, progress=progress)
+        return scan(paths, project=self, also=also, progress=progress)
+
+    def accept(self, path: Path, codes: Sequence[str], *, why: str, channel: str, passphrases: PassphraseSource, key: str | None = None) -> Decided:
+        """Accept what a scan finds in exactly these bytes, by code. Raises DecisionRefusedError."""
+        from jupyter_mlsc.verbs.accepting import accept
+
+        return accept(self, path, codes, why=why, channel=channel, passphrases=passphrases, key=key)
 
     def inspect(self, environ: Mapping[str, str], *, prefix: Path | None = None, database: str | None = None, progress: Progress | None = None) -> Scanned:
         """Look at the environment, or at the one with this prefix, and record it. Raises UsageError, MlscError."""

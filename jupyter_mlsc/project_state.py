@@ -144,8 +144,13 @@ class ProjectState:
     def provenance(self) -> Provenance:
         """What came from what."""
         from jupyter_mlsc.provenance.reading import Provenance
+        from jupyter_mlsc.provenance.unrecorded import UnrecordedClaims
+        from jupyter_mlsc.revocations import Revocations
 
-        return Provenance(lambda: self.books.ledger, self.books.claims, self.identities, self.policy, self.project_id, self.gatherer.revocations)
+        claims = UnrecordedClaims(self.books.claims.folder)
+        # Its own look at revocations: it need not read the claim files that verdicts read.
+        revocations = Revocations(lambda: self.books.ledger, claims, self.identities)
+        return Provenance(lambda: self.books.ledger, claims, self.identities, self.policy, self.project_id, revocations)
 
     @cached_property
     def judge(self) -> Judge:

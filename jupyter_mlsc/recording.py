@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from jupyter_mlsc import predicates
 from jupyter_mlsc.artifacts import Digest
@@ -106,6 +106,16 @@ class Run:
         """The cell that runs ends with an error."""
         with self._lock:
             self._following.failed()
+
+    def cell_said(self, flow: dict[str, Any] | None, *, failed: bool) -> None:
+        """A kernel of a supervised run says what the code of the cell that ends does to names, and whether it failed: its own word, and kept as that."""
+        with self._lock:
+            self._following.claim(flow, failed=failed)
+
+    def nothing_said(self) -> None:
+        """What kernels said of their cells is not used: there are several."""
+        with self._lock:
+            self._following.drop_claims()
 
     @property
     def cells(self) -> tuple[predicates.CellBody, ...]:

@@ -22,7 +22,7 @@ def replay_lines(replayed: Replayed) -> list[str]:
     by = f", signed by {printable(replayed.signer)}" if replayed.signer else ", signed by a key that the policy does not name"
     lines = [
         f"{'✓' if replayed.is_same else '✗'} {printable(body.notebook.name)}: {said}",
-        f"    run {body.of[:SHOWN_DIGITS]} again, {body.facts.tier}: {_ORDERS[body.order]}, on the {len(body.inputs)} recorded inputs",
+        f"    run {body.of[:SHOWN_DIGITS]} again, {body.facts.tier}: {_ORDERS[body.order]}, on the recorded inputs",
         *(f"    {_output(each, replayed)}" for each in body.outputs),
     ]
     if body.failed is not None or replayed.error is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.profiles import DatasetFacts
 from jupyter_mlsc.replays import EQUAL, WITHIN, ReplayBody
+from jupyter_mlsc.scan.finding import Finding
 from jupyter_mlsc.verdict import Decision, Reason, Verdict
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class Signed:
     """What the profile that was signed with it says of the data set."""
     unprofiled: str = ""
     """Why a data set has no profile, where it should have one."""
+    findings: tuple[Finding, ...] = ()
+    """What was found by the scan that went before, where there was one."""
 
 
 @dataclass(frozen=True, slots=True)

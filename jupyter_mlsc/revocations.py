@@ -6,14 +6,14 @@ where the last look ended, so a look costs what was added since and not what is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from jupyter_mlsc import decisions
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.attestation import Envelope, open_envelope
-from jupyter_mlsc.claim_files import ClaimFolder
+from jupyter_mlsc.claim_files import FoundEnvelope
 from jupyter_mlsc.errors import AttestationError
 from jupyter_mlsc.keys import PublicKey
 from jupyter_mlsc.policy.evidence import Revocation
@@ -26,12 +26,19 @@ if TYPE_CHECKING:
 ENTRY_KIND = "revocation"
 
 
+class Claims(Protocol):
+    """Statements that stand in claim files."""
+
+    def of_type(self, predicate_type: str) -> Iterator[FoundEnvelope]:
+        """Those of one predicate type."""
+
+
 @dataclass
 class Revocations:
     """The revocations that a ledger and a folder of claims hold. ``keys`` are policy's, by key id."""
 
     find_ledger: Callable[[], Ledger | None]
-    folder: ClaimFolder
+    folder: Claims
     keys: Mapping[str, PublicKey]
     faults: dict[str, Reason] = field(default_factory=dict)
     _by_digest: dict[Digest, dict[str, Revocation]] = field(default_factory=dict)

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
+from jupyter_mlsc.artifacts import MOST_ARTIFACTS
 from jupyter_mlsc.errors import DrawingError, MissingLibraryError, MlscError
-from jupyter_mlsc.lineage import MOST_ARTIFACTS
 from jupyter_mlsc.recording import Place, Run
 from jupyter_mlsc.verdict import Decision, Verdict, summary
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
-from jupyter_mlsc import decisions, predicates, replays
+from jupyter_mlsc import decisions, predicates, replays, scans
 from jupyter_mlsc.artifacts import Digest, ManifestLine
 from jupyter_mlsc.attestation import Statement
 from jupyter_mlsc.digests import manifest_digest
@@ -154,6 +154,29 @@ def _from_replay(statement: Statement, keys: tuple[str, ...], name: str) -> Iter
         yield Claim(replays.REPLAY, subject.name, None, *kind, tier=body.facts.tier, run=body.facts.run, replayed=said[1], tolerance=body.tolerance)
 
 
+def _from_scan(statement: Statement, keys: tuple[str, ...], name: str) -> Iterator[Claim]:
+    """A test-result of ours; another tool's is a record."""
+    if "mlsc" not in statement.predicate:
+        return
+    body = predicates.from_predicate(statement.predicate, scans.ScanBody)
+    told = body.mlsc
+    assert told is not None  # it is there, and of the right type
+    if scans.scan_body(told, body.warned_tests).result != body.result or body.result not in (scans.PASSED, scans.WARNED, scans.FAILED):
+        raise AttestationError(f"the scan of {told.name} says {body.result}, which its findings do not")
+    root = None if told.content_tree is None else _root(told.content_tree)
+    kind = (told.project, _one_subject(statement, told.name), keys, told.at, "", root, told.size)
+    whole = Claim(scans.TEST_RESULT, told.name, None, *kind, scanned=body.result, scanner=told.scanner, failed_tests=body.failed_tests)
+    yield from _whole_and_member(whole, told.files, name)
+
+
+def _from_baseline(statement: Statement, keys: tuple[str, ...], name: str) -> Iterator[Claim]:
+    del name
+    body = predicates.from_predicate(statement.predicate, scans.BaselineBody)
+    root = None if body.content_tree is None else _root(body.content_tree)
+    kind = (body.project, _one_subject(statement, body.name), keys, body.signed_at, "", root, body.size)
+    yield Claim(scans.BASELINE, body.name, None, *kind, channel=body.channel, decision=scans.ACCEPTED, note=body.why, covers=body.accepted)
+
+
 _READERS: dict[str, Callable[[Statement, tuple[str, ...], str], Iterator[Claim]]] = {
     predicates.ARTIFACT: _from_artifact,
     predicates.PROVENANCE: _from_provenance,
@@ -162,6 +185,8 @@ _READERS: dict[str, Callable[[Statement, tuple[str, ...], str], Iterator[Claim]]
     decisions.REJECTION: _from_rejection,
     decisions.OVERRIDE: _from_override,
     replays.REPLAY: _from_replay,
+    scans.TEST_RESULT: _from_scan,
+    scans.BASELINE: _from_baseline,
 }
 STATEMENT_KINDS = frozenset(_READERS)
 """Predicate types that can speak for or against an artifact; all others are records."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.predicates import rfc3339
@@ -80,6 +80,10 @@ class RecordedRun:
     written: set[tuple[str, Digest]] = field(default_factory=set)
     executions: list[Execution] = field(default_factory=list)
     coverage: dict[str, int] | None = None
+    made_from: dict[str, tuple[tuple[str, ...], bool]] = field(default_factory=dict)
+    """The inputs that the provenance of each output names, and whether that is precise."""
+    cells: tuple[Any, ...] = ()
+    """The executions as the run's last statement has them, with the cells' summaries."""
 
     def touched(self, touch: Touch) -> None:
         """One more read or write. What only the provenance of an output tells does not replace what the ledger says."""
@@ -102,6 +106,11 @@ class RecordedRun:
             self.executions.pop()
             seen = replace(seen, reads=tuple(dict.fromkeys((*last.reads, *seen.reads))))
         self.executions.append(seen)
+
+    def made(self, claimed: Mapping[str, frozenset[str]]) -> tuple[MadeFrom, ...]:
+        """What each output was made from, and what is ``claimed`` of those of which that is not told precisely."""
+        claims = {name: tuple(sorted(inputs)) for name, inputs in claimed.items()}
+        return tuple(MadeFrom(name, inputs, precise, None if precise else claims.get(name)) for name, (inputs, precise) in self.made_from.items())
 
     @property
     def recorded(self) -> tuple[Recorded, ...]:
@@ -136,6 +145,19 @@ class Recorded:
     path: str
     role: Role
     digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class MadeFrom:
+    """What an output was made from, as its provenance says; ``precise`` is false where that is all that the run had read.
+
+    ``claimed`` is what the kernel of a supervised run says besides: only these, by its own word. None where it says nothing that can be followed.
+    """
+
+    path: str
+    inputs: tuple[str, ...]
+    precise: bool
+    claimed: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +196,7 @@ class NotebookStory:
     ended: str | None = None
     """When it began and ended, RFC 3339, where that is on record."""
     recorded: tuple[Recorded, ...] = ()
+    made: tuple[MadeFrom, ...] = ()
     refused: tuple[str, ...] = ()
     """What a cell asked for and the policy did not let it read."""
     executions: tuple[Execution, ...] = ()
@@ -185,8 +208,8 @@ class NotebookStory:
     changes: tuple[Change, ...] = ()
     """What the run read or wrote and is something else now."""
 
-    def of_run(self, found: RecordedRun) -> NotebookStory:
-        """The story by one of its runs, not yet beside what lies there now."""
+    def of_run(self, found: RecordedRun, claimed: Mapping[str, frozenset[str]] | None = None) -> NotebookStory:
+        """The story by one of its runs, not yet beside what lies there now. ``claimed`` are narrower inputs that the cells' summaries tell of its outputs."""
         return replace(
             self,
             run=found.run,
@@ -195,6 +218,7 @@ class NotebookStory:
             began=None if found.began is None else rfc3339(found.began),
             ended=None if found.ended is None else rfc3339(found.ended),
             recorded=found.recorded,
+            made=found.made(claimed or {}),
             refused=tuple(found.refused),
             executions=tuple(found.executions),
             coverage=found.coverage,

@@ -11,7 +11,7 @@ from typing import Any
 from jupyter_mlsc import decisions
 from jupyter_mlsc.coverage import MEANINGS
 from jupyter_mlsc.display import SHOWN_DIGITS, short
-from jupyter_mlsc.story import CellState, Change, NotebookStory, Reviewed, Step
+from jupyter_mlsc.story import CellState, Change, MadeFrom, NotebookStory, Reviewed, Step
 from jupyter_mlsc.verdict import printable
 
 _CELL_STATES: dict[CellState, str] = {
@@ -66,10 +66,23 @@ def _told(story: NotebookStory) -> Iterable[str]:
 
 def _files(verb: str, role: str, story: NotebookStory) -> Iterable[str]:
     changes = {each.path: each for each in story.changes if each.role == role}
+    made = {each.path: each for each in story.made}
     for each in story.recorded:
         if each.role == role:
             change = changes.get(each.path)
-            yield f"{verb} {printable(each.path)} · " + (short(each.digest) if change is None else f"changed since: {_from_to(change)}")
+            state = short(each.digest) if change is None else f"changed since: {_from_to(change)}"
+            yield f"{verb} {printable(each.path)} · {state}" + (_made(made[each.path]) if role == "output" and each.path in made else "")
+
+
+def _made(made: MadeFrom) -> str:
+    if made.precise:
+        return f" · from {_names(made.inputs)}"
+    claim = "" if made.claimed is None or set(made.claimed) == set(made.inputs) else f"; by the kernel's own word from {_names(made.claimed)} alone"
+    return f" · from all that was read until then{claim}"
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(map(printable, names)) or "no input"
 
 
 def _from_to(change: Change) -> str:
@@ -121,6 +134,9 @@ def story_document(story: NotebookStory) -> dict[str, Any]:
         "inputs": list(story.reads),
         "outputs": list(story.writes),
         "recorded": [{"path": each.path, "role": each.role, "digest": str(each.digest)} for each in story.recorded],
+        "made": [
+            {"path": m.path, "inputs": list(m.inputs), "precise": m.precise, "claimed": None if m.claimed is None else list(m.claimed)} for m in story.made
+        ],
         "changed": _changes(story.changes),
         "missing": list(story.missing),
         "refused": list(story.refused),

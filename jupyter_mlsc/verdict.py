@@ -92,6 +92,12 @@ _REASONS: dict[str, tuple[bool, str, str]] = {
         "{name} was not reproduced: {why}",
         "{mending}: mlsc replay NOTEBOOK (mlsc lineage {name} names it){supervised}, by one of {runs}",
     ),
+    "scan-missing": (True, "{name} was not scanned: {why}", "have one of {persons} run: mlsc sign {name}, which scans it first"),
+    "scan-failed": (
+        True,
+        "{name} did not pass the scan by {who} on {when}: {why}",
+        "see what was found: mlsc scan {name}; then do not use it, or have one of {persons} accept what is known: mlsc scan {name} --accept CODE --why TEXT",
+    ),
     "revoked": (
         True,
         "{what} was revoked by {who} on {when}: {why}",
@@ -121,7 +127,7 @@ _REASONS: dict[str, tuple[bool, str, str]] = {
     "statement-invalid": (False, "a statement could not be read and was not counted ({where}): {why}", "remove or restore {where}"),
     "inputs-unverified": (True, "{name} was made from inputs that nobody vouched for: {inputs}", "have the inputs signed, then run the notebook again"),
     "provenance-missing": (True, "no run says how {name} was made", "save it from a notebook with: %mlsc_save NAME {name}"),
-    "scan-failed": (True, "{name} was not saved, since {why}", "put right what was found, then save it again; see it all: mlsc scan {name}"),
+    "save-refused": (True, "{name} was not saved, since {why}", "put right what was found, then save it again; see it all: mlsc scan {name}"),
     "format-denied": (True, "{name} is {format}, which the rule does not accept", "save it in another format, for instance {instead}"),
     "format-mismatch": (True, "{name} is named like {named}, but its bytes are {found}", "give the file the suffix of what it is, or ask where it came from"),
     "profile-missing": (True, "no profile of {name} as it is was signed by a {role}", "ask a {role} to run: mlsc sign {name}"),

@@ -13,8 +13,8 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from jupyter_mlsc.artifacts import Digest
-from jupyter_mlsc.lineage import MOST_ARTIFACTS, Impact, LineageNode
+from jupyter_mlsc.artifacts import MOST_ARTIFACTS, Digest
+from jupyter_mlsc.lineage import Impact, LineageNode
 from jupyter_mlsc.profiles import DatasetDiff
 from jupyter_mlsc.verdict import Reason, Verdict
 
@@ -47,7 +47,13 @@ class CellBegins(_Message, frozen=True):
 
 
 class CellEnds(_Message, frozen=True):
-    """The cell has run: what it wrote is to be recorded. Answered by `Told`."""
+    """The cell has run: what it wrote is to be recorded. Answered by `Told`.
+
+    ``flow`` is what its code does to names, as `dataflow.summarize` has it, and ``failed`` whether it ended with an error: claims, kept as the kernel's.
+    """
+
+    failed: bool = False
+    flow: dict[str, Any] | None = None
 
 
 class AskRules(_Message, frozen=True):

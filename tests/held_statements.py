@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from jupyter_mlsc.artifacts import Digest
-from jupyter_mlsc.lineage import MOST_ARTIFACTS, After, Artifact, Before, Impact, LineageNode, Mark, Production, Walk, impact_tree, lineage_tree
+from jupyter_mlsc.artifacts import MOST_ARTIFACTS, Digest
+from jupyter_mlsc.lineage import After, Artifact, Before, Impact, LineageNode, Mark, Production, Walk, impact_tree, lineage_tree
 
 
 class HeldStatements:

@@ -64,7 +64,7 @@ def test_every_load_and_save_stands_in_the_ledger_once(signed_dataset: Person) -
     project = signed_dataset.project
     for _ in range(3):
         project.load(signed_dataset.root / "data/train.csv", run)
-    assert [e.kind for e in project.books.ledger.entries()] == ["signature", "oms-signature", "run", "read"]  # type: ignore[union-attr]
+    assert [e.kind for e in project.books.ledger.entries()] == ["signature", "oms-signature", "profile", "run", "read"]  # type: ignore[union-attr]
 
 
 def test_verify_without_paths_judges_all_that_is_governed(signed_dataset: Person) -> None:

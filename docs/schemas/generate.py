@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from jupyter_mlsc import decisions, environment_claims, predicates, replays
+from jupyter_mlsc import decisions, environment_claims, predicates, profiles, replays
 from jupyter_mlsc.server.openapi import document
 
 SCHEMAS = {
@@ -18,6 +18,7 @@ SCHEMAS = {
     "environment-v1.json": environment_claims.EnvironmentBody,
     "override-v1.json": decisions.OverrideBody,
     "policy-v1.json": predicates.PolicyBody,
+    "profile-v1.json": profiles.ProfileBody,
     "replay-v1.json": replays.ReplayBody,
     "revocation-v1.json": decisions.RevocationBody,
     "run-v1.json": predicates.RunBody,

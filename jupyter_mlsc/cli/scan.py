@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jupyter_mlsc.cli.options import Options, globals_too
+from jupyter_mlsc.cli.options import Options, globals_too, passphrases
 from jupyter_mlsc.cli.output import result
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 @click.option("--advisories", metavar="DATABASE", help="Known vulnerabilities: a folder or zip of OSV records; or osv or pypi, which asks that service.")
 @click.option("--personal", is_flag=True, help="Look for personal data in notebooks, too.")
 @click.option("--redact", metavar="COPY", help="Write a copy of the one notebook that is named, in which its secrets are replaced.")
+@click.option("--accept", "codes", multiple=True, metavar="CODE", help="Accept this finding for exactly these bytes, with your vouching key.")
+@click.option("--why", default="", metavar="TEXT", help="Why what is accepted is harmless.")
+@click.option("--key", "key", metavar="NAME", help="Which vouching key to accept with, where the policy names several.")
 @click.option("--sarif", is_flag=True, help="Print a SARIF 2.1.0 log on stdout, and nothing else.")
 @globals_too
 def command(
@@ -32,6 +35,9 @@ def command(
     advisories: str | None,
     personal: bool,
     redact: str | None,
+    codes: tuple[str, ...],
+    why: str,
+    key: str | None,
     sarif: bool,
 ) -> int:
     """Look into PATHS, files and all files of folders, for what runs code or reaches out when it is loaded.
@@ -48,16 +54,18 @@ def command(
         raise click.UsageError("--prefix and --advisories are about an environment: add --environment.")
     if redact is not None:
         return _redacted(options, paths, redact)
+    if codes:
+        _accept(options, [Path(p) for p in paths], codes, why, key, told=not sarif)
     scanned = _files(options, [Path(p) for p in paths], frozenset(("personal",)) if personal else frozenset()) if paths else Scanned((), 0)
     if environment:
         about = _environment(options, Path(prefix) if prefix else None, advisories)
-        scanned = Scanned((*scanned.findings, *about.findings), scanned.files, "file") if paths else about
+        scanned = Scanned((*scanned.findings, *about.findings), scanned.files, "file", scanned.accepted) if paths else about
     if sarif:
         from importlib.metadata import version
 
         from jupyter_mlsc.export.sarif import findings_log
 
-        result(findings_log(scanned.findings, version("jupyter_mlsc")) + "\n")
+        result(findings_log(scanned.findings, version("jupyter_mlsc"), accepted=scanned.accepted) + "\n")
         return 0 if scanned.ok else 1
     for line in scanned_lines(scanned):
         options.say(line)
@@ -78,6 +86,14 @@ def _redacted(options: Options, paths: tuple[str, ...], copy: str) -> int:
         options.advise(f"next: {paths[0]} still has them: put the copy in its place, and change the secrets where they are used")
     options.document({"ok": True, "copy": copy, "redacted": [{"where": where, "what": what} for where, what in taken]})
     return 0
+
+
+def _accept(options: Options, paths: list[Path], codes: tuple[str, ...], why: str, key: str | None, *, told: bool) -> None:
+    project = options.project(*paths)
+    for path in paths:
+        decided = project.accept(path, codes, why=why, channel="terminal", passphrases=passphrases(), key=key)
+        if told:
+            options.say(f"accepted for {decided.path} by {decided.signer}: {decided.why}")
 
 
 def _environment(options: Options, prefix: Path | None, advisories: str | None) -> Scanned:

@@ -48,9 +48,9 @@ def sarif_log(verdicts: Sequence[Verdict], version: str) -> str:
     return _log(version, rules, results, {"PROJECT": "the folder of mlsc.toml"})
 
 
-def findings_log(findings: Sequence[Finding], version: str) -> str:
-    """One result for each finding of a scan; a place in a file that is a line becomes the region."""
-    codes = sorted({each.code for each in findings})
+def findings_log(findings: Sequence[Finding], version: str, accepted: Sequence[Finding] = ()) -> str:
+    """One result for each finding of a scan; a place in a file that is a line becomes the region; what persons accepted is a suppressed one."""
+    codes = sorted({each.code for each in (*findings, *accepted)})
     rules = [
         {
             "id": code,
@@ -61,7 +61,7 @@ def findings_log(findings: Sequence[Finding], version: str) -> str:
         for code in codes
     ]
     results = []
-    for each in findings:
+    for each in (*findings, *accepted):
         line = _LINE.search(each.where)
         place: dict[str, Any] = {"physicalLocation": {"artifactLocation": _location(each.path, "SCANNED"), "region": _WHOLE}}
         if line is not None and int(line[1]) > 0:
@@ -70,7 +70,8 @@ def findings_log(findings: Sequence[Finding], version: str) -> str:
             place["logicalLocations"] = [{"fullyQualifiedName": each.where}]
         message = {"text": f"{each.message}{f' ({each.where})' if each.where else ''}. Next: {each.fix}"}
         level = _SEVERITY_LEVELS[each.severity]
-        results.append({"ruleId": each.code, "ruleIndex": codes.index(each.code), "level": level, "message": message, "locations": [place]})
+        told = {"ruleId": each.code, "ruleIndex": codes.index(each.code), "level": level, "message": message, "locations": [place]}
+        results.append({**told, "suppressions": [{"kind": "external", "status": "accepted"}]} if each in accepted else told)
     return _log(version, rules, results, {"SCANNED": "the folder that the scan was run in"})
 
 

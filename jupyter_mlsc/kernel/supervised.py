@@ -6,7 +6,7 @@ stops no cell: then opens fail.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlsc import wire
 from jupyter_mlsc.errors import BlockedArtifactError, MlscError
@@ -22,6 +22,7 @@ class SupervisedCells:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._source: str | None = None
 
     def begin(self) -> None:
         """Nothing has to be switched on."""
@@ -34,6 +35,7 @@ class SupervisedCells:
 
     def cell_begins(self, place: Place) -> None:
         """A cell is about to run."""
+        self._source = place.flow if isinstance(place.flow, str) else None
         try:
             ask(wire.CellBegins(place.notebook, place.cell_id, place.execution_count, place.code), wire.Fine)
         except MlscError as err:
@@ -42,7 +44,7 @@ class SupervisedCells:
     def cell_ends(self, error: BaseException | None) -> None:
         """A cell has run: what it wrote is recorded now, and what was refused is told, unless the error that is shown says it."""
         try:
-            texts = ask(wire.CellEnds(), wire.Told).texts
+            texts = ask(wire.CellEnds(error is not None, self._flow()), wire.Told).texts
         except MlscError as err:
             self._session.tell(f"mlsc: what this cell wrote is recorded later: {err}")
             return
@@ -50,3 +52,9 @@ class SupervisedCells:
         for text in texts:
             if text != shown:
                 self._session.tell(text)
+
+    def _flow(self) -> dict[str, Any] | None:
+        """What the cell's code does to names. Found here, since the supervisor parses nothing that comes from inside."""
+        from jupyter_mlsc.dataflow import summarize, to_record
+
+        return None if self._source is None else to_record(summarize(self._source))

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from sqlalchemy import Connection, Engine, Insert, Table, create_engine, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, delete, func, insert, or_, select, update
 from sqlalchemy.pool import StaticPool
 
 from jupyter_mlsc.errors import LedgerError, LedgerTamperedError
@@ -79,6 +79,28 @@ class GraphIndex:
             with self._lock, engine.connect() as connection:
                 yield connection
 
+    def settled(self) -> dict[str, tuple[int, int]]:
+        """Claim files all of whose lines were found in the ledger, with their times of change and sizes then."""
+        with self.current() as connection:
+            return {row.file: (row.changed, row.size) for row in connection.execute(select(graph_tables.claim))}
+
+    def settle(self, files: Mapping[str, tuple[int, int]]) -> None:
+        """Remember such files, if the index can be written."""
+        rows = [{"file": file, "changed": changed, "size": size} for file, (changed, size) in files.items()]
+        store = self.ledger.store
+        if not rows or self._memory is not None:
+            return
+        try:
+            with store.turn(), store.writing() as connection:
+                for first in range(0, len(rows), _STEP):
+                    some = rows[first : first + _STEP]
+                    connection.execute(delete(graph_tables.claim).where(graph_tables.claim.c.file.in_([row["file"] for row in some])))
+                    connection.execute(insert(graph_tables.claim), some)
+        except LedgerTamperedError:
+            raise
+        except LedgerError as err:
+            _LOG.info("claim files are read again the next time: %s", err)
+
     def remake(self) -> None:
         """Drop the index and follow all entries anew. Raises LedgerError where it cannot be written."""
         store = self.ledger.store
@@ -125,7 +147,7 @@ class GraphIndex:
         return self._memory
 
     def _is_current(self, connection: Connection) -> bool:
-        for table in TABLES:  # one that was dropped is noticed here and not in the middle of a question
+        for table in (*TABLES, graph_tables.claim):  # one that was dropped is noticed here and not in the middle of a question
             connection.execute(select(*table.columns).limit(1)).first()
         state = _state(connection)
         size = self.ledger.size
@@ -161,7 +183,7 @@ class GraphIndex:
         store = self.ledger.store
         try:
             with store.reading() as connection:
-                for table in TABLES:
+                for table in (*TABLES, graph_tables.claim):
                     connection.execute(select(*table.columns).limit(1)).first()
                 state = _state(connection)
             if state is not None and self._is_ours(state, self.ledger.size):

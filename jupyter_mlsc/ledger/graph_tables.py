@@ -64,6 +64,15 @@ part = Table(
     sqlite_with_rowid=False,
 )
 
+# Claim files all of whose lines are in the ledger: their names, times of change and sizes.
+claim = Table(
+    "graph_claim",
+    GRAPH,
+    Column("file", Words, primary_key=True),
+    Column("changed", Count, nullable=False),
+    Column("size", Count, nullable=False),
+)
+
 # Promotions and exceptions: where bytes went.
 word = Table(
     "graph_word",

@@ -10,10 +10,9 @@ from __future__ import annotations
 from jupyter_mlsc.lineage.neighbourhood import GraphLink, GraphNode, Neighbourhood, kind_by_name, neighbourhood_of
 from jupyter_mlsc.lineage.trees import Impact, ImpactNode, LineageNode, impact_tree, lineage_tree
 from jupyter_mlsc.lineage.values import Artifact, InputEdge, Mark, Omitted, Origin, Place, Production
-from jupyter_mlsc.lineage.walk import MOST_ARTIFACTS, After, Before, Direction, Relation, Statements, Step, Walk
+from jupyter_mlsc.lineage.walk import After, Before, Direction, Relation, Statements, Step, Walk
 
 __all__ = [
-    "MOST_ARTIFACTS",
     "After",
     "Artifact",
     "Before",

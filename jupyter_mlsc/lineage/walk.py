@@ -10,14 +10,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from jupyter_mlsc.artifacts import Digest
+from jupyter_mlsc.artifacts import MOST_ARTIFACTS, Digest
 from jupyter_mlsc.lineage.values import Artifact, Mark, Omitted, Production
 
 Direction = Literal["lineage", "impact"]
 """Towards what was used, or towards what was made."""
-
-MOST_ARTIFACTS = 1_000
-"""Artifacts that one answer lists unless more are asked for."""
 
 
 @dataclass(frozen=True, slots=True)

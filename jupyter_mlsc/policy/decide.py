@@ -7,7 +7,8 @@
 3. ``signed``: see `counting`. ``require`` has ``provenance``: a run of this layer's identities says, for this name, that it made these
    bytes; and ``verified-inputs``: the newest that runs say about these bytes, under whatever name, names no unverified input. Where no run
    says anything the inputs are unknown: good enough where persons stand for the bytes (a model from elsewhere that a lead signs), and
-   `provenance-missing` where the rule asks for no signature. ``review``: see `reviewing`; ``reproduced``: see `reproducing`; what was promoted
+   `provenance-missing` where the rule asks for no signature. ``review``: see `reviewing`; ``reproduced``: see `reproducing`;
+   ``scan``: see `scanning`; what was promoted
    keeps what was said of it under its earlier name (`promoting`). ``profile``: a profile of these very bytes, by somebody whose profiles
    count (`yardstick`). ``formats``: every family that the bytes belong to must be acceptable. ``tripwires``: see `tripping`; they are about an
    artifact of the rule's own name, and where the rule says ``then = "warn"`` they are warned of in every mode but ``observe``, and fail nothing.
@@ -40,6 +41,7 @@ from jupyter_mlsc.policy.reproducing import reproduction
 from jupyter_mlsc.policy.reviewing import Hearing, hear
 from jupyter_mlsc.policy.revoking import revoked
 from jupyter_mlsc.policy.rules import POLICY_ADMIN, PolicyLayer, Review, Rule, Supervise
+from jupyter_mlsc.policy.scanning import accepted, scanned
 from jupyter_mlsc.predicates import rfc3339
 from jupyter_mlsc.verdict import NOT_VERIFIED, STRICTNESS, Decision, DecisionSeen, Mode, Reason, SignerSeen, Verdict, decision_for, reason
 
@@ -174,6 +176,20 @@ class Policy(msgspec.Struct, frozen=True):
         place = Place(name, self.root)
         return any(rule is not None and rule.governs for rule in (layer.rule_for(place) for layer in self.layers))
 
+    def requires_scan(self, name: str) -> bool:
+        """True when a rule of any layer that decides this name, or of a file below it, asks for a scan."""
+        return any(
+            rule.scan is not None and (rule.fits(Place(name, self.root)) or any(glob.may_fit_below(Place(name, self.root)) for glob in rule.globs))
+            for layer in self.layers
+            for rule in layer.rules
+        )
+
+    def accepted_findings(self, evidence: Evidence, now: datetime) -> frozenset[str]:
+        """Codes of findings of a scan that persons of every layer which has persons accepted for these bytes."""
+        layers = [layer for layer in self.layers if layer.accepted and layer.identities]
+        told = [accepted(self.rule_for(evidence.name, layer), layer, evidence, now, keys_revoked(layer, evidence)) for layer in layers]
+        return frozenset.intersection(*told) if told else frozenset()
+
     def governs_below(self, folder: str) -> bool:
         """False only when nothing below this folder can be governed."""
         place = Place(folder, self.root)
@@ -290,6 +306,8 @@ class Policy(msgspec.Struct, frozen=True):
             seen += [_seen(voice.claim, voice.person) for voice in (*hearing.approvals, *hearing.rejections)]
         if rule.reproduced is not None:
             reasons += say.reproduction_reasons(reproduction(rule.reproduced, layer, evidence, earlier, now, keys), rule.reproduced, layer, evidence)
+        if rule.scan is not None:
+            reasons += say.scan_reasons(scanned(rule.scan, layer, evidence, earlier, now, keys), rule.scan, layer, evidence)
         if rule.formats is not None:
             refused = rule.formats.refused(evidence.families)
             if refused is not None:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from jupyter_mlsc.policy.globs import Place
 from jupyter_mlsc.policy.lines import KeyPath
-from jupyter_mlsc.policy.rules import BUILDER, REVIEWER, Channel, Identity, Override, Reproduced, Review, Revoke, Rule, Stage, Tier
+from jupyter_mlsc.policy.rules import BUILDER, REVIEWER, Channel, Identity, Override, Reproduced, Review, Revoke, Rule, ScanRule, Stage, Tier
 from jupyter_mlsc.policy.typed_values import TypedValues, did_you_mean, key_shown, printable, type_name
 from jupyter_mlsc.replays import is_tolerance
 
@@ -23,11 +23,15 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "": ("version", "mode", "project", "identities", "roles", "rule", "unpickle", "supervise", "revoke", "override", "stages", "install", "environment"),
     "project": ("id",),
     "identities": ("key", "runs-of"),
-    "rule": ("match", "kind", "signed", "require", "review", "reproduced", "formats", "mode", "label", "profile", "profile-of", "tripwires", "save"),
+    "rule": (
+        *("match", "kind", "signed", "require", "review", "reproduced", "scan", "formats", "mode"),
+        *("label", "profile", "profile-of", "tripwires", "save"),
+    ),
     "tripwires": ("label-shift", "duplicates", "schema", "out-of-range", "near-constant", "unseen-categories", "nulls", "then"),
     "signed": ("by", "threshold", "max-age", "not-author", "unbound", "channel"),
     "review": ("by", "threshold", "not-author", "channel"),
     "reproduced": ("by", "max-age", "tier", "not-author", "tolerance"),
+    "scan": ("by", "max-age"),
     "formats": ("deny", "allow"),
     "unpickle": ("allow",),
     "supervise": ("network", "environment", "write", "exec", "sockets", "pin"),
@@ -45,7 +49,6 @@ TIERS: tuple[Tier, ...] = ("guarded", "supervised")
 LATER = {
     "encrypt": "encryption",
     "certificate": "certificate identities",
-    "scan": "scans",
 }
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _DURATION = re.compile(r"([1-9][0-9]{0,4})([smhdw])\Z")
@@ -122,6 +125,23 @@ class DecidingTables(TypedValues):
             not_author=self._boolean(given.get("not-author", False), (*where, "not-author")),
             tolerance=self._tolerance(given["tolerance"], (*where, "tolerance")) if "tolerance" in given else None,
         )
+
+    def _scan(self, table: dict[str, Any], path: KeyPath, require: tuple[str, ...], roles: Roles) -> ScanRule | None:
+        """Whose scans count; without a table of its own, those of who may sign."""
+        if "scan" not in require:
+            if "scan" in table:
+                self._fail((*path, "scan"), "the rule says whose scans count, and requires none", 'write require = ["scan"] too')
+            return None
+        given, where = self._table(table.get("scan", {}), (*path, "scan")), (*path, "scan")
+        self._known(given, where, "scan")
+        signed = table.get("signed")
+        told, place = (given["by"], (*where, "by")) if "by" in given else (None, (*path, "require"))
+        if told is None and isinstance(signed, dict) and "by" in signed:
+            told, place = signed["by"], (*path, "signed", "by")
+        if told is None:
+            self._fail(place, "the rule requires a scan, and does not say whose counts", 'write signed = { by = "..." }, or: scan = { by = "..." }')
+        max_age = self._duration(given["max-age"], (*where, "max-age")) if "max-age" in given else None
+        return ScanRule(self._roles_at(told, place, roles), max_age)
 
     def _tolerance(self, value: Any, path: KeyPath) -> float:
         if isinstance(value, bool) or not isinstance(value, (int, float)):

@@ -17,6 +17,7 @@ from jupyter_mlsc.policy.rules import (
     Review,
     Revoke,
     Rule,
+    ScanRule,
     Signed,
     Stage,
     Supervise,
@@ -99,6 +100,8 @@ def asks(rule: Rule) -> tuple[str, ...]:
         said.append(_review(rule.review))
     if rule.reproduced is not None:
         said.append(_reproduced(rule.reproduced))
+    if rule.scan is not None:
+        said.append(_scan(rule.scan))
     if rule.formats is not None:
         said.append(_formats(rule.formats))
     if rule.mode is not None:
@@ -175,6 +178,11 @@ def _reproduced(asked: Reproduced) -> str:
     return text
 
 
+def _scan(asked: ScanRule) -> str:
+    text = f"scanned by {' or '.join(asked.by)}"
+    return text if asked.max_age is None else f"{text}, not longer ago than {duration(asked.max_age)}"
+
+
 def _formats(formats: Formats) -> str:
     return f"formats only {', '.join(sorted(formats.allow))}" if formats.allow is not None else f"formats not {', '.join(sorted(formats.deny))}"
 
@@ -236,6 +244,8 @@ def _asks_less(old: Rule, new: Rule) -> bool:
         return True
     if old.reproduced is not None and (new.reproduced is None or _reproduces_less(old.reproduced, new.reproduced)):
         return True
+    if old.scan is not None and (new.scan is None or _scans_less(old.scan, new.scan)):
+        return True
     if _trips_less(old.dataset, new.dataset) or (old.dataset.profile == "rows" and new.dataset.profile in ("none", "summary")):
         return True
     if old.save is not None and new.save is None:
@@ -255,6 +265,11 @@ def _asks_less(old: Rule, new: Rule) -> bool:
 def _reviews_less(old: Review, new: Review) -> bool:
     narrower = set(new.by) <= set(old.by) and new.threshold >= old.threshold and new.not_author >= old.not_author
     return not narrower or (bool(old.channel) and not set(new.channel or "?") <= set(old.channel))
+
+
+def _scans_less(old: ScanRule, new: ScanRule) -> bool:
+    older = old.max_age is not None and (new.max_age is None or new.max_age > old.max_age)
+    return older or not set(new.by) <= set(old.by)
 
 
 def _reproduces_less(old: Reproduced, new: Reproduced) -> bool:

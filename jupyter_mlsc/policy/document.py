@@ -1,6 +1,6 @@
 """Reading `mlsc.toml`, strictly: every key is known, typed and checkable here, or the file is refused with the line and the way out.
 
-What this version cannot check (scans, encryption, certificates) is refused, never ignored: a rule that
+What this version cannot check (encryption, certificates) is refused, never ignored: a rule that
 is silently not applied is worse than none. The text is kept as it was read, since its digest is what a person accepts.
 """
 
@@ -28,7 +28,7 @@ LARGEST = 1 << 20
 """Bytes of the largest policy that is read."""
 LONGEST_LINE = 4096
 
-REQUIREMENTS: tuple[Requirement, ...] = ("provenance", "verified-inputs", "review", "reproduced", "profile")
+REQUIREMENTS: tuple[Requirement, ...] = ("provenance", "verified-inputs", "review", "reproduced", "profile", "scan")
 _PROJECT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,127}\Z")
 _DISTRIBUTION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
 _FAMILY = re.compile(r"[a-z0-9][a-z0-9._+-]*\Z")
@@ -214,6 +214,7 @@ class _Document(DatasetTables):
             require=tuple(self._choice(name, (*path, "require"), REQUIREMENTS) for name in require),
             review=self._review(table, path, require, identities, roles),
             reproduced=self._reproduced(table, path, require, identities, roles),
+            scan=self._scan(table, path, require, roles),
             formats=self._formats(table["formats"], (*path, "formats")) if "formats" in table else None,
             mode=Mode(self._choice(table["mode"], (*path, "mode"), tuple(Mode))) if "mode" in table else None,
             dataset=self._dataset(table, path),

@@ -75,6 +75,10 @@ class Claim:
     replayed: str | None = None
     """Of a replay, what comparing these bytes with what came out gave (`replays.RESULTS`), and within which ``tolerance``."""
     tolerance: float | None = None
+    scanned: str | None = None
+    """Of a scan, its result (`scans.PASSED`, ...), the ``scanner`` that made it, and the codes that failed."""
+    scanner: str | None = None
+    failed_tests: tuple[str, ...] = ()
     saw: tuple[Saw, ...] = ()
     """What a notebook's reviewer saw beside it."""
 
@@ -142,6 +146,8 @@ class Evidence:
     tier: str | None = None
     revocations: tuple[Revocation, ...] = ()
     """Revocations of these bytes, of keys that signed claims, and of what the bytes were made from."""
+    scanner: str | None = None
+    """``sha256:<hex>`` of the scanner that there is here, where a rule asks for a scan."""
     dataset: DatasetEvidence | None = None
     """Profiles, where a rule asks for one."""
     not_before: datetime | None = None

@@ -17,13 +17,15 @@ from jupyter_mlsc.policy.reasons import LIFTED_BY_OWN_OUTPUT
 from jupyter_mlsc.policy.rules import Identity, PolicyLayer
 from jupyter_mlsc.verdict import Reason
 
-SIGNATURE_CODES = LIFTED_BY_OWN_OUTPUT - {"provenance-missing", "review-missing", "not-reproduced", "key-revoked"}
+SIGNATURE_CODES = LIFTED_BY_OWN_OUTPUT - {"provenance-missing", "review-missing", "not-reproduced", "scan-missing", "key-revoked"}
 """Reasons about signatures: a statement more or less turns one into another, so that an exception for one is for all of them."""
 COVERABLE = SIGNATURE_CODES | {
     "provenance-missing",
     "review-missing",
     "review-rejected",
     "not-reproduced",
+    "scan-missing",
+    "scan-failed",
     "inputs-unverified",
     "format-denied",
     "key-revoked",

@@ -11,7 +11,8 @@ from jupyter_mlsc.policy.counting import ELSEWHERE, Counted, Tally, is_about
 from jupyter_mlsc.policy.evidence import Claim, Evidence, InputClaim, Revocation
 from jupyter_mlsc.policy.reproducing import SUPERVISED, Attempt
 from jupyter_mlsc.policy.reviewing import Hearing
-from jupyter_mlsc.policy.rules import Formats, Identity, PolicyLayer, Reproduced, Review, Rule, Signed
+from jupyter_mlsc.policy.rules import Formats, Identity, PolicyLayer, Reproduced, Review, Rule, ScanRule, Signed
+from jupyter_mlsc.policy.scanning import Scan
 from jupyter_mlsc.policy.tripping import tripped
 from jupyter_mlsc.verdict import Reason, reason
 
@@ -34,6 +35,7 @@ LIFTED_BY_OWN_OUTPUT = frozenset(
         "key-revoked",
         "review-missing",
         "not-reproduced",
+        "scan-missing",
     }
 )
 """What a run need not wait for to read back what it wrote: that somebody has stood for it. Formats, inputs, tampering and faults stay."""
@@ -209,6 +211,26 @@ _MENDING = {
     "author": "have somebody else run it again",
     "future": "put the clock right, then run it again",
 }
+
+
+def scan_reasons(scan: Scan, asked: ScanRule, layer: PolicyLayer, evidence: Evidence) -> list[Reason]:
+    """Why it was not scanned as the rule asks, or did not pass; nothing where it did."""
+    if scan.outcome == "passed":
+        return []
+    claim, who = scan.claim, scan.who.name if scan.who is not None else "an unknown key"
+    when = _when(claim.signed_at) if claim is not None else ""
+    facts: dict[str, str] = {"who": who, "when": when, "persons": _listed(sorted(layer.holders(asked.by)))}
+    code = "scan-failed" if scan.outcome == "failed" else "scan-missing"
+    facts["why"] = {
+        "failed": _listed([shown(each) for each in claim.failed_tests]) if claim is not None else "",
+        "none": "nobody says that it was scanned",
+        "untrusted": f"only others than {' or '.join(asked.by)} say so",
+        "key-revoked": f"the scan by {who} is signed with a key that was revoked",
+        "other-scanner": f"the scan by {who} on {when} was made by another version, or with other lists",
+        "future": f"the scan by {who} is dated {when}, in the future",
+        "expired": f"the scan by {who} is from {when}; the rule accepts none older than {duration(asked.max_age) if asked.max_age is not None else ''}",
+    }[scan.outcome]
+    return [replace(reason(code, name=shown(evidence.name), **facts), next=reason(code, name=_pasted(evidence.name), **facts).next)]
 
 
 def revocation_reason(revocation: Revocation, who: Identity, evidence: Evidence) -> Reason:

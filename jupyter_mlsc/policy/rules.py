@@ -15,7 +15,7 @@ from jupyter_mlsc.verdict import Mode
 
 LayerName = Literal["admin", "project"]
 Channel = Literal["terminal", "panel", "hub", "notebook"]
-Requirement = Literal["provenance", "verified-inputs", "review", "reproduced", "profile"]
+Requirement = Literal["provenance", "verified-inputs", "review", "reproduced", "profile", "scan"]
 Profiled = Literal["none", "summary", "rows"]
 Tier = Literal["guarded", "supervised"]
 POLICY_ADMIN = "policy-admin"
@@ -83,6 +83,13 @@ class Reproduced(msgspec.Struct, frozen=True):
     tier: Tier = "guarded"
     not_author: bool = False
     tolerance: float | None = None
+
+
+class ScanRule(msgspec.Struct, frozen=True):
+    """Whose scans count, where a rule requires one: persons and runs of any of the roles ``by``, not too long ago."""
+
+    by: tuple[str, ...]
+    max_age: timedelta | None = None
 
 
 class Revoke(msgspec.Struct, frozen=True):
@@ -163,6 +170,7 @@ class Rule(msgspec.Struct, frozen=True):
     require: tuple[Requirement, ...] = ()
     review: Review | None = None
     reproduced: Reproduced | None = None
+    scan: ScanRule | None = None
     formats: Formats | None = None
     mode: Mode | None = None
     dataset: Dataset = Dataset()

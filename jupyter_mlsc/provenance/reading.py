@@ -6,16 +6,16 @@ alone; a signature is checked against the keys that policy names; statements of 
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from jupyter_mlsc import decisions, predicates
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.attestation import Envelope, Statement, open_envelope, read_unverified
-from jupyter_mlsc.claim_files import ClaimFolder
 from jupyter_mlsc.errors import AttestationError
 from jupyter_mlsc.keys import PublicKey
 from jupyter_mlsc.ledger.graph_index import GraphIndex, HeldIndex
@@ -24,6 +24,7 @@ from jupyter_mlsc.policy import Policy
 from jupyter_mlsc.policy.revoking import revoked_keys, revoker
 from jupyter_mlsc.provenance.questions import Question
 from jupyter_mlsc.provenance.rows import READING
+from jupyter_mlsc.provenance.unrecorded import UnrecordedClaims
 from jupyter_mlsc.revocations import Revocations
 
 if TYPE_CHECKING:
@@ -33,12 +34,14 @@ _KEPT = 20_000
 """Statements that are kept read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Read:
-    """One statement, its signatures checked."""
+    """One statement, its signatures checked, and what it says of how something was made, once that was read."""
 
     statement: Statement
     keys: tuple[str, ...]
+    production: Production | None = None
+    is_read: bool = False
 
 
 @dataclass
@@ -46,7 +49,7 @@ class Provenance:
     """The statements of one project, as one user may read them. ``keys`` are policy's, by key id."""
 
     find_ledger: Callable[[], Ledger | None]
-    claims: ClaimFolder
+    claims: UnrecordedClaims
     keys: Mapping[str, PublicKey]
     policy: Policy
     project_id: str
@@ -55,26 +58,33 @@ class Provenance:
     _opened: OrderedDict[int, _Read | None] = field(default_factory=OrderedDict)
     _claims: tuple[Envelope, ...] = ()
     _claims_index: HeldIndex | None = None
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @contextmanager
     def asking(self) -> Iterator[Question]:
-        """All that is known now, for the questions of one answer. Raises LedgerError, ArtifactError."""
+        """All that is known now, for the questions of one answer; one thread after the other. Raises LedgerError, ArtifactError."""
+        with self._lock, self._looked() as question:
+            yield question
+
+    @contextmanager
+    def _looked(self) -> Iterator[Question]:
         ledger = self.find_ledger()
+        index = None if ledger is None else self.index(ledger)
+        self.claims.look(ledger, index)
         self.revocations.look()
         with ExitStack() as stack:
             connections = []
-            if ledger is not None:
-                connections.append(stack.enter_context(self.index(ledger).current()))
-            claims = self._look_at_claims(ledger)
+            if index is not None:
+                connections.append(stack.enter_context(index.current()))
+            claims = self._look_at_claims()
             if claims is not None:
                 connections.append(stack.enter_context(claims.current()))
             yield Question(self, connections)
 
-    def _look_at_claims(self, ledger: Ledger | None) -> HeldIndex | None:
+    def _look_at_claims(self) -> HeldIndex | None:
         """The index of the claim files' statements that are in no ledger here; None where there are none."""
-        found = {item.envelope.digest: item for each in READING.predicate_types for item in self.claims.of_type(each)}
-        known = frozenset() if ledger is None else ledger.known_envelopes(found)
-        claims = tuple(item.envelope for digest, item in sorted(found.items()) if digest not in known)
+        found = {item.envelope.digest: item for each in sorted(READING.predicate_types) for item in self.claims.of_type(each)}
+        claims = tuple(item.envelope for _, item in sorted(found.items()))
         if claims != self._claims:
             self._claims_index = HeldIndex(READING, [(found[each.digest].statement.predicate_type, each.to_json()) for each in claims])
             self._claims = claims
@@ -127,13 +137,24 @@ class Provenance:
 
     def production(self, read: _Read | None) -> Production | None:
         """What a statement says of how something was made; None where it is of another project, or malformed."""
-        if read is None or read.statement.predicate_type != predicates.PROVENANCE:
+        if read is None:
+            return None
+        if not read.is_read:
+            read.production, read.is_read = self._production(read), True
+        made = read.production
+        if made is None or made.origin.key_revoked == self.are_revoked(read.keys):
+            return made
+        read.production = replace(made, origin=replace(made.origin, key_revoked=not made.origin.key_revoked))
+        return read.production
+
+    def _production(self, read: _Read) -> Production | None:
+        if read.statement.predicate_type != predicates.PROVENANCE:
             return None
         try:
             body = predicates.from_predicate(read.statement.predicate, predicates.ProvenanceBody)
         except AttestationError:
             return None
-        digest, facts = Digest.from_in_toto(read.statement.subjects[0].digest), body.facts
+        digest, facts, inputs = Digest.from_in_toto(read.statement.subjects[0].digest), body.facts, body.inputs
         if digest is None or facts.project != self.project_id:
             return None
         cell = facts.cell_id or (str(facts.execution_count) if facts.execution_count is not None else None)
@@ -155,10 +176,10 @@ class Provenance:
             facts.code,
             facts.git_commit,
             facts.executable,
-            self.are_revoked(read.keys),
-            all(used is not None for _, used, _ in body.inputs),
+            key_revoked=False,
+            observed=all(used is not None for _, used, _ in inputs),
         )
-        edges = tuple(InputEdge(name, used, note.cell, note.verdict) for name, used, note in body.inputs if used is not None)
+        edges = tuple(InputEdge(name, used, note.cell, note.verdict) for name, used, note in inputs if used is not None)
         return Production(body.artifact.name, digest, origin, edges, body.precise, body.artifact.kind)
 
     def folder(self, read: _Read | None) -> tuple[Artifact, dict[str, str]] | None:

@@ -17,6 +17,7 @@ class Cells:
     def __init__(self) -> None:
         self._places: dict[int, Place] = {}
         self._lock = threading.Lock()
+        self._spoke: set[int] = set()
 
     def begins(self, process: int, place: Place) -> None:
         """A kernel's process begins a cell. The dead are forgotten where they are many, and then the oldest."""
@@ -26,6 +27,13 @@ class Cells:
                 for each in [known for known in self._places if not os.path.exists(f"/proc/{known}")] or [next(iter(self._places))]:
                     del self._places[each]
             self._places[process] = place
+            if len(self._spoke) < 2:
+                self._spoke.add(process)
+
+    def is_alone(self, process: int) -> bool:
+        """Whether this kernel's process has begun cells, and no other ever has in this run."""
+        with self._lock:
+            return self._spoke == {process}
 
     def place_of(self, process: int) -> Place | None:
         """The place of the nearest kernel at or above a process; None where one kernel alone has spoken, or none of these."""

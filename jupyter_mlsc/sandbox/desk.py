@@ -59,7 +59,7 @@ _OPTIONS = re.compile(r"--(json|quiet|full|against|sarif|supervised|help|(limit|
 _NEXT = {
     "sign": "sign it from a terminal or the panel, outside",
     "review": "review it from a terminal or the panel, outside",
-    "replay": "replay it from a terminal, outside",
+    "replay": "replay it from a terminal outside",
 }
 _MOST_AT_ONCE = 32
 _MOST_TEXTS = 1000
@@ -168,8 +168,12 @@ class Desk:
                 self._cells.begins(asker.actor.process, place)
                 self._run.at(place)
                 return wire.Fine()
-            case wire.CellEnds():
+            case wire.CellEnds(failed, flow):
                 self._gate.settle()
+                if self._cells.is_alone(asker.actor.process):
+                    self._run.cell_said(flow, failed=failed)
+                else:
+                    self._run.nothing_said()  # cells of several kernels are not one sequence of statements
                 return wire.Told(self._messages.take())
             case wire.AskRules():
                 project = self._project

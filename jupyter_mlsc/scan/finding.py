@@ -91,6 +91,8 @@ class Scanned:
     findings: tuple[Finding, ...]
     files: int
     unit: str = "file"
+    accepted: tuple[Finding, ...] = ()
+    """Findings that persons accepted for these very bytes; not among the others."""
 
     @property
     def ok(self) -> bool:

@@ -28,7 +28,7 @@ def judge_save(project: ProjectState, path: Path, find: Callable[[str], Sequence
     try:
         findings = tuple(find(name))
     except (MlscError, OSError, ValueError) as err:
-        told = reason("scan-failed", name=name, why=f"it could not be scanned: {err}")
+        told = reason("save-refused", name=name, why=f"it could not be scanned: {err}")
         return SaveJudged(decision_for(mode, [told]), (), told)
     failing = [each for each in findings if each.severity.fails]
     if not failing:
@@ -36,5 +36,5 @@ def judge_save(project: ProjectState, path: Path, find: Callable[[str], Sequence
     first = failing[0]
     more = f", and {len(failing) - 1} more" if len(failing) > 1 else ""
     where = f" ({first.where})" if first.where else ""
-    told = reason("scan-failed", name=name, why=f"{first.message}{where} [{first.code}]{more}")
+    told = reason("save-refused", name=name, why=f"{first.message}{where} [{first.code}]{more}")
     return SaveJudged(decision_for(mode, [told]), findings, told)

@@ -13,6 +13,7 @@ from jupyter_mlsc import decisions, predicates
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.digests import measure_many
 from jupyter_mlsc.errors import FormatError
+from jupyter_mlsc.following import claimed_inputs
 from jupyter_mlsc.policy.revoking import revoked_keys
 from jupyter_mlsc.story import NotebookStory, Recorded, Reviewed, SavedCell
 from jupyter_mlsc.transfer import OpenedFile
@@ -25,7 +26,7 @@ def notebook_story(project: ProjectState, path: Path) -> NotebookStory:
     """The story of a notebook, not yet beside what lies there now. Raises ArtifactError, FormatError for a file that is no notebook, LedgerError."""
     story = saved_notebook(project, path)
     runs = project.chronicle.of_notebook(story.path, (cell.code for cell in story.saved))
-    return story.of_run(runs[-1]) if runs else story
+    return story.of_run(runs[-1], claimed_inputs(runs[-1].cells)) if runs else story
 
 
 def saved_notebook(project: ProjectState, path: Path) -> NotebookStory:

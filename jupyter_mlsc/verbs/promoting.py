@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlsc import decisions, predicates
+from jupyter_mlsc.artifact_scans import ENTRY_KIND as SCAN
+from jupyter_mlsc.artifact_scans import accepted_codes, held_still, scan_statement, scans_of
 from jupyter_mlsc.artifacts import Measurement
 from jupyter_mlsc.attestation import Statement, Subject
 from jupyter_mlsc.digests import measure
@@ -66,7 +68,7 @@ def promote(project: ProjectState, path: Path, stage_name: str, *, note: str, ch
         )
     move = _move(project, path, stage)
     at = project.gatherer.later_than_all(move.name, project.clock())
-    statements = _statements(project, move, stage, entry.id, note, channel, at)
+    statements = [*_statements(project, move, stage, entry.id, note, channel, at), *_scanned(project, move, entry.id, at)]
     claims = tuple(claim for _, statement in statements for claim in claims_of(statement, [entry.id], move.name))
     verdict = _with_steps(_judged(project, move, claims), move, stage)
     missing = {each.code for each in verdict.reasons if each.fails or each.code in NOT_VERIFIED}
@@ -132,6 +134,19 @@ def _statements(project: ProjectState, move: _Move, stage: Stage, key: str, note
         words = f"promoted to {stage.name} from {move.source.asked}" + (f": {note}" if note else "")
         made.append(("signature", artifact_statement(project, move.name, kind, move.measured, at=at, channel=channel, note=words)))
     return made
+
+
+def _scanned(project: ProjectState, move: _Move, key: str, at: datetime) -> list[tuple[str, Statement]]:
+    """What a scan finds in the bytes, under their new name, where a rule asks for one there."""
+    if not project.policy.requires_scan(move.name):
+        return []
+    path = move.source.path
+    with held_still([path]):
+        if measure(path).digest != move.measured.digest:
+            raise ArtifactChangedError(f"{move.source.asked} changed while it was promoted", next_step="wait until its writer is done, then promote it again")
+        made = scans_of(project, {move.name: (path, move.measured)}, key)[move.name]
+    earlier = accepted_codes(project, move.source.asked, path, move.measured)
+    return [(SCAN, scan_statement(project, move.name, move.measured, replace(made, accepted=made.accepted | earlier), at))]
 
 
 def _signs_there(project: ProjectState, name: str, key: str) -> bool:

@@ -103,7 +103,8 @@ def replay(project: ProjectState, story: NotebookStory, story_of: Callable[[Proj
         copied = ProjectState(root, project.home, project.trust, project.tier, project.clock)
         seen = story_of(copied, plan.notebook)
         if seen.run in (None, story.run) or seen.tier is None:
-            raise ReplayError(f"nobody watched the replay of {story.path}, so there is nothing to state", next_step="see what is written above")
+            failed = f", which failed: {done.error.strip().rpartition(chr(10))[2]}" if done.error else ""
+            raise ReplayError(f"nothing is on record of the replay of {story.path}{failed}", next_step="see what is written above, and: mlsc replay --keep")
         found = _compare(project, story, root, wish.tolerance)
         _require_unchanged(project, story, before)
     body = _body(project, story, seen, order, wish.tolerance, found.outputs, done)
@@ -129,7 +130,10 @@ def _cells(story: NotebookStory, wished: str) -> tuple[tuple[PlannedCell, ...], 
             f"code that ran is not in {story.path} any more: [{'], ['.join(gone[:_SHOWN])}]{' and more' if len(gone) > _SHOWN else ''}",
             next_step="run the cells as they stand in the notebook: mlsc replay --order document; or run it anew: mlsc run",
         )
-    unseen = [PlannedCell(cell.id, source.source) for cell, source in zip(story.cells, story.saved, strict=True) if cell.state == "unseen"]
+    # The cell that switches the watch on is not on record; it stands above all that is.
+    executed = {each.code for each in story.executions}
+    above = [saved for cell, saved in zip(story.cells, story.saved, strict=True) if cell.state == "unseen" and saved.code not in executed]
+    unseen = [PlannedCell(saved.id, saved.source) for saved in above]
     ran = [PlannedCell(sources[each.code].id, sources[each.code].source, each.failed) for each in story.executions]
     return (*unseen, *ran), RECORDED_ORDER
 
@@ -157,7 +161,6 @@ def _copy(project: ProjectState, story: NotebookStory, *, keep: bool) -> Iterato
                 copy_file(project.root / name, place)
         (root / POLICY_FILE).unlink(missing_ok=True)
         (root / POLICY_FILE).write_text(project.trust.layer.text, encoding="utf-8")
-        (root / story.path).unlink(missing_ok=True)
         yield root
     except OSError as err:
         raise wrap_os_error(err, Path(err.filename or root), "copied") from err

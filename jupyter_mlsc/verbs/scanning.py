@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jupyter_mlsc.errors import ArtifactMissingError
+from jupyter_mlsc.errors import ArtifactChangedError, ArtifactMissingError
 from jupyter_mlsc.scan.finding import Finding, Scanned
 from jupyter_mlsc.scan.limits import DEFAULT, Limits
 from jupyter_mlsc.scan.process import ScanProcess
 from jupyter_mlsc.transfer import OpenedFile, wrap_os_error
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.project_state import ProjectState
 
 _PASSED_OVER = frozenset({".git", ".mlsc", "__pycache__", "node_modules", ".ipynb_checkpoints"})
 """Folders below a named one that hold no artifacts. Naming one of them scans it."""
@@ -25,39 +29,72 @@ _PASSED_OVER = frozenset({".git", ".mlsc", "__pycache__", "node_modules", ".ipyn
 class _File:
     path: Path
     shown: str
+    size: int
 
 
 def scan(
     paths: Sequence[Path],
     *,
-    allow: frozenset[str] = frozenset(),
+    project: ProjectState | None = None,
     also: frozenset[str] = frozenset(),
     limits: Limits = DEFAULT,
     progress: Callable[[int, int], None] | None = None,
 ) -> Scanned:
-    """Findings on files and on all files of folders. Raises ArtifactError for what cannot be read, ArtifactMissingError for what is not there."""
+    """Findings on files and on all files of folders; in a project, what it governs goes on record, and what persons accepted is told apart.
+
+    Raises ArtifactError for what cannot be read, ArtifactMissingError for what is not there.
+    """
     files = list({each.path: each for path in paths for each in _files(path)}.values())
-    sizes = [each.path.lstat().st_size for each in files]
+    allow = frozenset() if project is None else project.policy.unpickle_allow
     findings: list[Finding] = []
+    accepted: list[Finding] = []
+    whole, done = sum(each.size for each in files), 0
     with ScanProcess(limits, allow, also) as scanning:
-        done, whole = 0, sum(sizes)
-        for each, size in zip(files, sizes, strict=True):
+        for each in files:
             if progress is not None:
                 progress(done, whole)
-            done += size
+            done += each.size
             with OpenedFile(each.path) as opened:
-                findings += scanning.scan(each.shown, opened.descriptor)
+                found = scanning.scan(each.shown, opened.descriptor)
+                known = frozenset() if project is None else recorded(project, each.path, found)
                 opened.require_unchanged()
+                if not os.path.samestat(os.stat(each.path), opened.status):
+                    raise ArtifactChangedError(f"{each.path} was replaced while it was scanned", next_step="wait until its writer is done, then scan it again")
+            findings += [one for one in found if one.code not in known]
+            accepted += [one for one in found if one.code in known]
     if progress is not None:
         progress(whole, whole)
-    return Scanned(tuple(findings), len(files))
+    return Scanned(tuple(findings), len(files), accepted=tuple(accepted))
+
+
+def recorded(project: ProjectState, path: Path, found: tuple[Finding, ...]) -> frozenset[str]:
+    """Put a scan of a governed file on record, signed with the run key; the codes that persons accepted for its bytes."""
+    target = project.target(path)
+    if project.trust.state == "untrusted" or not project.is_governed(path):
+        return frozenset()
+    from jupyter_mlsc.artifact_scans import ENTRY_KIND, ArtifactScan, accepted_codes, scan_statement
+    from jupyter_mlsc.attestation import seal
+    from jupyter_mlsc.bookkeeping import entry_of
+    from jupyter_mlsc.digests import measure
+    from jupyter_mlsc.judging import whole_digest
+
+    measured = measure(path)
+    known = accepted_codes(project, target.asked, path, measured)
+    here = tuple(replace(each, path="") for each in found)
+    at = project.gatherer.later_than_all(target.asked, project.clock())
+    statement = scan_statement(project, target.asked, measured, ArtifactScan(here, known), at)
+    envelope = seal(statement, [project.run_signer])
+    digest = whole_digest(measured)
+    project.books.append([entry_of(ENTRY_KIND, envelope, statement.predicate_type, [(target.asked, digest)], at)])
+    project.books.file_claim(digest, envelope)
+    return known
 
 
 def _files(path: Path) -> Iterator[_File]:
     if not os.path.lexists(path):
         raise ArtifactMissingError(f"{path} does not exist", next_step="check the path; it is taken relative to the working directory")
     if not path.is_dir():
-        yield _File(path, os.fspath(path))
+        yield _File(path, os.fspath(path), path.lstat().st_size)
         return
     try:
         with os.scandir(path) as entries:
@@ -70,4 +107,4 @@ def _files(path: Path) -> Iterator[_File]:
             if entry.name not in _PASSED_OVER:
                 yield from _files(inner)
         elif entry.is_file(follow_symlinks=False):
-            yield _File(inner, os.fspath(inner))
+            yield _File(inner, os.fspath(inner), entry.stat(follow_symlinks=False).st_size)

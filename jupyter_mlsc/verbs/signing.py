@@ -1,13 +1,14 @@
 """Signing: a person stands for artifacts under their names, with one unlock of the vouching key for all of them.
 
 Rules kept: everything is measured before the key is unlocked; one unlock gives two envelopes for each artifact, ours which policy reads
-and an OMS twin for other tools, and of a data set a profile; a data set that cannot be profiled is signed all the same, and says so; signing the
-policy's own file signs a change of the policy, bound to the version that was accepted.
+and an OMS twin for other tools, and of a data set a profile; a data set that cannot be profiled is signed all the same, and says so; what can run code is
+scanned first, and what a rule wants scanned is signed only if it passes; signing the policy's own file signs a change of the policy, bound to the version
+that was accepted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -15,11 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlsc import predicates
+from jupyter_mlsc.artifact_scans import ENTRY_KIND as SCAN
+from jupyter_mlsc.artifact_scans import ArtifactScan, held_still, is_asked_for, scan_statement, scans_of, told
 from jupyter_mlsc.artifacts import KINDS, Digest, Measurement
 from jupyter_mlsc.attestation import Envelope, Statement, Subject, seal
 from jupyter_mlsc.bookkeeping import entry_of
 from jupyter_mlsc.digests import measure_many
-from jupyter_mlsc.errors import UsageError
+from jupyter_mlsc.errors import DecisionRefusedError, UsageError
 from jupyter_mlsc.format_choice import families_of, identify_path
 from jupyter_mlsc.judging import NEVER_ARTIFACTS, Target, kind_of, whole_digest
 from jupyter_mlsc.keys import PassphraseSource, Signer
@@ -27,6 +30,7 @@ from jupyter_mlsc.policy import AcceptedPolicies
 from jupyter_mlsc.profile_making import Profiled, dataset_profiles
 from jupyter_mlsc.profiles import ENTRY_KIND, PROFILE
 from jupyter_mlsc.results import Signed
+from jupyter_mlsc.scans import TEST_RESULT
 from jupyter_mlsc.statement_claims import claims_of
 from jupyter_mlsc.trust import POLICY_FILE
 from jupyter_mlsc.vouching import artifact_statement, key_to_sign_with, refused, signer_name
@@ -73,12 +77,15 @@ def sign(
         if len(targets) > 1:
             raise UsageError("a change of the policy is signed by itself", next_step=f"run: mlsc sign {POLICY_FILE}")
         return _sign_policy(project, passphrases, key)
-    with dataset_profiles(project, [target.path for target in targets]) as profiles:
+    vouching = key_to_sign_with(project, key)
+    with held_still(_to_scan(project, targets)) as scanning, dataset_profiles(project, [target.path for target in targets]) as profiles:
         measured = measure_many([target.path for target in targets], progress=progress)
         items = [item for target in targets for item in _items(project, target, measured[target.path], kind)]
         profiled = [profiles.of(item.name, item.kind, item.target.path, item.measured) for item in items]
+        scanned = scans_of(project, {item.name: (item.target.path, item.measured) for item in items if item.target.path in scanning}, vouching.id)
+    _require_passed(project, scanned)
     if only_if_counted:
-        _require_counted(project, items, note, channel, key_to_sign_with(project, key).id)
+        _require_counted(project, items, note, channel, vouching.id)
     signer, who = _unlock(project, passphrases, key)
     envelopes: list[tuple[_Item, Envelope, Envelope | None, Envelope | None, datetime]] = []
     with project.gatherer.one_look():
@@ -94,11 +101,18 @@ def sign(
         if twin is not None:
             entries.append(entry_of("oms-signature", twin, predicates.OMS_SIGNATURE, [(item.name, item.digest)], at))
     entries += [entry_of(ENTRY_KIND, seen, PROFILE, [(item.name, item.digest)], at) for item, _, _, seen, at in envelopes if seen is not None]
+    results = [
+        (item, seal(scan_statement(project, item.name, item.measured, scanned[item.name], at), [signer]), at)
+        for item, *_, at in envelopes
+        if item.name in scanned
+    ]
+    entries += [entry_of(SCAN, envelope, TEST_RESULT, [(item.name, item.digest)], at) for item, envelope, at in results]
     indexes = project.books.append(entries)
     project.books.file_claims((item.digest, each) for item, envelope, twin, seen, _ in envelopes for each in (envelope, twin, seen) if each is not None)
+    project.books.file_claims((item.digest, envelope) for item, envelope, _ in results)
     with project.gatherer.one_look():
         return [
-            _signed(project, item, who, signer.public.key_id, None if indexes is None else indexes[place], profile)
+            _signed(project, item, who, signer.public.key_id, None if indexes is None else indexes[place], profile, scanned.get(item.name))
             for item, place, profile in zip(items, places, profiled, strict=True)
         ]
 
@@ -115,6 +129,22 @@ def _items(project: ProjectState, target: Target, measured: Measurement, kind: s
             raise UsageError(f"the rule for {name} asks for a {asked_for}, not a {kind}", next_step=f"leave --kind out, or change the rule in {POLICY_FILE}")
         items.append(_Item(target, name, kind or kind_of(project.policy, name, families_of(identify_path(target.asked, target.path))), measured))
     return items
+
+
+def _to_scan(project: ProjectState, targets: Sequence[Target]) -> list[Path]:
+    """The paths that are scanned before they are signed."""
+    return [target.path for target in targets if any(is_asked_for(project, name, target.path) for name in target.names)]
+
+
+def _require_passed(project: ProjectState, scanned: Mapping[str, ArtifactScan]) -> None:
+    """Raise DecisionRefusedError for the first artifact that a rule wants scanned and that does not pass."""
+    for name, scan in scanned.items():
+        if not scan.ok and project.policy.requires_scan(name):
+            left = [each for each in scan.findings if each.code not in scan.accepted]
+            raise DecisionRefusedError(
+                f"{name} was not signed: the rule requires a scan, and it did not pass: {told(left)} [scan-failed]",
+                next_step=f"see all of it: mlsc scan {name}; what is known and harmless is accepted by: mlsc scan {name} --accept CODE --why TEXT",
+            )
 
 
 def _unlock(project: ProjectState, passphrases: PassphraseSource, key: str | None, *, even_retired: bool = False) -> tuple[Signer, str]:
@@ -146,6 +176,10 @@ def _vouch(project: ProjectState, item: _Item, note: str, channel: str, at: date
     return seal(artifact_statement(project, item.name, item.kind, item.measured, at=at, channel=channel, note=note), [signer])
 
 
+def _seal_scan(project: ProjectState, item: _Item, scan: ArtifactScan, at: datetime, signer: Signer) -> Envelope:
+    return seal(scan_statement(project, item.name, item.measured, scan, at), [signer])
+
+
 def _twin(item: _Item, signer: Signer) -> Envelope | None:
     if signer.public.algorithm not in OMS_ALGORITHMS:
         return None
@@ -154,11 +188,12 @@ def _twin(item: _Item, signer: Signer) -> Envelope | None:
     return seal(oms_statement(item.measured, item.target.path.name), [signer])
 
 
-def _signed(project: ProjectState, item: _Item, signer: str, key: str, index: int | None, profile: Profiled) -> Signed:
+def _signed(project: ProjectState, item: _Item, signer: str, key: str, index: int | None, profile: Profiled, scan: ArtifactScan | None) -> Signed:
     only = replace(item.target, names=(item.name,))
     verdict = project.judge.judge(only, item.measured, lambda: item.measured)
     named = project.identity_of(key) is not None
-    return Signed(item.name, item.digest, item.kind, signer, key, index, verdict, named=named, profile=profile.facts, unprofiled=profile.problem)
+    findings = () if scan is None else tuple(each for each in scan.findings if each.code not in scan.accepted)
+    return Signed(item.name, item.digest, item.kind, signer, key, index, verdict, named, profile.facts, profile.problem, findings)
 
 
 def _sign_policy(project: ProjectState, passphrases: PassphraseSource, key: str | None) -> list[Signed]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import websocket
 
+from jupyter_mlsc.sandbox import linux
 from tests.conftest import Person
 from tests.e2e.supervised_people import KERNEL
 from tests.kernel.live_kernel import LONG
@@ -82,7 +83,16 @@ def running(person: Person, application: str = "jupyterlab", *, within: Sequence
     command += [f"--IdentityProvider.token={TOKEN}", *options]
     log = person.home / "server.log"
     with log.open("wb") as stream:
-        process = subprocess.Popen(command, cwd=person.root, env=environ, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            cwd=person.root,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+            preexec_fn=dies_with_us,
+        )
     try:
         yield Server(process, _url(process, log), log)
     finally:
@@ -103,7 +113,7 @@ def _no_news(config: Path) -> None:
     settings = config / "lab/user-settings/@jupyterlab/apputils-extension"
     settings.mkdir(parents=True, exist_ok=True)
     (settings / "notification.jupyterlab-settings").write_text(json.dumps(_QUIET))
-    (config / "migrated").touch()
+    (config / "migrated").write_text("never")
 
 
 def _url(process: subprocess.Popen[bytes], log: Path) -> str:
@@ -112,7 +122,25 @@ def _url(process: subprocess.Popen[bytes], log: Path) -> str:
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < until, log.read_text()
         time.sleep(0.1)
+    # It says so a moment before it listens.
+    while not _answers(found.group()):
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < until, log.read_text()
+        time.sleep(0.1)
     return found.group()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}api", timeout=LONG):
+            return True
+    except OSError:
+        return False
+
+
+def dies_with_us() -> None:
+    """For ``preexec_fn``: a process that is killed with the tests, however they end."""
+    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @dataclass
@@ -172,6 +200,55 @@ class Session:
                     cell.error, cell.traceback = content["ename"], "\n".join(content["traceback"])
                 case "status" if content["execution_state"] == "idle":
                     return cell
+
+
+@dataclass
+class Terminal:
+    """A terminal of a server, as a browser's tab has it: what is typed, and what is seen."""
+
+    server: Server
+    name: str = ""
+    socket: websocket.WebSocket = field(default_factory=websocket.WebSocket)
+    seen: str = ""
+    ran: int = 0
+
+    def open(self) -> Terminal:
+        """Start a shell."""
+        self.name = self.server.ask("POST", "api/terminals", {})["name"]
+        self.socket = self.server.connect(f"terminals/websocket/{self.name}")
+        self.resize(40, 400)  # no line that is typed is longer
+        return self
+
+    def type(self, text: str) -> None:
+        """Press keys."""
+        self.socket.send(json.dumps(["stdin", text]))
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Make the window larger or smaller."""
+        self.socket.send(json.dumps(["set_size", rows, columns, 0, 0]))
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Read until a pattern is seen, and forget what stood before its end."""
+        until = time.monotonic() + LONG
+        while not (found := re.search(pattern, self.seen)):
+            assert time.monotonic() < until, self.seen
+            try:
+                kind, *rest = json.loads(self.socket.recv())
+            except websocket.WebSocketTimeoutException:
+                raise AssertionError(f"{pattern} was not seen in {self.seen!r}") from None
+            if kind == "stdout":
+                self.seen += rest[0].replace("\r", "")
+        self.seen = self.seen[found.end() :]
+        return found
+
+    def run(self, command: str) -> tuple[int, str]:
+        """Run a command line to its end: its exit status and what was seen."""
+        self.ran += 1
+        mark = f"m{self.ran}"
+        self.type(f"{command}; printf '<%s:%d>' {mark} $?\r")
+        self.wait_for(rf"{mark} \$\?\n")  # its echo
+        found = self.wait_for(rf"(?s)(.*?)<{mark}:(\d+)>")
+        return int(found[2]), found[1]
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import Person
-from tests.e2e.lab import Server, choose_kernel, output_of, page_of, run_cell, running
+from tests.e2e.lab import WHOLE, Server, choose_kernel, output_of, page_of, run_cell, running
 from tests.e2e.supervised_people import notebook, operations
 
 if TYPE_CHECKING:
@@ -35,3 +35,26 @@ def test_a_refusal_is_read_in_the_cells_output_and_what_was_signed_outside_loads
         run_cell(page)
         assert output_of(page).strip().endswith("51")
     assert operations(supervised) == [("read", "data/unsigned.csv", "block", "supervised"), ("read", "data/unsigned.csv", "allow", "supervised")]
+
+
+_SCREEN = """() => {
+    const lines = window.jupyterapp.shell.currentWidget.content._term.buffer.active;
+    return Array.from({length: lines.length}, (_, at) => lines.getLine(at).translateToString(true)).join('\\n');
+}"""
+
+
+def test_a_terminal_of_a_lab_that_runs_supervised_refuses_too(browser: Browser, supervised: Person) -> None:
+    with (
+        running(supervised, within=WHOLE, options=["--LabApp.expose_app_in_browser=True"]) as lab,
+        page_of(browser, lab, "lab", {"reset": ""}) as page,
+    ):
+        page.locator(".jp-LauncherCard", has_text="Terminal").click()
+        page.locator(".jp-Terminal .xterm-helper-textarea").wait_for(state="attached")
+        page.locator(".jp-Terminal").click()
+        page.wait_for_function(f"() => /[$#] *$/.test(({_SCREEN})().trimEnd())")
+        page.keyboard.type("cat data/unsigned.csv; head -n 1 data/train.csv; echo do''ne\n")
+        page.wait_for_function(f"() => /^done$/m.test(({_SCREEN})())")
+        seen = page.evaluate(_SCREEN)
+        assert "cat: data/unsigned.csv: Permission denied" in seen
+        assert "\nx,y\n" in seen
+    assert operations(supervised) == [("read", "data/unsigned.csv", "block", "supervised"), ("read", "data/train.csv", "allow", "supervised")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -39,7 +40,13 @@ def test_a_save_is_recorded_by_the_supervisor_with_its_inputs(kernel: LiveKernel
     story = kernel.run("%mlsc_lineage models/copy.parquet").text
     assert "(supervised, signed by ada-runs)" in story
     assert "data/train.csv" in story
-    assert kernel.run("import jupyter_mlsc as mlsc; print(len(mlsc.load('models/copy.parquet')))").stdout == "50\n"
+    onwards = kernel.run("%mlsc_impact data/train.csv --limit 5")
+    assert "models/copy.parquet" in onwards.text
+    assert "<li>data/train.csv" in onwards.html
+    assert ("image/svg+xml" in onwards.data) == (shutil.which("dot") is not None)
+    kernel.run("import jupyter_mlsc as mlsc")
+    assert kernel.run("mlsc.impact('data/train.csv').artifact.outputs[0].origin.tier").text == "'supervised'"
+    assert kernel.run("print(len(mlsc.load('models/copy.parquet')))").stdout == "50\n"
 
 
 def test_a_folder_that_is_saved_is_one_artifact_of_this_run(kernel: LiveKernel, supervised: Person) -> None:

@@ -115,7 +115,7 @@ def test_save_says_what_it_was_made_from_and_lineage_names_the_notebook_and_the_
     shown = kernel.run("%mlsc_lineage models/m.json")
     assert "made by cell cell-that-saves of analysis/train.ipynb" in shown.text
     assert "data/train.csv" in shown.text
-    assert shown.html.startswith("<pre>")
+    assert "<li>models/m.json" in shown.html
     written = [entry for entry in recorded(ada_with_data) if entry["kind"] == "write"][-1]
     assert written["cell_id"] == "cell-that-saves"
     assert written["execution_count"] == saved.execution_count

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlsc import predicates
+from jupyter_mlsc.claim_files import contents
 from jupyter_mlsc.digests import measure
 from jupyter_mlsc.lineage import GraphLink, Neighbourhood
-from tests.attacks.forgery import accept, digest_at, plant, provenance, run_key
+from tests.attacks.decided import revocation
+from tests.attacks.forgery import accept, digest_at, plant, provenance, run_key, vouching_key
 from tests.conftest import Person
 
 
@@ -80,6 +82,7 @@ def test_the_limit_bounds_the_answer_and_says_so(chain: Person) -> None:
     assert len(found.nodes) == 4
     assert found.nodes[0].more == "limit"
     assert found.cut == ("limit",)
+    assert found.left == 4
 
 
 def test_a_diamond_is_listed_once_and_named_where_it_is_met_again(chain: Person) -> None:
@@ -194,5 +197,27 @@ def test_a_statement_that_stands_in_the_ledger_and_in_a_claim_file_counts_once_a
     chain.write("data/derived/other.json", "[9]")
     used = ("data/train.csv", digest_at(chain, "data/train.csv"), predicates.InputBody("allow", True))
     plant(chain, provenance(chain, "data/derived/other.json", run_key(chain), inputs=[used]))
-    after = project.neighbourhood(str(chain.root / "data/train.csv"), "impact", depth=1)
+    for asked in (project, chain.project):  # the one that has looked before, and a new process's
+        after = asked.neighbourhood(str(chain.root / "data/train.csv"), "impact", depth=1)
     assert [node.path for node in after.nodes] == ["data/train.csv", "data/derived/clean.json", "data/derived/other.json"]
+
+
+def test_claim_files_that_say_what_the_ledger_says_are_not_read_again_and_changed_ones_are(chain: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    around(chain, "data/train.csv", "impact")
+    read: list[str] = []
+
+    def noted(path: Path) -> bytes | str | None:
+        read.append(path.name)
+        return contents(path)
+
+    monkeypatch.setattr("jupyter_mlsc.provenance.unrecorded.contents", noted)
+    around(chain, "data/train.csv", "impact")
+    assert read == []
+    chain.write("data/derived/other.json", "[9]")
+    used = ("data/train.csv", digest_at(chain, "data/train.csv"), predicates.InputBody("allow", True))
+    claim = plant(chain, provenance(chain, "data/derived/other.json", run_key(chain), inputs=[used]), f"{digest_at(chain, 'models/churn.json').hex}.jsonl")
+    assert "data/derived/other.json" in [node.path for node in around(chain, "data/train.csv", "impact").nodes]
+    assert read == [claim.name]
+    # A revocation that came with a clone, and stands in no ledger here, is marked too.
+    plant(chain, revocation(chain, digest_at(chain, "data/train.csv"), vouching_key(chain)))
+    assert around(chain, "data/train.csv", "impact").nodes[0].revoked

@@ -288,7 +288,21 @@ READING = [
     "policy explain --supervised x",
     "verify -- -o",
 ]
-OTHERS = ["", "sign x", "init", "keys list", "keys new", "policy trust", "export x", "log", "run x", "exec true", "show log", "--limit 5 log show"]
+OTHERS = [
+    "",
+    "sign x",
+    "init",
+    "keys list",
+    "keys new",
+    "policy trust",
+    "export x",
+    "log",
+    "run x",
+    "exec true",
+    "show log",
+    "--limit 5 log show",
+    "log reindex",
+]
 
 
 @pytest.mark.parametrize("line", READING)
@@ -302,7 +316,11 @@ def test_no_other_command_is(line: str) -> None:
         require_read_only(line.split())
 
 
-@pytest.mark.parametrize("line", ["log prove 3 -o out", "log prove 3 --output=out", "verify --policy p x", "--policy=p verify", "verify -qo x"])
+DRAWING = ["lineage x --format svg", "impact --format=svg x", "lineage -o out x", "impact --output out x"]
+"""They would have the supervisor start a program of the asker's search path, or write for it."""
+
+
+@pytest.mark.parametrize("line", ["log prove 3 -o out", "log prove 3 --output=out", "verify --policy p x", "--policy=p verify", "verify -qo x", *DRAWING])
 def test_options_that_write_or_rule_are_not_taken(line: str) -> None:
     with pytest.raises(UsageError, match="is not taken inside a supervised tree"):
         require_read_only(line.split())

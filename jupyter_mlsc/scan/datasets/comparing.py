@@ -91,6 +91,10 @@ def _columns(given: Compared, rows: RowChanges | None) -> Iterator[ColumnChange]
         yield ColumnChange(name, "column-removed", f"column `{name}` is gone")
     for name in (column.name for column in given.present.columns if column.name not in before):
         yield ColumnChange(name, "column-added", f"column `{name}` is new")
+    was, now = given.signed, given.present
+    if (was.malformed, was.malformed_digest) != (now.malformed, now.malformed_digest):
+        said = f"{now.malformed:,} lines have too few or too many cells, {was.malformed:,} had when it was signed"
+        yield ColumnChange("", "malformed", said if was.malformed != now.malformed else f"{now.malformed:,} lines with too few or too many cells are others")
     shared = [name for name in before if name in after]
     if shared != [name for name in after if name in before]:
         yield ColumnChange("", "order", "the columns stand in another order")

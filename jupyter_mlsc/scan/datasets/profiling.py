@@ -49,10 +49,11 @@ def look(question: Question, data: int, signed_rows: bytes | None) -> tuple[Answ
         rows=count,
         columns=tuple(each.finished() for each in sketches),
         columns_in_all=len(table.names),
-        label=_label_facts(label, sketches, guessed=question.label is None),
+        label=_label_facts(label, sketches, guessed=_is_guess(question)),
         duplicates=count - (len(numpy.unique(whole)) if exact else min(count, distinct.count())),
         estimated=not exact,
         malformed=table.malformed,
+        malformed_digest=f"{table.malformed_sum:032x}" if table.malformed else "",
     )
     block, encoded = 0, b""
     if question.rows:
@@ -75,6 +76,13 @@ def _label(names: list[str], question: Question) -> str | None:
         return None
     lowered = {name.lower(): name for name in reversed(names)}
     return next((lowered[each] for each in LABELS if each in lowered), None)
+
+
+def _is_guess(question: Question) -> bool:
+    """Whether nobody named the label: neither a rule now, nor one when the profile was signed."""
+    if question.against is not None:
+        return question.against.facts.label is not None and question.against.facts.label.guessed
+    return question.label is None
 
 
 def _label_facts(label: str | None, sketches: list[ColumnSketch], *, guessed: bool) -> Label | None:

@@ -1,0 +1,162 @@
+"""Scans that go on record: an artifact is scanned while it holds still, what persons accepted is taken into account, and the result becomes a statement.
+
+Rules kept: bytes that changed between being measured and being scanned are nobody's; a scan is only saved from being done again by a statement that the
+very key made which would sign now; the process that scans never sees a key.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_mlsc import predicates, scans
+from jupyter_mlsc.artifacts import Measurement
+from jupyter_mlsc.attestation import Statement, Subject
+from jupyter_mlsc.errors import ArtifactChangedError
+from jupyter_mlsc.format_choice import identify_path
+from jupyter_mlsc.judging import whole_digest
+from jupyter_mlsc.policy import Evidence
+from jupyter_mlsc.scan.finding import Finding, passes
+from jupyter_mlsc.scan.identity import scanner_digest
+from jupyter_mlsc.scan.process import ScanProcess
+from jupyter_mlsc.transfer import OpenedFile, wrap_os_error
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.project_state import ProjectState
+
+ENTRY_KIND = "scan"
+BASELINE_KIND = "baseline"
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactScan:
+    """What a scan of an artifact found; ``accepted`` are codes that persons accepted for these bytes. ``known`` where an earlier scan says that it passed."""
+
+    findings: tuple[Finding, ...]
+    accepted: frozenset[str] = frozenset()
+    known: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing that is not accepted is `high` or worse."""
+        return passes(each for each in self.findings if each.code not in self.accepted)
+
+
+@contextmanager
+def held_still(paths: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
+    """A block in which these files, and those in these folders, must not change. Raises ArtifactChangedError at its end."""
+    before = {path: _state(path) for path in paths}
+    yield tuple(before)
+    for path, state in before.items():
+        if _state(path) != state:
+            raise ArtifactChangedError(f"{path} changed while it was scanned", next_step="wait until its writer is done, then repeat the command")
+
+
+def _state(path: Path) -> dict[str, tuple[int, ...]]:
+    found: dict[str, tuple[int, ...]] = {}
+    for each in files_of(path):
+        try:
+            status = each.stat()
+        except OSError as err:
+            raise wrap_os_error(err, each, "read") from err
+        found[os.fspath(each)] = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return found
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file itself, or every file of a folder as a signed tree has it."""
+    if not path.is_dir():
+        return [path]
+    return sorted(each for each in path.rglob("*") if each.is_file())
+
+
+def is_asked_for(project: ProjectState, name: str, path: Path) -> bool:
+    """Whether an artifact is scanned before somebody stands for it: a rule asks for it, or loading it can run code."""
+    if project.policy.requires_scan(name):
+        return True
+    if path.is_dir():
+        return False
+    identified = identify_path(name, path)
+    return any(each is not None and each.runs_code for each in (identified.named, identified.found))
+
+
+def scan_files(project: ProjectState, paths: Iterable[Path], called: str | None = None) -> dict[Path, tuple[Finding, ...]]:
+    """Findings on artifacts, each a file or a folder; the path of a finding is the file's name in the folder, and empty for the artifact itself.
+
+    ``called`` is what a file will be called that lies under another name yet.
+    """
+    found = {}
+    with ScanProcess(allow=project.policy.unpickle_allow) as process:
+        for path in paths:
+            findings: list[Finding] = []
+            for file in files_of(path):
+                inner = file.relative_to(path).as_posix() if file != path else ""
+                with OpenedFile(file) as opened:
+                    # The scan judges by the name too, and finds the same whatever folder the project lies in.
+                    findings += [replace(each, path=inner) for each in process.scan(called if called and not inner else file.name, opened.descriptor)]
+            found[path] = tuple(findings)
+    return found
+
+
+def known_scan(project: ProjectState, name: str, path: Path, measured: Measurement, key: str) -> bool:
+    """Whether this very key has said that these bytes passed this very scanner."""
+    scanner = scanner_digest(project.policy.unpickle_allow)
+    claims = project.gatherer.gather(name, path, measured).claims
+    return any(
+        claim.predicate_type == scans.TEST_RESULT
+        and claim.scanned == scans.PASSED
+        and claim.scanner == scanner
+        and key in claim.keys
+        and claim.name == name
+        and claim.project == project.project_id
+        and claim.is_about(measured)
+        for claim in claims
+    )
+
+
+def accepted_codes(project: ProjectState, name: str, path: Path, measured: Measurement) -> frozenset[str]:
+    """Codes of findings that persons of the policy accepted for these bytes under this name."""
+    claims = project.gatherer.gather(name, path, measured).claims
+    if not any(claim.decision == scans.ACCEPTED for claim in claims):
+        return frozenset()
+    revocations, _ = project.gatherer.revocations_of(measured, measured.digest, claims)
+    evidence = Evidence(name, project.project_id, measured, claims, revocations=revocations)
+    return project.policy.accepted_findings(evidence, project.clock())
+
+
+def scans_of(project: ProjectState, artifacts: Mapping[str, tuple[Path, Measurement]], key: str) -> dict[str, ArtifactScan]:
+    """Scan artifacts, by name, that were measured in the same block of `held_still`; those that this key knows to pass are not scanned again."""
+    known = {name for name, (path, measured) in artifacts.items() if known_scan(project, name, path, measured, key)}
+    found = scan_files(project, {path for name, (path, _) in artifacts.items() if name not in known})
+    return {
+        name: ArtifactScan((), known=True) if name in known else ArtifactScan(found[path], accepted_codes(project, name, path, measured))
+        for name, (path, measured) in artifacts.items()
+    }
+
+
+def scan_statement(project: ProjectState, name: str, measured: Measurement, made: ArtifactScan, at: datetime) -> Statement:
+    """test-result v0.1: what a scan of these bytes under this name found."""
+    facts = scans.ScanFacts(
+        name,
+        project.project_id,
+        measured.size,
+        at,
+        scanner_digest(project.policy.unpickle_allow),
+        predicates.content_tree(measured),
+        predicates.file_lines(measured),
+        tuple(scans.FindingBody(each.code, str(each.severity), each.path, each.where) for each in made.findings),
+    )
+    body = scans.scan_body(facts, sorted(made.accepted))
+    return Statement((Subject(name, whole_digest(measured).in_toto()),), scans.TEST_RESULT, predicates.to_predicate(body))
+
+
+def told(findings: Sequence[Finding]) -> str:
+    """The findings that fail, in a phrase."""
+    worst = [each for each in findings if each.severity.fails]
+    first = f"{worst[0].message} [{worst[0].code}]" if worst else ""
+    return first if len(worst) < 2 else f"{first}, and {len(worst) - 1} more"

@@ -1,0 +1,275 @@
+"""A rule that requires a scan, attacked: no scan, a scan of other bytes, by the wrong key, of another version, with its result turned round, or a baseline
+that covers what nobody accepted."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from jupyter_mlsc import predicates, scans
+from jupyter_mlsc.artifact_scans import ArtifactScan, scan_statement
+from jupyter_mlsc.artifacts import Digest
+from jupyter_mlsc.attestation import Statement, Subject, seal
+from jupyter_mlsc.bookkeeping import entry_of
+from jupyter_mlsc.digests import measure
+from jupyter_mlsc.errors import DecisionRefusedError, PolicyError
+from jupyter_mlsc.keys import Signer
+from jupyter_mlsc.scan.finding import Severity, finding
+from jupyter_mlsc.scan.identity import scanner_digest
+from tests.attacks.forgery import stranger, vouching_key
+from tests.conftest import Person
+
+HONEST = pickle.dumps({"coefficients": [0.1, 0.2], "name": "churn"})
+OTHER = pickle.dumps({"coefficients": [0.3, 0.2], "name": "churn"})
+HOSTILE = b"\x80\x02cposix\nsystem\nX\x04\x00\x00\x00true\x85R."
+
+
+def codes(person: Person, path: str = "models/m.pkl") -> set[str]:
+    return {each.code for each in person.verify(path).reasons if each.fails}
+
+
+def rewrite(person: Person, change: Callable[[str], str]) -> None:
+    """Change the policy, and accept the change."""
+    policy = person.root / "mlsc.toml"
+    policy.write_text(change(policy.read_text()))
+    assert person.mlsc("policy", "trust", "--yes").returncode == 0
+
+
+@pytest.fixture
+def scanning(ada: Person) -> Person:
+    """Ada's project, in which models are signed by a lead and must be scanned."""
+
+    def change(text: str) -> str:
+        return re.sub(r'\[\[rule\]\][^\n]*\nmatch +=+ "models/\*\*".*?\nrequire = \["verified-inputs"\]\n', MODELS, text, flags=re.DOTALL)
+
+    rewrite(ada, change)
+    assert 'require = ["scan"]' in (ada.root / "mlsc.toml").read_text()
+    ada.write("models/m.pkl", HONEST)
+    return ada
+
+
+MODELS = '[[rule]]\nmatch = "models/**"\nkind = "model"\nsigned = { by = "ml-lead" }\nrequire = ["scan"]\n'
+
+
+def person_signer(person: Person) -> Signer:
+    project = person.project
+    return project.keys.signer(project.keys.find("vouching"), person.passphrases)
+
+
+def put_on_record(person: Person, statement: Statement, signer: Signer, kind: str = "scan") -> None:
+    project = person.project
+    digest = Digest.from_in_toto(statement.subjects[0].digest)
+    assert digest is not None
+    name = statement.subjects[0].name
+    project.books.append([entry_of(kind, seal(statement, [signer]), statement.predicate_type, [(name, digest)], project.clock())])
+
+
+def a_scan(person: Person, path: str = "models/m.pkl", **changed: Any) -> Statement:
+    """The statement of a scan that found nothing, with some of it changed."""
+    project = person.project
+    statement = scan_statement(project, path, measure(person.root / path), ArtifactScan(()), project.clock())
+    predicate = json.loads(json.dumps(statement.predicate))
+    predicate["mlsc"].update(changed.pop("mlsc", {}))
+    predicate.update(changed)
+    return Statement(statement.subjects, statement.predicate_type, predicate)
+
+
+def test_a_signature_brings_the_scan_that_the_rule_asks_for(scanning: Person) -> None:
+    assert codes(scanning) >= {"scan-missing", "unsigned"}
+    scanning.sign("models/m.pkl")
+    assert codes(scanning) == set()
+    assert scanning.load("models/m.pkl")["name"] == "churn"
+
+
+def test_what_does_not_pass_is_not_signed_where_a_rule_asks_for_a_scan(scanning: Person) -> None:
+    scanning.write("models/m.pkl", HOSTILE)
+    with pytest.raises(DecisionRefusedError, match=r"posix\.system"):
+        scanning.sign("models/m.pkl")
+    assert "unsigned" in codes(scanning)
+
+
+def test_a_scan_of_other_bytes_or_of_another_name_says_nothing(scanning: Person) -> None:
+    scanning.sign("models/m.pkl")
+    scanning.write("models/m.pkl", OTHER)
+    assert "scan-missing" in codes(scanning)
+    shutil.copy(scanning.root / "models/m.pkl", scanning.root / "models/n.pkl")
+    scanning.sign("models/n.pkl")
+    assert "scan-missing" in codes(scanning)
+
+
+def test_a_runs_word_is_not_enough_where_only_a_person_may_sign(scanning: Person) -> None:
+    scanning.sign("models/m.pkl")
+    scanning.write("models/m.pkl", OTHER)
+    put_on_record(scanning, a_scan(scanning), scanning.project.run_signer)
+    assert "scan-missing" in codes(scanning)
+    assert scanning.mlsc("scan", "models/m.pkl").returncode == 0
+    assert "scan-missing" in codes(scanning)
+
+
+def test_a_runs_word_counts_where_the_rule_says_so(scanning: Person) -> None:
+    rewrite(scanning, lambda text: text.replace('require = ["scan"]', 'require = ["scan"]\nscan = { by = ["ml-lead", "builder"] }'))
+    assert scanning.mlsc("scan", "models/m.pkl").returncode == 0
+    assert codes(scanning) == {"unsigned"}
+
+
+def test_a_stranger_cannot_say_that_it_was_scanned(scanning: Person) -> None:
+    put_on_record(scanning, a_scan(scanning), stranger())
+    assert "scan-missing" in codes(scanning)
+
+
+def test_a_scan_by_another_version_or_with_other_lists_does_not_count(scanning: Person) -> None:
+    signer = person_signer(scanning)
+    put_on_record(scanning, a_scan(scanning, mlsc={"scanner": "sha256:" + "0" * 64}), signer)
+    assert "scan-missing" in codes(scanning)
+    put_on_record(scanning, a_scan(scanning, mlsc={"scanner": scanner_digest(frozenset({"os.system"}))}), signer)
+    assert "scan-missing" in codes(scanning)
+    put_on_record(scanning, a_scan(scanning), signer)
+    assert "scan-missing" not in codes(scanning)
+
+
+def test_what_the_policy_allows_more_of_is_scanned_again(scanning: Person) -> None:
+    scanning.sign("models/m.pkl")
+    assert codes(scanning) == set()
+    rewrite(scanning, lambda text: text + '\n[unpickle]\nallow = ["mypackage.Net"]\n')
+    assert codes(scanning) == {"scan-missing"}
+
+
+def test_a_result_that_its_own_findings_contradict_is_not_counted(scanning: Person) -> None:
+    bad = [{"code": "pickle-code", "severity": "critical"}]
+    put_on_record(scanning, a_scan(scanning, mlsc={"findings": bad}), person_signer(scanning))
+    assert "scan-missing" in codes(scanning)
+
+
+def test_the_newest_scan_decides_and_a_failed_one_blocks(scanning: Person) -> None:
+    scanning.sign("models/m.pkl")
+    project = scanning.project
+    found = finding("pickle-code", "", global_name="os.system")
+    assert found.severity is Severity.CRITICAL
+    measured = measure(scanning.root / "models/m.pkl")
+    at = project.gatherer.later_than_all("models/m.pkl", project.clock())
+    put_on_record(scanning, scan_statement(project, "models/m.pkl", measured, ArtifactScan((found,)), at), person_signer(scanning))
+    assert codes(scanning) == {"scan-failed"}
+
+
+def test_a_scan_for_another_project_does_not_count(scanning: Person) -> None:
+    put_on_record(scanning, a_scan(scanning, mlsc={"project": "another-project-0123"}), person_signer(scanning))
+    assert "scan-missing" in codes(scanning)
+
+
+def test_a_scan_whose_subject_is_another_file_is_not_read(scanning: Person) -> None:
+    said = a_scan(scanning)
+    put_on_record(scanning, Statement((Subject("models/n.pkl", said.subjects[0].digest),), said.predicate_type, said.predicate), person_signer(scanning))
+    assert "scan-missing" in codes(scanning)
+
+
+def test_what_a_person_accepted_passes_for_these_bytes_only(scanning: Person) -> None:
+    unlisted = b"\x80\x02cmypackage.models\nNet\n)\x81."
+    scanning.write("models/m.pkl", unlisted)
+    with pytest.raises(DecisionRefusedError, match=r"mypackage.models.Net"):
+        scanning.sign("models/m.pkl")
+    done = scanning.mlsc("scan", "models/m.pkl", "--accept", "pickle-unlisted", "--why", "our own class")
+    assert done.returncode == 0, done.stderr
+    scanning.sign("models/m.pkl")
+    assert codes(scanning) == set()
+    scanning.write("models/m.pkl", unlisted.replace(b"Net", b"Mal"))
+    assert scanning.mlsc("scan", "models/m.pkl").returncode == 1
+    with pytest.raises(DecisionRefusedError):
+        scanning.sign("models/m.pkl")
+
+
+def test_what_was_accepted_does_not_cover_another_finding(scanning: Person) -> None:
+    both = b"\x80\x02cmypackage.models\nNet\n)\x810" + HOSTILE[2:]
+    scanning.write("models/m.pkl", both)
+    assert scanning.mlsc("scan", "models/m.pkl", "--accept", "pickle-unlisted", "--why", "ours").returncode == 1
+    with pytest.raises(DecisionRefusedError, match=r"posix.system"):
+        scanning.sign("models/m.pkl")
+
+
+def test_nobody_accepts_what_is_not_found_or_without_a_reason(scanning: Person) -> None:
+    assert scanning.mlsc("scan", "models/m.pkl", "--accept", "pickle-code", "--why", "x").returncode == 2
+    scanning.write("models/m.pkl", HOSTILE)
+    assert scanning.mlsc("scan", "models/m.pkl", "--accept", "pickle-code").returncode == 2
+
+
+def test_a_baseline_that_was_altered_or_signed_by_a_run_is_refused(scanning: Person) -> None:
+    scanning.write("models/m.pkl", HOSTILE)
+    measured = measure(scanning.root / "models/m.pkl")
+    project = scanning.project
+    body = scans.BaselineBody("models/m.pkl", project.project_id, measured.size, ("pickle-code",), "harmless", project.clock(), "terminal")
+    digest = measured.digest
+    assert digest is not None
+    made = Statement((Subject("models/m.pkl", digest.in_toto()),), scans.BASELINE, predicates.to_predicate(body))
+    put_on_record(scanning, made, project.run_signer, "baseline")
+    assert scanning.mlsc("scan", "models/m.pkl").returncode == 1
+
+    claims = scanning.root / ".mlsc" / "claims"
+    envelope = seal(made, [project.run_signer]).to_json()
+    text = envelope.decode() if isinstance(envelope, bytes) else envelope
+    document = json.loads(text)
+    document["signatures"][0]["keyid"] = person_signer(scanning).public.key_id
+    (claims / f"{digest.hex}.jsonl").write_text(json.dumps(document) + "\n")
+    assert scanning.mlsc("scan", "models/m.pkl").returncode == 1
+    with pytest.raises(DecisionRefusedError):
+        scanning.sign("models/m.pkl")
+
+
+def test_a_saved_model_is_scanned_where_runs_may_say_so(ada: Person) -> None:
+    rule = MODELS.replace('by = "ml-lead"', 'by = ["ml-lead", "builder"]').replace("models/**", "models/dev/**")
+    rewrite(ada, lambda text: text.replace("[[rule]]", f"{rule}\n[[rule]]", 1))
+    saved = ada.save({"a": [1, 2]}, "models/dev/m.pkl")
+    assert [each.code for each in saved.verdict.reasons if each.fails] == []
+    assert codes(ada, "models/dev/m.pkl") == set()
+
+
+def test_what_fails_the_scan_is_not_promoted(scanning: Person) -> None:
+    policy = scanning.root / "mlsc.toml"
+    rule = MODELS.replace("models/**", "models/production/**")
+    free = MODELS.replace('require = ["scan"]\n', "")
+    text = policy.read_text().replace(MODELS.strip(), free.strip()).replace("[[rule]]", f"{rule}\n[[rule]]", 1)
+    rewrite(scanning, lambda _: text + '\n[stages]\nproduction = { into = "models/production" }\n')
+    scanning.write("models/bad.pkl", HOSTILE)
+    scanning.sign("models/bad.pkl")
+    assert codes(scanning, "models/bad.pkl") == set()
+    refused = scanning.mlsc("promote", "models/bad.pkl", "--to", "production")
+    assert refused.returncode == 1
+    assert "scan-failed" in refused.stdout + refused.stderr
+    assert not (scanning.root / "models/production/bad.pkl").exists()
+    scanning.sign("models/m.pkl")
+    assert scanning.mlsc("promote", "models/m.pkl", "--to", "production").returncode == 0
+    assert codes(scanning, "models/production/m.pkl") == set()
+
+
+def test_a_rule_that_requires_a_scan_says_whose_counts(ada: Person) -> None:
+    policy = ada.root / "mlsc.toml"
+    policy.write_text(policy.read_text() + '\n[[rule]]\nmatch = "other/**"\nrequire = ["scan"]\n')
+    with pytest.raises(PolicyError, match="does not say whose counts"):
+        _ = ada.project
+    policy.write_text(policy.read_text().replace('require = ["scan"]', 'scan = { by = "ml-lead" }\nrequire = ["provenance"]'))
+    with pytest.raises(PolicyError, match="requires none"):
+        _ = ada.project
+
+
+def test_taking_the_scan_out_of_a_rule_is_shown_as_weaker(scanning: Person) -> None:
+    policy = scanning.root / "mlsc.toml"
+    policy.write_text(policy.read_text().replace('require = ["scan"]\n', ""))
+    shown = scanning.mlsc("policy", "trust")
+    assert "[weaker]" in shown.stdout + shown.stderr
+
+
+def test_a_person_who_may_not_sign_cannot_accept_either(scanning: Person, person: Callable[..., Person]) -> None:
+    elsewhere = person("bob", root=scanning.root.parent / "of-bob")
+    elsewhere.init()
+    bob = Person("bob", elsewhere.home, scanning.root)
+    key = vouching_key(bob).public.base64_der
+    rewrite(scanning, lambda text: text.replace("[roles]", f'bob = {{ key = "{key}" }}\n\n[roles]', 1))
+    assert bob.mlsc("policy", "trust", "--yes").returncode == 0
+    scanning.write("models/m.pkl", HOSTILE)
+    refused = bob.mlsc("scan", "models/m.pkl", "--accept", "pickle-code", "--why", "fine")
+    assert refused.returncode == 1, refused.stderr
+    assert "may not accept" in refused.stderr
