@@ -38,6 +38,7 @@ BENCHMARKS: dict[str, tuple[list[str], list[str]]] = {
     "supervisor": ([], ["--full"]),
     "ledger": (["--quick"], []),
     "dataflow": ([], []),
+    "panel": (["--counts", "10,1000"], []),
     "graph": (["--edges", "1000,10000"], ["--edges", "1000,10000,100000,1000000"]),
     "scanning": (["--size", "256MiB", "--pickles", "100"], []),
     "profile": (["--size", "50MB"], ["--size", "500MB"]),

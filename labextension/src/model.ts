@@ -6,7 +6,7 @@
  */
 
 import { Refused } from './api';
-import type { Api, Artifact, LedgerEvent, NotebookRuns, Problem, Row, Status } from './api';
+import type { Api, Artifact, Decision, LedgerEvent, NotebookRuns, Problem, Row, Status } from './api';
 import { rowKey } from './rows';
 import { acceptLedger, examine } from './ledger';
 import type { LedgerView, Memory } from './ledger';
@@ -25,13 +25,26 @@ export interface PanelState {
   readonly status: Status | null;
   readonly runs: NotebookRuns | null;
   readonly ledger: LedgerView | null;
+  /** Approvals and rejections of exactly the notebook's bytes as saved, oldest first. */
+  readonly reviews: readonly Decision[];
   readonly detail: Detail | null;
   readonly problem: Problem | null;
   readonly loading: boolean;
   readonly offline: boolean;
 }
 
-const NOTHING: PanelState = { path: null, status: null, runs: null, ledger: null, detail: null, problem: null, loading: true, offline: false };
+/** Approvals and rejections among statements, by somebody whom the policy names, oldest first. */
+function reviewsIn(statements: Artifact['statements']): Decision[] {
+  return statements
+    .flatMap(({ decision, signer, at, why, problem }) =>
+      (decision === 'approved' || decision === 'rejected') && signer !== null && at !== null && problem === null
+        ? [{ decision, by: signer, at, why: why ?? '', until: null, about: null }]
+        : []
+    )
+    .sort((one, other) => one.at.localeCompare(other.at));
+}
+
+const NOTHING: PanelState = { path: null, status: null, runs: null, ledger: null, reviews: [], detail: null, problem: null, loading: true, offline: false };
 
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 10_000;
@@ -47,6 +60,7 @@ export class PanelModel {
   private wait = FIRST_WAIT;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private disposed = false;
+  private reviewed = '';
 
   constructor(
     readonly api: Api,
@@ -71,6 +85,7 @@ export class PanelModel {
   /** Show another notebook, or none. */
   show(path: string | null): Promise<void> {
     if (path !== this.state.path) {
+      this.reviewed = '';
       this.set({ ...NOTHING, path, offline: this.state.offline, status: null });
     }
     return this.refresh();
@@ -166,7 +181,7 @@ export class PanelModel {
         this.set({ ledger: null });
         return;
       }
-      await Promise.all([this.examineLedger(path ?? '', status.value), this.renewDetail()]);
+      await Promise.all([this.examineLedger(path ?? '', status.value), this.renewReviews(), this.renewDetail()]);
     } catch (error) {
       if (current()) {
         const problem = this.refusal(error);
@@ -192,6 +207,24 @@ export class PanelModel {
     } catch (error) {
       this.set({ ledger: null });
       this.refusal(error);
+    }
+  }
+
+  /** Ask who decided about the notebook's own bytes, where these or the record changed. */
+  private async renewReviews(): Promise<void> {
+    const { runs } = this.state;
+    const digest = runs?.own?.digest ?? null;
+    const about = `${digest ?? ''} ${runs?.ledger_size ?? 0}`;
+    if (runs === null || about === this.reviewed) {
+      return;
+    }
+    try {
+      const statements = digest === null ? [] : (await this.api.artifact(digest, runs.server_path)).statements;
+      this.reviewed = about;
+      this.set({ reviews: reviewsIn(statements) });
+    } catch (error) {
+      this.refusal(error);
+      this.set({ reviews: [] });
     }
   }
 

@@ -1143,6 +1143,7 @@ export interface operations {
             query?: {
                 /** @description Relative to the server's folder, with '/'. */
                 path?: string;
+                thorough?: boolean;
             };
             header?: never;
             path: {

@@ -13,6 +13,7 @@ class Server {
   size = 7;
   runs: NotebookRuns = runs();
   down = false;
+  statements: unknown[] = [];
   held: Promise<void> = Promise.resolve();
 
   readonly api = new Api(async (_, route): Promise<Reply> => {
@@ -28,7 +29,7 @@ class Server {
       return { status: 200, body: { origin: 'mlsc.local/test', size: this.size, ...trees[this.size], vkey: vectors.vkey, consistency, faults: [] } };
     }
     const answers: Record<string, unknown> = { runs: { ...this.runs, server_path: decodeURIComponent(rest.replace('path=', '')) }, status: status() };
-    const body = answers[name ?? ''] ?? (name?.startsWith('artifacts/') ? { digest: name.slice(10), statements: [] } : undefined);
+    const body = answers[name ?? ''] ?? (name?.startsWith('artifacts/') ? { digest: name.slice(10), statements: this.statements } : undefined);
     return body === undefined ? { status: 404, body: { message: 'no such route' } } : { status: 200, body };
   });
 }
@@ -110,6 +111,16 @@ describe('the model', () => {
     server.size = 13;
     await model.refresh();
     expect(model.snapshot().ledger?.checked.outcome).toBe('holds');
+  });
+
+  it('knows who approved or rejected exactly the notebook as it is saved, and asks once for each state of the record', async () => {
+    server.runs = runs({ own: { ...status(), path: 'work.ipynb', server_path: 'work.ipynb', digest: 'sha256:nb' } as unknown as NotebookRuns['own'] });
+    server.statements = [{ decision: 'rejected', signer: 'bob', at: '2026-01-02', why: 'w', problem: null }, { decision: 'approved', signer: null, at: '2026-01-03', why: '', problem: null }, { decision: 'approved', signer: 'ada', at: '2026-01-01', why: '', problem: null }];
+    await model.show('work.ipynb');
+    expect(model.snapshot().reviews.map(each => [each.decision, each.by])).toEqual([['approved', 'ada'], ['rejected', 'bob']]);
+    server.asked.length = 0;
+    await model.refresh();
+    expect(server.asked.filter(each => each.startsWith('artifacts'))).toEqual([]);
   });
 
   it('shows the details of a row, as the row stands after a change', async () => {

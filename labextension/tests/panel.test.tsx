@@ -13,6 +13,7 @@ const state = (change: Partial<PanelState> = {}): PanelState => ({
   status: status(),
   runs: runs(),
   ledger: null,
+  reviews: [],
   detail: null,
   problem: null,
   loading: false,
@@ -120,6 +121,13 @@ describe('the panel', () => {
     const wrong = show({ runs: null, problem: { code: 'policy-invalid', message: 'mlsc.toml line 3: unknown key', next: 'run: mlsc policy check' } });
     expect(within(wrong).getByRole('alert').textContent).toContain('run: mlsc policy check');
     expect(show({ offline: true }).textContent).toContain('The server does not answer');
+  });
+
+  it('says who decided last, and why', () => {
+    const decided = (decision: string, at: string) => ({ decision, by: 'ada', at, why: 'a label is off', until: null, about: null });
+    const panel = show({ reviews: [decided('approved', '2026-01-01T00:00:00Z'), decided('rejected', '2026-01-01T00:30:00Z')] });
+    expect(panel.querySelector('.mlsc-Decision')?.textContent).toContain('Rejected by ada');
+    expect(panel.querySelector('.mlsc-Decision q')?.textContent).toBe('a label is off');
   });
 
   it('keeps what may not be done within reach of a screen reader, with the reason, and does nothing', () => {

@@ -4,21 +4,48 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.conftest import Person
-from tests.e2e.lab import FRONT, Server, page_of, run_cell, wait_until_idle
+from tests.conftest import CSV, Person
+from tests.e2e.lab import FRONT, Server, page_of, run_cell, running, wait_until_idle
 from tests.e2e.supervised_people import notebook
+from tests.kernel.live_kernel import LONG
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
 KERNEL = "python3"
 
-TRAIN = ("%load_ext jupyter_mlsc", "import pandas as pd\ntrain = pd.read_csv('data/train.csv')", "%mlsc_save train models/train.parquet")
+
+@dataclass(frozen=True)
+class Desk:
+    """Ada's project with her server, which the tests of a module share: each has a notebook and files of its own."""
+
+    ada: Person
+    server: Server
+
+    def training(self, name: str) -> None:
+        """A notebook ``NAME.ipynb`` that reads the signed ``data/NAME.csv`` and saves what it made of it as ``models/NAME.parquet``."""
+        self.ada.write(f"data/{name}.csv", CSV + f"{len(name)},1\n")
+        self.ada.sign(f"data/{name}.csv")
+        training(self.ada, name)
+
+
+@contextmanager
+def desk_of(folder: Path, mode: str = "enforce", **more: str) -> Iterator[Desk]:
+    """A new project of Ada's and a server for it."""
+    home, root = folder / "home", folder / "project"
+    for each in (home, root):
+        each.mkdir()
+    ada = Person("ada", home, root, dict(more))
+    ada.init(mode)
+    with running(ada) as server:
+        yield Desk(ada, server)
 
 
 def open_panel(page: Page) -> Locator:
@@ -35,7 +62,7 @@ def open_panel(page: Page) -> Locator:
 @contextmanager
 def panel_of(browser: Browser, server: Server, name: str, query: Mapping[str, str] | None = None) -> Iterator[Page]:
     """A notebook opened in a page of its own, with the panel in front. What a page's own script throws fails the test."""
-    with page_of(browser, server, f"lab/tree/{name}", {"reset": "", **(query or {})}) as page:
+    with page_of(browser, server, f"lab/tree/{name}.ipynb", {"reset": "", **(query or {})}) as page:
         thrown: list[str] = []
         page.on("pageerror", lambda error: thrown.append(str(error)))
         try:
@@ -87,11 +114,20 @@ def expect_verdict(page: Page, path: str, verdict: str, op: str = "read") -> Non
     row(page, path, op).and_(page.locator(f'[data-verdict="{verdict}"]')).wait_for()
 
 
-def training(person: Person, name: str = "work.ipynb") -> None:
-    """A notebook that reads a signed data set and saves what it made of it."""
-    notebook(person, *TRAIN, name=name, kernel=KERNEL)
+def training(person: Person, name: str) -> None:
+    """A notebook that reads a data set and saves what it made of it."""
+    cells = ("%load_ext jupyter_mlsc", f"import pandas as pd\ntable = pd.read_csv('data/{name}.csv')", f"%mlsc_save table models/{name}.parquet")
+    notebook(person, *cells, name=f"{name}.ipynb", kernel=KERNEL)
 
 
-def ready(page: Page) -> None:
-    page.locator(f"{FRONT} .jp-Notebook-ExecutionIndicator").wait_for()
+def ready(page: Page, server: Server, name: str) -> None:
+    """Wait until the notebook in front speaks to a kernel that has nothing to do: before that, running a cell asks which kernel to take."""
+    until = time.monotonic() + LONG
+    while not any(each["path"] == f"{name}.ipynb" and _is_ready(each["kernel"]) for each in server.ask("GET", "api/sessions")):
+        assert time.monotonic() < until, "no kernel came"
+        page.wait_for_timeout(100)
     wait_until_idle(page)
+
+
+def _is_ready(kernel: Mapping[str, object] | None) -> bool:
+    return kernel is not None and kernel["connections"] != 0 and kernel["execution_state"] == "idle"

@@ -146,7 +146,17 @@ export function Details({ detail, status }: { readonly detail: Detail; readonly 
     );
   };
   return (
-    <section className="mlsc-Details" data-testid="mlsc-details" data-path={row.path} aria-labelledby="mlsc-details-name">
+    <section
+      className="mlsc-Details"
+      data-testid="mlsc-details"
+      data-path={row.path}
+      aria-labelledby="mlsc-details-name"
+      onKeyDown={event => {
+        if (event.key === 'Escape') {
+          deeds.select(null);
+        }
+      }}
+    >
       <div className="mlsc-Details-bar">
         <VerdictIcon verdict={row.verdict} />
         <h3 id="mlsc-details-name" title={plain(row.path)}>

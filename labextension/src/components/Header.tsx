@@ -1,7 +1,7 @@
 /** The notebook at a glance: its verdict, in words and shape and colour, the mode, the tier, what was not seen, and the sign-off. */
 
 import * as React from 'react';
-import type { Gap, NotebookRuns, Reason, Status } from '../api';
+import type { Decision, Gap, NotebookRuns, Reason, Status } from '../api';
 import { ago, modeMeaning, plain, tierMeaning, verdictWord } from '../words';
 import { useSurroundings } from './context';
 import { Icon, VerdictIcon } from './Icon';
@@ -32,10 +32,16 @@ export function ReasonView({ reason, children }: { readonly reason: Reason; read
   );
 }
 
-function SignOff({ runs, status }: { readonly runs: NotebookRuns; readonly status: Status | null }): React.JSX.Element {
+interface Props {
+  readonly runs: NotebookRuns;
+  readonly status: Status | null;
+  readonly reviews: readonly Decision[];
+}
+
+function SignOff({ runs, status, reviews }: Props): React.JSX.Element {
   const { words, deeds, now } = useSurroundings();
   const may = status?.may.review ?? { allowed: false, why: words.__('Asking the server…') };
-  const last = runs.own?.decisions.filter(each => each.decision === 'approved' || each.decision === 'rejected').at(-1);
+  const last = reviews.at(-1);
   const why = may.allowed ? undefined : may.why;
   return (
     <div className="mlsc-SignOff">
@@ -87,7 +93,7 @@ function SignOff({ runs, status }: { readonly runs: NotebookRuns; readonly statu
   );
 }
 
-export function Header({ runs, status }: { readonly runs: NotebookRuns; readonly status: Status | null }): React.JSX.Element {
+export function Header({ runs, status, reviews }: Props): React.JSX.Element {
   const { words, now } = useSurroundings();
   const gaps = coverageOf(runs.coverage);
   const tier = runs.tier ?? status?.tier ?? null;
@@ -133,7 +139,7 @@ export function Header({ runs, status }: { readonly runs: NotebookRuns; readonly
           </ul>
         </details>
       )}
-      <SignOff runs={runs} status={status} />
+      <SignOff runs={runs} status={status} reviews={reviews} />
     </header>
   );
 }

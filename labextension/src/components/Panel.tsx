@@ -62,7 +62,7 @@ function Story({ state, cell, onCell }: Props & { readonly state: PanelState & {
   ];
   return (
     <>
-      <Header runs={runs} status={status} />
+      <Header runs={runs} status={status} reviews={state.reviews} />
       <Tabs tab={tab} tabs={tabs} onTab={setTab} />
       <div id="mlsc-tabpanel" className="mlsc-TabPanel" role="tabpanel" aria-labelledby={`mlsc-tab-${tab}`}>
         {tab === 'artifacts' &&

@@ -90,11 +90,13 @@ export function EnvironmentView({ environment, gaps, runs }: { readonly environm
             {words._n('%1 package', '%1 packages', environment.packages.length)} · {shortDigest(environment.digest)}
           </p>
           <input type="search" className="mlsc-Filter" aria-label={words.__('Filter packages')} placeholder={words.__('Filter packages')} value={filter} onChange={event => setFilter(event.target.value)} />
-          <ul className="mlsc-Plain mlsc-Packages">
-            {packages.map(line => (
-              <li key={line}>{plain(line)}</li>
-            ))}
-          </ul>
+          <div className="mlsc-Packages" tabIndex={0} role="group" aria-label={words.__('Installed packages')}>
+            <ul className="mlsc-Plain">
+              {packages.map(line => (
+                <li key={line}>{plain(line)}</li>
+              ))}
+            </ul>
+          </div>
         </>
       )}
     </div>

@@ -17,9 +17,14 @@ export async function jumpToCell(panel: NotebookPanel | null, cell: string | nul
   if (panel === null || found === undefined) {
     return;
   }
+  // The notebook takes the keyboard when its active cell changes; who walks the panel's list stays there.
+  const focused = document.activeElement;
   panel.content.deselectAll();
   panel.content.activeCellIndex = place;
   await panel.content.scrollToCell(found, 'smart');
+  if (focused instanceof HTMLElement && focused.closest('#mlsc-panel') !== null) {
+    focused.focus({ preventScroll: true });
+  }
 }
 
 /** Insert `%load_ext jupyter_mlsc` above all else, and stand on it, ready to be run. */

@@ -62,6 +62,22 @@ function Root({ model, deeds, words, narrowing }: { model: PanelModel; deeds: De
   );
 }
 
+/** The sidebar. Where it is activated, by a shortcut or a click, the keyboard stands in the list, else on the first button. */
+class Sidebar extends ReactWidget {
+  constructor(private readonly content: React.JSX.Element) {
+    super();
+  }
+
+  protected render(): React.JSX.Element {
+    return this.content;
+  }
+
+  protected override onActivateRequest(): void {
+    const first = this.node.querySelector<HTMLElement>('.mlsc-List') ?? this.node.querySelector<HTMLElement>('button:not(:disabled)');
+    first?.focus();
+  }
+}
+
 function follow(tracker: INotebookTracker, model: PanelModel, narrowing: Narrowing): void {
   const connected = new WeakSet<NotebookPanel>();
   const show = (): void => {
@@ -127,7 +143,7 @@ export const panelPlugin: JupyterFrontEndPlugin<Story> = {
       open: path => void app.commands.execute('docmanager:open', { path })
     };
 
-    const widget = ReactWidget.create(<Root model={model} deeds={deeds} words={words} narrowing={narrowing} />);
+    const widget = new Sidebar(<Root model={model} deeds={deeds} words={words} narrowing={narrowing} />);
     widget.id = PANEL;
     widget.addClass('mlsc-Sidebar');
     widget.title.icon = panelIcon;

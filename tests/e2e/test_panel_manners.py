@@ -1,0 +1,114 @@
+"""Manners: the keyboard alone, a screen reader's rules (axe) in the light and in the dark theme, and a project of thousands of artifacts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmarks.panel_project import many_reads
+from tests.e2e.panel import Desk, desk_of, expect_verdict, panel_of, picture, ready, row, run_all
+from tests.e2e.supervised_people import notebook
+from tests.kernel.live_kernel import LONG
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+AXE = Path(__file__).parents[2] / "labextension/node_modules/axe-core/axe.min.js"
+MANY = 5000
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """Ada's project, with her server."""
+    with desk_of(tmp_path_factory.mktemp("manners")) as made:
+        yield made
+
+
+def _dark(desk: Desk) -> None:
+    folder = desk.ada.home / "jupyter/lab/user-settings/@jupyterlab/apputils-extension"
+    (folder / "themes.jupyterlab-settings").write_text(json.dumps({"theme": "JupyterLab Dark"}))
+
+
+def _serious(page: Page, *places: str) -> list[str]:
+    """What axe finds that is serious or worse, in parts of the page."""
+    if not page.evaluate("'axe' in window"):
+        page.add_script_tag(content=AXE.read_text())
+    told: dict[str, Any] = page.evaluate("places => axe.run({include: places.map(each => [each])}, {resultTypes: ['violations']})", list(places))
+    found = [each for each in told["violations"] if each["impact"] in ("serious", "critical")]
+    return [f"{each['id']}: {node['html'][:160]} {node['failureSummary']}" for each in found for node in each["nodes"]]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious(browser: Browser, desk: Desk, theme: str) -> None:
+    if not AXE.exists():
+        pytest.skip("axe is not here: make setup fetches it with the panel's packages")
+    desk.training(theme)
+    desk.ada.write("data/unsigned.csv")
+    notebook(
+        desk.ada,
+        "%load_ext jupyter_mlsc",
+        f"a = open('data/{theme}.csv').read()",
+        "b = open('data/unsigned.csv').read()",
+        name=f"{theme}.ipynb",
+        kernel="python3",
+    )
+    if theme == "dark":
+        _dark(desk)
+    with panel_of(browser, desk.server, theme) as page:
+        assert page.locator("body").get_attribute("data-jp-theme-light") == str(theme == "light").lower()
+        ready(page, desk.server, theme)
+        run_all(page, 3)
+        expect_verdict(page, "data/unsigned.csv", "block")
+        row(page, f"data/{theme}.csv").click()
+        details = page.get_by_test_id("mlsc-details")
+        details.locator(".mlsc-Statement > summary").first.click()
+        details.locator('[data-testid="mlsc-proof"]').wait_for()
+        picture(page, f"panel-{theme}")
+        assert _serious(page, "#mlsc-panel", ".mlsc-Card", ".mlsc-Status") == []
+        page.get_by_role("tab", name="Run", exact=True).click()
+        assert _serious(page, "#mlsc-panel") == []
+        page.get_by_test_id("mlsc-lineage").click()
+        page.get_by_test_id("mlsc-graph").locator(".mlsc-Node").first.wait_for()
+        picture(page, f"lineage-{theme}")
+        assert _serious(page, ".mlsc-Graph-bar") == []
+
+
+def test_the_keyboard_alone_opens_the_panel_walks_the_list_and_comes_back(browser: Browser, desk: Desk) -> None:
+    desk.training("keys")
+    with panel_of(browser, desk.server, "keys") as page:
+        ready(page, desk.server, "keys")
+        run_all(page, 3)
+        expect_verdict(page, "models/keys.parquet", "allow", "write")
+        page.locator('[data-id="mlsc-panel"]').click()
+        page.locator("#mlsc-panel").wait_for(state="hidden")
+        page.keyboard.press("Escape")
+        page.keyboard.press("Alt+Shift+S")
+        page.locator("#mlsc-panel .mlsc-List:focus").wait_for()
+        page.keyboard.press("End")
+        page.keyboard.press("Enter")
+        page.locator('[data-testid="mlsc-details"][data-path="models/keys.parquet"]').wait_for()
+        page.keyboard.press("Escape")
+        page.get_by_test_id("mlsc-details").wait_for(state="detached")
+        page.keyboard.press("Shift+Tab")
+        assert page.evaluate("document.activeElement.tagName") == "SELECT"
+
+
+@pytest.mark.slow
+def test_five_thousand_artifacts_are_a_list_of_which_little_is_drawn(browser: Browser, desk: Desk) -> None:
+    notebook(desk.ada, "1", name="many.ipynb", kernel="python3")
+    many_reads(desk.ada.project, "many.ipynb", MANY)
+    with panel_of(browser, desk.server, "many") as page:
+        rows = page.get_by_test_id("mlsc-row")
+        rows.first.wait_for(timeout=5 * LONG * 1000)  # the server measures and judges each file once
+        assert rows.first.get_attribute("aria-setsize") == str(MANY)
+        assert rows.count() < 100
+        page.locator(".mlsc-List").focus()
+        page.keyboard.press("End")
+        page.locator(f'[data-testid="mlsc-row"][aria-posinset="{MANY}"]').wait_for()
+        page.get_by_role("searchbox").fill("many/4321.txt")
+        row(page, "many/4321.txt").wait_for()
+        assert rows.count() == 1
