@@ -17,7 +17,7 @@ from jupyter_mlsc.scan.datasets.questions import Answer, Question
 from jupyter_mlsc.scan.datasets.reading import Piece, Table, mapped, open_table
 from jupyter_mlsc.scan.datasets.sketches import DistinctSketch
 
-LABELS = ("label", "labels", "target", "y", "class", "classes", "outcome", "is_fraud", "churn")
+LABELS = ("label", "labels", "target", "y", "class", "classes", "outcome", "diagnosis", "species", "cultivar", "survived", "is_fraud", "churn")
 """Names that a column to be predicted usually has, the likeliest first."""
 MOST_IN_MEMORY = 1 << 23
 """Rows whose digests are all held: beyond, duplicates are estimated, and rows are compared in blocks or not at all."""
