@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterable
+from io import FileIO
 
 import msgspec
 
@@ -29,44 +31,86 @@ LONGEST_ANSWER = 256 << 20
 _LEAVE_OUT = 'look at what wrote the file; to sign it without a profile write profile = "none" in its rule'
 
 
+class _Nursery:
+    """A process that has imported what profiles need, and forks one process for each data set: imports are what takes long for small ones.
+
+    It sees no byte of the data: it hands descriptors on. Where one of its children takes too long it ends with it.
+    """
+
+    def __init__(self) -> None:
+        place = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+        self._channel, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-c", _BOOT, place, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env={name: os.environ[name] for name in _KEPT if name in os.environ} | _ENVIRON,
+                cwd=os.path.abspath(os.sep),
+                start_new_session=True,
+            )
+
+    def bear(self, *descriptors: int) -> None:
+        """A new process with these descriptors: the data, its stdin, its stdout. Raises OSError where the nursery is gone."""
+        socket.send_fds(self._channel, [b"?"], list(descriptors))
+
+    def status(self) -> int:
+        """How the last process ended (negative: by which signal), once it has."""
+        with contextlib.suppress(OSError):
+            told = self._channel.recv(LENGTH)
+            if len(told) == LENGTH:
+                return int.from_bytes(told, "little", signed=True)
+        return -signal.SIGKILL
+
+    def end(self) -> None:
+        """End it, with whatever it has borne."""
+        self._channel.close()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+        self._process.wait()
+
+
+class _Shared(threading.local):
+    nursery: _Nursery | None = None
+    users = 0
+
+
+_shared = _Shared()
+
+
+def keep() -> None:
+    """From now on the calling thread's data sets are looked at by processes of one nursery, until `release`."""
+    _shared.users += 1
+
+
+def release() -> None:
+    """The other end of `keep`."""
+    _shared.users -= 1
+    if not _shared.users:
+        _end_shared()
+
+
+def _end_shared() -> None:
+    if _shared.nursery is not None:
+        _shared.nursery.end()
+        _shared.nursery = None
+
+
 def ask(question: Question, data: int, signed_rows: bytes | None = None, *, more: Iterable[bytes] = (), size: int | None = None) -> tuple[Answer, bytes]:
     """Have a data set looked at: the answer, and the digests of its rows. The descriptor stays the caller's. Raises FormatError, MissingLibraryError.
 
     ``more`` is told besides, piece by piece, for what is no one file; then ``size`` says how many bytes that is.
     """
-    place = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-    seconds = question.limits.seconds_for(os.fstat(data).st_size if size is None else size)
-    process = subprocess.Popen(
-        [sys.executable, "-I", "-c", _BOOT, place, str(data)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        pass_fds=[data],
-        env={name: os.environ[name] for name in _KEPT if name in os.environ} | _ENVIRON,
-        cwd=os.path.abspath(os.sep),
-        start_new_session=True,
-    )
-    clock = threading.Timer(seconds + 10, process.kill)
-    clock.daemon = True
-    clock.start()
+    keep()
     try:
-        assert process.stdin is not None  # as they were asked for
-        assert process.stdout is not None
-        teller = threading.Thread(target=_tell, args=(process, question, signed_rows, more), name="mlsc-tell", daemon=True)
-        teller.start()
-        said = process.stdout.read(LONGEST_ANSWER + 1)
-        process.kill()  # it has said all that it has to say
-        teller.join()
+        said, code, seconds, was_in_time = _answered(question, data, signed_rows, more, size)
     finally:
-        was_in_time = clock.is_alive()
-        clock.cancel()
-        process.kill()
-        code = process.wait()
-        for stream in (process.stdin, process.stdout):
-            with contextlib.suppress(OSError):
-                stream.close()  # type: ignore[union-attr]  # as they were asked for
+        release()
     length = int.from_bytes(said[:LENGTH], "little")
-    if len(said) < LENGTH or len(said) < LENGTH + length or len(said) > LONGEST_ANSWER:
+    if code != 0 or len(said) < LENGTH + length or len(said) > LONGEST_ANSWER:
         raise FormatError(_how_it_ended(code, seconds, was_in_time=was_in_time), next_step=_LEAVE_OUT)
     try:
         answer = msgspec.json.decode(said[LENGTH : LENGTH + length], type=Answer)
@@ -78,20 +122,66 @@ def ask(question: Question, data: int, signed_rows: bytes | None = None, *, more
     return answer, said[LENGTH + length :]
 
 
-def _tell(process: subprocess.Popen[bytes], question: Question, signed_rows: bytes | None, more: Iterable[bytes]) -> None:
+def _answered(question: Question, data: int, signed_rows: bytes | None, more: Iterable[bytes], size: int | None) -> tuple[bytes, int, float, bool]:
+    """What a process says, how it ended, the seconds that it had, and whether it kept to them."""
+    if _shared.nursery is None:
+        _shared.nursery = _Nursery()
+    nursery = _shared.nursery
+    seconds = question.limits.seconds_for(os.fstat(data).st_size if size is None else size)
+    clock = threading.Timer(seconds + 10, nursery.end)
+    clock.daemon = True
+    their_in, our_out = os.pipe()
+    our_in, their_out = os.pipe()
+    with open(our_in, "rb", buffering=0) as hearing, open(our_out, "wb", buffering=0) as telling:
+        try:
+            nursery.bear(data, their_in, their_out)
+        except OSError as err:
+            _end_shared()
+            raise FormatError("the process that parses data sets went away", next_step=_LEAVE_OUT) from err
+        finally:
+            os.close(their_in)
+            os.close(their_out)
+        clock.start()
+        teller = threading.Thread(target=_tell, args=(telling, question, signed_rows, more), name="mlsc-tell", daemon=True)
+        teller.start()
+        said = _heard(hearing)
+        code = nursery.status() if len(said) <= LONGEST_ANSWER else -signal.SIGKILL
+        was_in_time = clock.is_alive()
+        clock.cancel()
+        if code != 0:
+            _end_shared()
+        teller.join()
+    return said, code, seconds, was_in_time
+
+
+def _heard(hearing: FileIO) -> bytes:
+    """All that is said, or more than may be."""
+    parts, length = [], 0
+    while length <= LONGEST_ANSWER and (part := hearing.read(1 << 20)):
+        parts.append(part)
+        length += len(part)
+    return b"".join(parts)
+
+
+def _tell(telling: FileIO, question: Question, signed_rows: bytes | None, more: Iterable[bytes]) -> None:
     """Write what the process is to know; it may be gone before it has read all of it."""
     encoded = msgspec.json.encode(question)
     parts = [len(encoded).to_bytes(LENGTH, "little"), encoded]
     if signed_rows is not None:
         parts += [len(signed_rows).to_bytes(LENGTH, "little"), signed_rows]
-    assert process.stdin is not None  # as it was asked for
     with contextlib.suppress(OSError):
         for part in parts:
-            process.stdin.write(part)
+            _write(telling, part)
         for part in more:
-            process.stdin.write(part)
+            _write(telling, part)
     with contextlib.suppress(OSError):
-        process.stdin.close()
+        telling.close()
+
+
+def _write(telling: FileIO, part: bytes) -> None:
+    view = memoryview(part)
+    while view:
+        view = view[telling.write(view) or 0 :]
 
 
 def _how_it_ended(code: int, seconds: float, *, was_in_time: bool) -> str:
