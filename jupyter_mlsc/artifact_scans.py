@@ -90,7 +90,10 @@ def scan_files(project: ProjectState, paths: Iterable[Path], called: str | None 
 
     ``called`` is what a file will be called that lies under another name yet.
     """
-    found = {}
+    found: dict[Path, tuple[Finding, ...]] = {}
+    paths = list(paths)
+    if not paths:
+        return found
     with ScanProcess(allow=project.policy.unpickle_allow) as process:
         for path in paths:
             findings: list[Finding] = []

@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
+import json
 import socket
+from dataclasses import asdict
 
-import msgspec
-
-from jupyter_mlsc.scan.finding import Finding
+from jupyter_mlsc.scan.finding import Finding, Severity
 from jupyter_mlsc.scan.limits import Limits
 
 LONGEST_MESSAGE = 64 << 20
 _LENGTH = 8
+_FIELDS = ("code", "severity", "message", "where", "fix")
 
 
-class Request(msgspec.Struct, frozen=True):
+def request(path: str, allow: tuple[str, ...], also: tuple[str, ...], limits: Limits) -> dict[str, object]:
     """A file to scan: its path for messages, and what policy allows to be unpickled. The descriptor comes with the message."""
-
-    path: str
-    allow: tuple[str, ...] = ()
-    also: tuple[str, ...] = ()
-    limits: Limits = Limits()
+    return {"path": path, "allow": allow, "also": also, "limits": asdict(limits)}
 
 
-class Answer(msgspec.Struct, frozen=True):
+def answer(findings: tuple[Finding, ...]) -> dict[str, object]:
     """The findings on one file."""
+    return {"findings": [each.document() for each in findings]}
 
-    findings: tuple[Finding, ...]
+
+def findings_in(body: bytes, path: str) -> tuple[Finding, ...]:
+    """The findings of an answer, as claims about the file that was handed over and about nothing else. Raises ValueError for what is no answer."""
+    told = json.loads(body)
+    if not isinstance(told, dict) or not isinstance(told.get("findings"), list):
+        raise ValueError("an answer without findings")  # noqa: TRY004  # it was received, not passed
+    found = []
+    for each in told["findings"]:
+        if not isinstance(each, dict) or not all(isinstance(each.get(name), str) for name in _FIELDS):
+            raise ValueError("a finding that is none")
+        found.append(Finding(path, each["code"], Severity(each["severity"]), each["message"], each["where"], each["fix"]))
+    return tuple(found)
 
 
-def send(channel: socket.socket, message: msgspec.Struct, descriptor: int | None = None) -> None:
+def send(channel: socket.socket, message: dict[str, object], descriptor: int | None = None) -> None:
     """Send one message, with a descriptor where one belongs to it. Raises OSError."""
-    encoded = msgspec.json.encode(message)
+    encoded = json.dumps(message).encode()
     framed = len(encoded).to_bytes(_LENGTH, "little") + encoded
     sent = socket.send_fds(channel, [framed], [] if descriptor is None else [descriptor])
     if sent < len(framed):

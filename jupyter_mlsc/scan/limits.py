@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import msgspec
+from dataclasses import dataclass
 
 MiB = 1 << 20
 GiB = 1 << 30
 
 
-class Limits(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Limits:
     """Limits for one file. Sizes in bytes, times in seconds."""
 
     seconds: float = 120.0

@@ -12,14 +12,12 @@ import signal
 import socket
 import subprocess
 import sys
-from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-import msgspec
-
-from jupyter_mlsc.scan.channel import Answer, Request, receive, send
-from jupyter_mlsc.scan.finding import Finding, Severity, finding
+from jupyter_mlsc.errors import MlscError
+from jupyter_mlsc.scan.channel import findings_in, receive, request, send
+from jupyter_mlsc.scan.finding import Finding, finding
 from jupyter_mlsc.scan.limits import DEFAULT, Limits
 
 _BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); import jupyter_mlsc; del sys.path[0]; from jupyter_mlsc.sandbox.confined import main; main()"
@@ -38,6 +36,7 @@ class ScanProcess:
         self._channel: socket.socket | None = None
 
     def __enter__(self) -> Self:
+        self._started()  # what it imports, it imports while the files are looked for
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
@@ -49,37 +48,40 @@ class ScanProcess:
         seconds = self._limits.seconds_for(os.fstat(descriptor).st_size)
         channel.settimeout(seconds)
         try:
-            send(channel, Request(path, self._allow, self._also, self._limits), descriptor)
+            send(channel, request(path, self._allow, self._also, self._limits), descriptor)
             body, more = receive(channel)
             for each in more:
                 os.close(each)
             if body is None:
                 return (finding("scanner-failed", path, why=self._how_it_ended()),)
-            answer = msgspec.json.decode(body, type=Answer)
+            return findings_in(body, path)
         except TimeoutError:
             self._end()
             return (finding("limit-reached", path, why=f"it took longer than {seconds:.0f} seconds"),)
-        except (OSError, ValueError, msgspec.DecodeError):
+        except (OSError, ValueError):
             return (finding("scanner-failed", path, why=self._how_it_ended()),)
-        # The process parses hostile bytes: it may say what is wrong with this file, and nothing about another one.
-        return tuple(replace(each, path=path, severity=Severity(each.severity)) for each in answer.findings)
 
     def _started(self) -> socket.socket:
         if self._channel is not None:
             return self._channel
         ours, theirs = socket.socketpair()
         with theirs:
-            place = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _BOOT, place, str(theirs.fileno()), str(self._limits.memory)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                env={name: os.environ[name] for name in _KEPT if name in os.environ},
-                cwd=os.path.abspath(os.sep),
-                start_new_session=True,
-            )
+            try:
+                place = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+                self._process = subprocess.Popen(
+                    [sys.executable, "-I", "-c", _BOOT, place, str(theirs.fileno()), str(self._limits.memory)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    env={name: os.environ[name] for name in _KEPT if name in os.environ},
+                    cwd=os.path.abspath(os.sep),
+                    start_new_session=True,
+                )
+            except OSError as err:
+                ours.close()
+                step = "wait until fewer programs run, then repeat the command"
+                raise MlscError(f"the process that scans could not be started: {err.strerror}", next_step=step) from err
         self._channel = ours
         return ours
 

@@ -7,13 +7,13 @@ that no descendant of a dead parent goes on computing.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 
-import msgspec
-
-from jupyter_mlsc.scan.channel import Answer, Request, receive, send
+from jupyter_mlsc.scan.channel import answer, receive, send
 from jupyter_mlsc.scan.engine import scan_stream
+from jupyter_mlsc.scan.limits import Limits
 
 
 def serve(channel: socket.socket) -> None:
@@ -22,11 +22,12 @@ def serve(channel: socket.socket) -> None:
         body, descriptors = receive(channel)
         if body is None:
             return
-        request = msgspec.json.decode(body, type=Request)
-        _limit_time(request.limits.seconds_for(os.fstat(descriptors[0]).st_size))
+        asked = json.loads(body)
+        limits = Limits(**asked["limits"])
+        _limit_time(limits.seconds_for(os.fstat(descriptors[0]).st_size))
         with os.fdopen(descriptors[0], "rb", buffering=1 << 18) as stream:
-            found = scan_stream(request.path, stream, limits=request.limits, allow=frozenset(request.allow), also=frozenset(request.also))
-        send(channel, Answer(found))
+            found = scan_stream(asked["path"], stream, limits=limits, allow=frozenset(asked["allow"]), also=frozenset(asked["also"]))
+        send(channel, answer(found))
 
 
 def _limit_time(seconds: float) -> None:
