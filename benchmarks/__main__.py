@@ -40,6 +40,8 @@ BENCHMARKS: dict[str, tuple[list[str], list[str]]] = {
     "dataflow": ([], []),
     "panel": (["--counts", "10,1000"], []),
     "graph": (["--edges", "1000,10000"], ["--edges", "1000,10000,100000,1000000"]),
+    "scanning": (["--size", "256MiB", "--pickles", "100"], []),
+    "profile": (["--size", "50MB"], ["--size", "500MB"]),
 }
 """Each benchmark with its arguments in quick sizes and in those of the budgets."""
 

@@ -82,7 +82,7 @@ def record_write(project: ProjectState, output: Output, run: Run) -> None:
     project.record(run, entry_of("write", output.envelope, predicates.PROVENANCE, [(output.name, output.digest)], project.clock()))
     project.books.file_claim(output.digest, output.envelope)
     if output.observed:
-        run.note_write(output.name, output.digest, verified=all(each.verified for each in output.inputs), variable=output.variable)
+        run.note_write(output.name, output.digest, verified=all(each.is_good for each in output.inputs), variable=output.variable)
 
 
 def record_statement(project: ProjectState, kind: str, statement: Statement, subject: tuple[str, Digest], run: Run) -> None:
@@ -137,7 +137,7 @@ def tell_output(
         predicates.file_lines(measured),
     )
     annotated: list[tuple[str, Digest | None, predicates.InputBody]] = [
-        (each.name, each.digest, predicates.InputBody(each.decision, each.verified, each.cell)) for each in inputs
+        (each.name, each.digest, predicates.InputBody(each.decision, each.verified, each.cell, each.code)) for each in inputs
     ]
     if not observed:
         annotated.append((UNOBSERVED, None, predicates.InputBody("warn", False)))

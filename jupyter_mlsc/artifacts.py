@@ -12,6 +12,8 @@ Kind = Literal["dataset", "model", "notebook", "environment", "config"]
 MOST_ARTIFACTS = 1_000
 """Artifacts that one answer about what came from what lists unless more are asked for."""
 KINDS: tuple[Kind, ...] = ("dataset", "model", "notebook", "environment", "config")
+MOST_ARTIFACTS = 1_000
+"""Artifacts that one answer lists unless more are asked for. It stands here since every face names it, and most never walk a graph."""
 
 _HEX64 = re.compile(r"[0-9a-f]{64}\Z")
 

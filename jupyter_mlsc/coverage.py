@@ -9,6 +9,8 @@ MEANINGS = {
     "connections": "network connections, whose data nobody saw",
     "unobserved-writes": "governed files that changed while nothing in this process was seen to write them",
     "changed-in-use": "governed files that changed after they were read",
+    "edited-modules": "modules of the project that were edited after they were imported: what ran is what was imported",
+    "bytecode": "modules of the project that ran from their compiled form, which nobody compared with their source",
     "guard-errors": "errors inside the guard",
     "ctypes": "uses of ctypes or gc.get_objects by a cell, which can reach around the guard",
     "tracing": "trace functions set by a cell, which can change anything",

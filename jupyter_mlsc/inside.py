@@ -18,20 +18,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn, TypeVar
 
+import msgspec
+
 from jupyter_mlsc import errors, wire
 from jupyter_mlsc.artifacts import MOST_ARTIFACTS
 from jupyter_mlsc.errors import ArtifactError, BlockedArtifactError, FormatError, KeyUnavailableError, MlscError, SupervisionError
-from jupyter_mlsc.results import Loaded, Saved, Status
 
 if TYPE_CHECKING:
     from jupyter_mlsc.formats import Format
     from jupyter_mlsc.lineage import Impact, LineageNode
     from jupyter_mlsc.profiles import DatasetDiff
     from jupyter_mlsc.recording import Run
-    from jupyter_mlsc.results import Signed
+    from jupyter_mlsc.results import Loaded, Saved, Signed, Status
     from jupyter_mlsc.verdict import Reason, Verdict
 
 _CREDENTIALS = struct.Struct("3i")
+_Value = TypeVar("_Value")
 _Wanted = TypeVar("_Wanted", bound=wire.Answer)
 REFUSED = "nothing inside a supervised tree can vouch: this kernel or command runs supervised, and has no keys"
 
@@ -90,6 +92,13 @@ def ask(question: wire.Question, wanted: type[_Wanted]) -> _Wanted:
     return answer
 
 
+def _decoded(told: msgspec.Raw, kind: type[_Value]) -> _Value:
+    try:
+        return msgspec.json.decode(told, type=kind)
+    except msgspec.MsgspecError as err:
+        raise SupervisionError(f"the supervisor's answer is no {kind.__name__}: {err}", next_step="use the same version inside and outside") from err
+
+
 def _raise(failed: wire.Failed) -> NoReturn:
     if failed.verdict is not None:
         raise BlockedArtifactError(failed.verdict)
@@ -142,6 +151,7 @@ class InsideProject:
         """Save a value whole or not at all; the supervisor records it. Raises FormatError, ArtifactError, LedgerError."""
         from jupyter_mlsc import formats
         from jupyter_mlsc.format_choice import by_name
+        from jupyter_mlsc.results import Saved
         from jupyter_mlsc.transfer import staged
 
         del run, variable  # the supervisor goes by what it saw, not by what the notebook says of its variables
@@ -169,14 +179,20 @@ class InsideProject:
 
     def lineage(self, reference: str, *, depth: int, limit: int = MOST_ARTIFACTS) -> LineageNode:
         """What an artifact was made from."""
-        return ask(wire.AskLineage(os.fsencode(reference), depth, limit), wire.Lineage).node
+        from jupyter_mlsc.lineage import LineageNode
+
+        return _decoded(ask(wire.AskLineage(os.fsencode(reference), depth, limit), wire.Lineage).node, LineageNode)
 
     def impact(self, reference: str, *, depth: int, limit: int = MOST_ARTIFACTS) -> Impact:
         """What was made from an artifact."""
-        return ask(wire.AskImpact(os.fsencode(reference), depth, limit), wire.Impacts).impact
+        from jupyter_mlsc.lineage import Impact
+
+        return _decoded(ask(wire.AskImpact(os.fsencode(reference), depth, limit), wire.Impacts).impact, Impact)
 
     def status(self, run: Run | None = None) -> Status:
         """The project, and the supervised run."""
+        from jupyter_mlsc.results import Status
+
         del run
         facts = ask(wire.AskStatus(), wire.Facts)
         return Status(facts.rows, facts.document)
@@ -188,6 +204,7 @@ class InsideProject:
         from jupyter_mlsc import formats
         from jupyter_mlsc.digests import measure_bytes
         from jupyter_mlsc.format_choice import format_to_load
+        from jupyter_mlsc.results import Loaded
         from jupyter_mlsc.transfer import OpenedFile
 
         try:
@@ -208,6 +225,7 @@ class InsideProject:
         from jupyter_mlsc import formats
         from jupyter_mlsc.digests import measure
         from jupyter_mlsc.format_choice import format_to_load
+        from jupyter_mlsc.results import Loaded
 
         name = os.path.relpath(os.path.abspath(path), self.root)
         chosen = format_to_load(formats.identify(name, path), name, format_name)

@@ -104,6 +104,8 @@ class InputBody(PredicateBody, frozen=True):
     verified: bool
     cell: str | None = None
     """The id of the cell that read it, or its execution count where the front end gives no id."""
+    code: bool = False
+    """It is code of the project that ran, a module or a script, and no rule was asked about it."""
 
 
 class OutputBody(PredicateBody, frozen=True):

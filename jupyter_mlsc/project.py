@@ -160,7 +160,10 @@ class Project(ProjectState):
 
         stories = [notebook_story(self, path) for path in notebooks]
         told = dict.fromkeys(self.root / name for story in stories for name in (*story.reads, *story.writes))
-        judged = [*(path for path in paths if path not in notebooks or self.is_governed(path)), *(path for path in told if path.exists())]
+        judged = [
+            *(path for path in paths if path not in notebooks or self.is_governed(path)),
+            *(path for path in told if path.exists() and self.is_governed(path)),
+        ]
         verdicts = self.verify(judged, full=full, progress=progress) if judged else []
         known = {verdict.path: verdict.digest for verdict in verdicts if verdict.digest is not None}
         return verdicts, [beside_now(self, story, known) for story in stories]
@@ -199,6 +202,8 @@ class Project(ProjectState):
 
     def end_run(self, run: Run) -> None:
         """Record that a run is over, and what was not observed of it. Raises LedgerError."""
+        if not run.started:
+            return  # nothing was recorded: what would be imported for its end is not needed
         from jupyter_mlsc.accounts import record_end
 
         record_end(self, run)

@@ -66,6 +66,13 @@ class Read:
     verified: bool
     cell: str | None
     """The cell's id, or its execution count where the front end gives no id."""
+    code: bool = False
+    """It is code of the project of which no rule asks anything."""
+
+    @property
+    def is_good(self) -> bool:
+        """True where nothing that a rule asks of it is unmet: it is verified, or code that nobody asks about."""
+        return self.verified or self.code
 
 
 @dataclass
@@ -167,6 +174,13 @@ class Run:
             verified = verdict.verified if own is None or not any(r.code == "own-output" for r in verdict.reasons) else own
             self._reads[verdict.path, verdict.digest] = Read(verdict.path, verdict.digest, verdict.decision, verified, self._place_of(by).cell)
             self._following.read(verdict.path, verdict.digest)
+
+    def note_code(self, name: str, digest: Digest, *, is_governed: bool = False, by: Actor | None = None) -> None:
+        """Remember code of the project that ran: a module that was imported, or a script. What a rule governs was judged, and is an input already."""
+        with self._lock:
+            if not is_governed:
+                self._reads.setdefault((name, digest), Read(name, digest, "allow", False, self._place_of(by).cell, code=True))
+            self._following.read(name, digest, is_module=True)
 
     def note_write(self, name: str, digest: Digest, *, verified: bool, variable: str | None = None) -> None:
         """Remember an output; ``verified`` is whether all its inputs were, ``variable`` what was saved."""

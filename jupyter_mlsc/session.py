@@ -23,6 +23,7 @@ from jupyter_mlsc.verdict import Decision, Verdict, summary
 
 if TYPE_CHECKING:
     from jupyter_mlsc.export.graphs import Drawing
+    from jupyter_mlsc.imported_code import ImportedCode
     from jupyter_mlsc.keys import PassphraseSource
     from jupyter_mlsc.keys.passphrase import Ask
     from jupyter_mlsc.lineage import Impact, LineageNode
@@ -93,6 +94,9 @@ class Watcher(Protocol):
     def settled(self, path: Path) -> None:
         """What lies at this path was recorded by the session itself."""
 
+    def saving(self) -> None:
+        """The session is about to record an output."""
+
 
 @dataclass
 class Session:
@@ -109,6 +113,7 @@ class Session:
     _verbs: Verbs | None = None
     _run: Run | None = None
     _place: Place | None = None
+    _code: ImportedCode | None = None
 
     @property
     def project(self) -> Project:
@@ -177,6 +182,7 @@ class Session:
     def save(self, value: object, path: PathLike, *, format_name: str | None = None, variable: str | None = None) -> Saved:
         """Save a value whole, with its provenance; ``variable`` is the notebook's name for it."""
         with self._unwatched():
+            self._note_code()
             saved = self.verbs.save(value, Path(path), self.run, format_name=format_name, variable=variable)
             if self.watcher is not None:
                 self.watcher.settled(Path(os.path.realpath(path)))
@@ -252,6 +258,22 @@ class Session:
             if note.code not in self._told:
                 self._told.add(note.code)
                 self.tell(f"mlsc: {note.message}\n  next: {note.next}")
+
+    def _note_code(self) -> None:
+        """The project's own code that runs here is an input of what is saved. A supervisor sees that itself."""
+        if self.watcher is not None:
+            self.watcher.saving()
+        elif not self.is_supervised:
+            from jupyter_mlsc.imported_code import ImportedCode
+
+            if self._code is None:
+                self._code = ImportedCode(self.project.root)
+            found = self._code.look()[0]
+            if found:
+                from jupyter_mlsc.verbs.observing import observe_code
+
+                for err in observe_code(self.project, found, self.run, lambda err: self.tell(f"mlsc: code was not recorded: {err}")):
+                    self.tell(str(err))
 
     def _unwatched(self) -> AbstractContextManager[None]:
         return nullcontext() if self.watcher is None else self.watcher.quiet()

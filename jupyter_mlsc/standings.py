@@ -39,6 +39,9 @@ MOST_MEASUREMENTS = 200_000
 UNASKED = 64 << 20
 """Bytes that are hashed for one look without anybody having asked for it; larger files are measured when somebody waits for them."""
 
+MOST_JUDGED = 150
+"""Names that are judged for one look: each takes some milliseconds, and somebody waits. What is kept is not counted."""
+
 _BESIDE = (".sig", ".claims.jsonl")
 
 
@@ -54,17 +57,22 @@ class Standing:
 
 @dataclass
 class Budget:
-    """Bytes that may still be hashed in one look."""
+    """Bytes that may still be hashed, and names that may still be judged, in one look; None for no limit."""
 
     left: int | None = UNASKED
+    judgements: int | None = MOST_JUDGED
+
+    @classmethod
+    def endless(cls) -> Budget:
+        """For who waits as long as it takes."""
+        return cls(None, None)
 
     def spend(self, size: int) -> bool:
-        """Whether so much may be hashed, and then it is."""
-        if self.left is None:
-            return True
-        if size > self.left:
+        """Whether a name may be judged for which so much must be hashed, and then it is."""
+        if (self.left is not None and size > self.left) or self.judgements == 0:
             return False
-        self.left -= size
+        self.left = None if self.left is None else self.left - size
+        self.judgements = None if self.judgements is None else self.judgements - 1
         return True
 
 
@@ -121,7 +129,8 @@ class Standings:
             return kept.standing
         identity = seen[0]
         assert identity is not None  # just made
-        if is_file and self._measured.recall([identity])[0] is None and not budget.spend(status.st_size):
+        unknown = is_file and self._measured.recall([identity])[0] is None
+        if not budget.spend(status.st_size if unknown else 0):
             return Standing("unmeasured")
         try:
             standing, names = self._judged(path)

@@ -40,7 +40,7 @@ def _from_provenance(statement: Statement, keys: tuple[str, ...], name: str) -> 
     digest = _one_subject(statement, made.name)
     if body.facts.project != made.project:
         raise AttestationError(f"provenance of {made.name} names two projects")
-    inputs = tuple(InputClaim(n, d, note.verified, note.cell) for n, d, note in body.inputs)
+    inputs = tuple(InputClaim(n, d, note.verified, note.cell, note.code) for n, d, note in body.inputs)
     root = None if made.content_tree is None else _root(made.content_tree)
     whole = Claim(
         predicates.PROVENANCE,

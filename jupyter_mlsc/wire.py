@@ -14,7 +14,6 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from jupyter_mlsc.artifacts import MOST_ARTIFACTS, Digest
-from jupyter_mlsc.lineage import Impact, LineageNode
 from jupyter_mlsc.profiles import DatasetDiff
 from jupyter_mlsc.verdict import Reason, Verdict
 
@@ -138,9 +137,10 @@ class Rules(_Message, frozen=True):
 
 
 class Judged(_Message, frozen=True):
-    """Verdicts; none where no rule governs a path, or nothing was asked of it yet."""
+    """Verdicts; none where no rule governs a path, or nothing was asked of it yet. ``own`` says, of a path that was read, whether this run wrote it."""
 
     verdicts: tuple[Verdict, ...]
+    own: bool = False
 
 
 class Written(_Message, frozen=True):
@@ -156,13 +156,15 @@ class Written(_Message, frozen=True):
 class Lineage(_Message, frozen=True):
     """Where an artifact comes from."""
 
-    node: LineageNode
+    node: msgspec.Raw
+    """A `LineageNode` in JSON: who asks for none needs none of the graph's code."""
 
 
 class Impacts(_Message, frozen=True):
     """What was made from an artifact."""
 
-    impact: Impact
+    impact: msgspec.Raw
+    """An `Impact` in JSON."""
 
 
 class Compared(_Message, frozen=True):

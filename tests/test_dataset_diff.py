@@ -182,6 +182,21 @@ def test_a_profile_of_another_project_or_from_the_future_is_no_yardstick(steward
     assert diff(steward).differences.signed_rows == 7  # type: ignore[union-attr]
 
 
+def test_a_profile_of_revoked_bytes_or_by_a_revoked_key_is_no_yardstick(steward: Person) -> None:
+    (first,) = steward.sign("data/people.csv")
+    steward.write("data/people.csv", edited())
+    steward.sign("data/people.csv")
+    (steward.root / "data/people.csv").write_text(ROWS)
+    assert diff(steward).differences.signed_rows == 61  # type: ignore[union-attr]
+    newest = steward.project.yardsticks.of("data/people.csv")
+    assert newest is not None
+    assert steward.mlsc("revoke", str(newest.digest), "--why", "poisoned").returncode == 0
+    assert diff(steward).equal
+    assert steward.mlsc("revoke", first.key, "--why", "stolen").returncode == 0
+    with pytest.raises(UsageError, match="no profile"):
+        diff(steward)
+
+
 def test_a_profile_of_another_digest_is_not_one_of_these_bytes(ada: Person) -> None:
     policy = ada.root / "mlsc.toml"
     policy.write_text(policy.read_text().replace('match  = "data/**"', 'match  = "data/**"\nrequire = ["profile"]\nprofile = "summary"'))

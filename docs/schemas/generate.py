@@ -10,11 +10,12 @@ from pathlib import Path
 
 import msgspec
 
-from jupyter_mlsc import decisions, environment_claims, predicates, profiles, replays
+from jupyter_mlsc import decisions, environment_claims, predicates, profiles, replays, scans
 from jupyter_mlsc.server.openapi import document
 
 SCHEMAS = {
     "artifact-v1.json": predicates.ArtifactBody,
+    "baseline-v1.json": scans.BaselineBody,
     "environment-v1.json": environment_claims.EnvironmentBody,
     "override-v1.json": decisions.OverrideBody,
     "policy-v1.json": predicates.PolicyBody,

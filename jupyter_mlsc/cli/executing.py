@@ -9,9 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlsc.errors import SupervisionError, UsageError
+from jupyter_mlsc.sandbox.boot import SUPERVISION_FAILED, without_secrets
+
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+_STARTS = 3
+"""How often a kernel is started that dies before it says a word: its ports were free a moment before it took them, and somebody else may have been faster."""
 MAY_FAIL = "raises-exception"
 """The tag of a cell whose error does not end the execution, as nbclient and nbconvert know it."""
 
@@ -36,13 +41,25 @@ def execute(book: NotebookNode, path: Path, kernel: Kernel) -> str | None:
 
     Returns what failed: a cell's error, or the kernel's death; None where every cell ran. Raises UsageError, SupervisionError.
     """
+    for left in reversed(range(_STARTS)):
+        ended: list[int | None] = []
+        try:
+            return _executed(book, path, kernel, ended)
+        except _NotStartedError as err:
+            if not left or SUPERVISION_FAILED in ended:
+                raise SupervisionError(f"the kernel of {path} did not start: {err}", next_step="see what is written above") from err
+    raise AssertionError("the last start returns or raises")
+
+
+class _NotStartedError(Exception):
+    """The kernel died before it said a word."""
+
+
+def _executed(book: NotebookNode, path: Path, kernel: Kernel, ended: list[int | None]) -> str | None:
     from jupyter_client.kernelspec import NoSuchKernel
     from nbclient.exceptions import CellExecutionError, DeadKernelError
 
-    from jupyter_mlsc.errors import SupervisionError, UsageError
-    from jupyter_mlsc.sandbox.boot import without_secrets
-
-    client = _client(book, path, kernel)
+    client = _client(book, path, kernel, ended)
     try:
         client.execute(env={**without_secrets(os.environ), "JPY_SESSION_NAME": str(path.absolute())})
     except NoSuchKernel as err:
@@ -52,7 +69,7 @@ def execute(book: NotebookNode, path: Path, kernel: Kernel) -> str | None:
     except DeadKernelError:
         return "the kernel died"
     except RuntimeError as err:
-        raise SupervisionError(f"the kernel of {path} did not start: {err}", next_step="see what is written above") from err
+        raise _NotStartedError(str(err)) from err
     finally:
         # nbclient would clean a second time when this process ends, and fail at what is gone.
         atexit.unregister(client._cleanup_kernel)
@@ -79,7 +96,7 @@ def notebook_of(cells: Iterable[tuple[str, list[str]]], like: NotebookNode) -> N
     return book
 
 
-def _client(book: NotebookNode, path: Path, kernel: Kernel) -> Any:
+def _client(book: NotebookNode, path: Path, kernel: Kernel, ended: list[int | None]) -> Any:
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
@@ -91,6 +108,14 @@ def _client(book: NotebookNode, path: Path, kernel: Kernel) -> Any:
 
         policy = None if kernel.policy is None else str(kernel.policy.absolute())
         hidden = kernel.hidden
+
+        async def is_alive(self) -> bool:  # type: ignore[override]  # it is awaited in an asynchronous manager
+            """Whether the kernel runs. How it ended is kept, which nobody says afterwards."""
+            alive: bool = await super().is_alive()
+            process = getattr(self.provisioner, "process", None)
+            if not alive and process is not None:
+                ended.append(process.returncode)
+            return alive
 
         @property
         def kernel_spec(self) -> KernelSpec | None:

@@ -10,6 +10,7 @@ from jupyter_mlsc.dataflow.callbacks import MOST_ROUNDS, Given, Runs, mixed
 from jupyter_mlsc.dataflow.calls import Calls
 from jupyter_mlsc.dataflow.heap import EMPTY, Closure, Frame, Value
 from jupyter_mlsc.dataflow.nodes import Expr, Func
+from jupyter_mlsc.dataflow.state import GaveUpError
 
 
 class Evaluation(Calls):
@@ -36,6 +37,8 @@ class Evaluation(Calls):
             taint |= self.heap.taint(index)
         objects = of.objects or ()
         if of.symbols and not of.objects:
+            if taint or any(self.heap.things[each].functions for each in value.objects):
+                raise GaveUpError("a library was given something of the notebook's own to keep")
             objects = self._call_state(target, "settings", "set", taint, value).objects
         called = self.operate(target, (of, value))
         if isinstance(target, nodes.Attr):

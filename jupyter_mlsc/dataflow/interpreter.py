@@ -22,6 +22,9 @@ _KINDS = {
 }
 _Names = tuple[dict[str, Value], dict[str, Value]]
 
+_UNCALLED = frozenset(("__del__", "__init_subclass__", "__set_name__"))
+"""Methods that the interpreter calls by itself."""
+
 
 class Interpreter(Evaluation):
     """The whole analysis of one run; `tracing` feeds it executions."""
@@ -91,10 +94,6 @@ class Interpreter(Evaluation):
     last: Value = EMPTY
     """What the last expression of the cell gave."""
 
-    def all_reads(self) -> Taint:
-        """Whatever was read in this run so far."""
-        return frozenset((when, name) for name, times in self.history.items() for when in times) | {(self.here, name) for name in self.reads}
-
     def _decorated(self, value: Value, decorators: Sequence[nodes.Call]) -> Value:
         for each in reversed(decorators):
             made_by = self.evaluate(each.func)
@@ -146,7 +145,8 @@ class Interpreter(Evaluation):
         after = self._snapshot()
         raised = self._joined(before, after)
         decided = frozenset(read for value in log.values() for read in self.heap.taint(value))
-        pc = self.pc
+        pc, outer = self.pc, self.raised
+        self.raised = Value(self.all_reads())  # an error may say anything of what it met
         for handler in node.handlers:
             self._restore(raised)
             for name, value in log.items():
@@ -157,6 +157,7 @@ class Interpreter(Evaluation):
             self.block(handler)
             after = self._joined(after, self._snapshot())
             self.pc = pc
+        self.raised = outer
         self._restore(after)
         self.block(node.finally_)
 
@@ -200,6 +201,8 @@ class Interpreter(Evaluation):
         outer, self.frame = self.frame, frame
         self.block(node.body)
         self.frame = outer
+        if _UNCALLED & set(frame.names):
+            raise GaveUpError("a class whose code runs where nothing is seen to call it")
         thing.members.update(frame.names)
         held = mixed(frame.names.values())
         for each in held.objects:

@@ -14,6 +14,7 @@ from jupyter_mlsc.dataflow.callbacks import NO_ARGUMENTS, Callbacks, Given, Runs
 from jupyter_mlsc.dataflow.heap import EMPTY, Taint, Value
 from jupyter_mlsc.dataflow.listed import Effect
 from jupyter_mlsc.dataflow.nodes import Call, Name
+from jupyter_mlsc.dataflow.state import GaveUpError
 
 _PASSIVE = frozenset(("builtins", "joblib", "pickle", "json", "os", "pathlib"))
 PATH_METHODS = frozenset(("read_text", "read_bytes", "open", "write_text", "write_bytes", "rename", "replace", "iterdir", "glob", "rglob", "joinpath"))
@@ -33,21 +34,48 @@ class Library(Callbacks):
         library = symbol.partition(".")[0]
         if any(name in tables.IN_PLACE for name in given.flags):
             targets = [value for name, value in given.keywords if name in tables.IN_PLACE]
-            self.change(mixed(targets).objects, self._taint_of(given), parts=mixed(given.all).objects)
+            self.change(self.heap.reach(mixed(targets).objects, keeps=False), self._taint_of(given), parts=mixed(given.all).objects)
+        if symbol == "builtins.print":
+            self.change(mixed(value for name, value in given.keywords if name == "file").objects, self._taint_of(given))
+        if library == "numpy" and len(given.args) > tables.UFUNCS.get(symbol.rpartition(".")[2], len(given.args)):
+            self.change(self.heap.reach(given.args[-1].objects, keeps=False), self._taint_of(given))
+        if symbol == "numpy.array" and "shallow" in given.flags:
+            effect = "holds"
+        if symbol.rpartition(".")[2].startswith(("set_option", "set_printoptions", "setlocale", "putenv")) and self._taint_of(given):
+            raise GaveUpError("settings of a library depend on data")
         return self._apply(node, effect, Value(), given, library, key, symbol)
 
     def _library_method(self, node: Call, receiver: Value, name: str, given: Given) -> Value:
         libraries = self.heap.libraries(receiver.objects)
-        in_place = "inplace" in given.flags or any(key == "**" for key, _ in given.keywords)
+        in_place = bool({"inplace", "in_place"} & set(given.flags)) or any(key == "**" for key, _ in given.keywords)
         if not receiver.objects:
             libraries = {"builtins"}
             effect = tables.METHODS.get(name, "view")
             effect = effect if effect in ("fresh", "write") else "view"
         else:
             effect = tables.method_effect(name, libraries - {"notebook"}, in_place=in_place)
+        effect = self._shared(effect, name, libraries, given)
+        if name == "shuffle":
+            self.change(self.heap.reach(mixed(given.args).objects, keeps=False), self.heap.taint(receiver))
+        if name in ("readinto", "readinto1", "read_direct", "recv_into"):
+            self.change(self.heap.reach(mixed(given.args).objects, keeps=False), self.heap.taint(receiver) | self.all_reads())
+        if name in tables.CALLERS:
+            kept = [each for each in mixed(given.all).objects if self.heap.things[each].libraries <= {"builtins"} and not self.heap.things[each].functions]
+            self.change(kept, self.heap.taint(receiver))
         if effect == "state" and not libraries & {"pandas", "polars"}:
             effect = "fit"
         return self._apply(node, effect, receiver, given, "", "matplotlib" if effect == "state" else "", name, libraries)
+
+    @staticmethod
+    def _shared(effect: Effect, name: str, libraries: set[str], given: Given) -> Effect:
+        """The effect of a method that shares more than its name says."""
+        if name in ("copy", "astype") and (libraries & {"builtins", "collections"} or "shallow" in given.flags):
+            return "holds"  # a shallow copy: what is in it is the same
+        if effect == "state" and "polars" in libraries:
+            return "fit"  # ``series.scatter`` of polars sets values; its plots change nothing that is written
+        if effect == "view" and name not in tables.METHODS and libraries and mixed(given.all) != EMPTY:
+            return "fit"  # of a value's method that nobody knows: what it is given may go into the value
+        return effect
 
     def _apply(self, node: Call, effect: Effect, receiver: Value, given: Given, library: str, key: str, name: str, libraries: Iterable[str] = ()) -> Value:
         made = set(libraries) - {"notebook"} or {library}
@@ -139,7 +167,7 @@ class Library(Callbacks):
         if keeps_it:
             self.change((which,), taint, keeps=passed.objects)
         if last == "shuffle":
-            self.change(self.heap.reach(passed.objects, keeps=False), taint)
+            self.change(self.heap.reach(passed.objects, keeps=False), taint | self.heap.taint(Value(objects=frozenset((which,)))))
         return self.inside(passed) | self.fresh(
             self.site(node, name), taint | self.heap.taint(Value(objects=frozenset((which,)))), {name.partition(".")[0]}, passed.objects
         )

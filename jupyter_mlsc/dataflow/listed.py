@@ -65,6 +65,8 @@ FUNCTIONS: dict[Effect, str] = {
         functools.reduce heapq.heappop
     """,
     "scribble": """
+        cv2.arrowedLine cv2.circle cv2.drawContours cv2.drawMarker cv2.ellipse cv2.fillConvexPoly cv2.fillPoly cv2.line cv2.polylines cv2.putText
+        cv2.rectangle networkx.set_edge_attributes networkx.set_node_attributes skimage.draw.set_color
         bisect.insort bisect.insort_left bisect.insort_right heapq.heapify heapq.heappush heapq.heappushpop heapq.heapreplace numpy.copyto
         numpy.fill_diagonal numpy.place numpy.put numpy.put_along_axis numpy.putmask operator.delitem operator.iadd
         operator.setitem sklearn.utils.shuffle
@@ -98,8 +100,9 @@ FUNCTIONS: dict[Effect, str] = {
         shutil.unpack_archive
     """,
     "world": """
-        IPython.display.Javascript atexit.register os.execv os.fork os.popen os.posix_spawn os.spawnv os.system signal.signal subprocess.Popen
-        subprocess.call subprocess.check_call subprocess.check_output subprocess.getoutput subprocess.run sys.setprofile sys.settrace
+        IPython.display.Javascript atexit.register cv2.normalize os.execv os.fork os.popen os.posix_spawn os.spawnv os.system signal.signal subprocess.Popen
+        subprocess.call subprocess.check_call subprocess.check_output subprocess.getoutput subprocess.run struct.pack_into sys.setprofile sys.settrace
+        torch.nn.utils.vector_to_parameters torch.optim.swa_utils.update_bn
     """,
 }
 """Functions of libraries by their full names."""
@@ -168,15 +171,34 @@ LIBRARIES = """
 
 UNKNOWABLE = """
     IPython.core.getipython.get_ipython IPython.core.interactiveshell IPython.get_ipython __main__ builtins.__dict__ builtins.__import__
-    builtins.compile builtins.eval builtins.exec builtins.get_ipython builtins.globals builtins.locals builtins.vars cffi code ctypes gc.get_objects
-    gc.get_referents gc.get_referrers inspect.currentframe inspect.stack marshal runpy sys._getframe sys.modules
+    builtins.compile builtins.eval builtins.exec builtins.get_ipython builtins.globals builtins.locals builtins.vars cffi code contextlib.redirect_stderr
+    contextlib.redirect_stdout ctypes gc.get_objects gc.get_referents gc.get_referrers inspect.currentframe inspect.stack marshal numexpr.evaluate
+    pandas.api.extensions runpy sys._getframe sys.modules
 """
 """Means by which code reaches names that it does not spell."""
 
 VALUES = """
     dask datetime decimal fractions json math numpy pandas polars pyarrow re scipy statistics xarray
 """
-"""Libraries whose objects are data: a method that is not listed changes nothing and may share memory with its receiver."""
+"""Libraries whose objects are data: a method that is not listed, and is given nothing, changes nothing and may share memory with its receiver."""
+
+UFUNCS: dict[int, str] = {
+    1: """
+        abs absolute cbrt ceil conjugate cos cosh deg2rad exp exp2 expm1 fabs floor invert isfinite isinf isnan log log10 log1p log2 logical_not
+        negative positive rad2deg reciprocal rint sign signbit sin sinh sqrt square tan tanh trunc
+    """,
+    2: """
+        add arctan2 bitwise_and bitwise_or bitwise_xor copysign divide dot equal float_power floor_divide fmax fmin fmod gcd greater greater_equal
+        heaviside hypot ldexp left_shift less less_equal logaddexp logaddexp2 logical_and logical_or logical_xor matmul maximum minimum mod multiply
+        nextafter not_equal power remainder right_shift subtract true_divide
+    """,
+}
+"""Functions of numpy by the number of arguments after which one more is where the result goes."""
+
+CALLERS = """
+    agg aggregate apply applymap combine filter map pipe transform
+"""
+"""Methods that call what they are given, which may be a method of something that they then change: ``series.apply(found.append)``."""
 
 PATH_FIRST = """
     csv.DictWriter csv.writer cv2.imwrite imageio.imwrite matplotlib.pyplot.savefig numpy.save numpy.savetxt numpy.savez numpy.savez_compressed

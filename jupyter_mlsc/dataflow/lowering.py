@@ -295,6 +295,8 @@ def _call(node: ast.Call) -> Expr:
             flags.append(f"mode:{text}")
         elif keyword.arg is not None and not (isinstance(value, ast.Constant) and value.value in (False, None)):
             flags.append(keyword.arg)
+        if keyword.arg in ("copy", "deep") and not (isinstance(value, ast.Constant) and value.value is True):
+            flags.append("shallow")
         keywords.append((keyword.arg or "**", _argument(value, names_files and keyword.arg in PATH_KEYWORDS)))
     if len(node.args) > (0 if isinstance(node.func, ast.Attribute) else 1):
         for each in node.args[:2]:

@@ -72,9 +72,10 @@ def _cell_magic(source: str) -> str:
     if name in _INNER_CELL:
         # The line is a statement of its own for %%timeit, options and a name for %%capture.
         kept = [word for word in rest.split() if word.isidentifier()] if name == "capture" else []
-        setup = "".join(f"{word} = None\n" for word in kept)
+        if kept:
+            return f"{UNKNOWN}({'%%capture ' + kept[0]!r})"  # whatever is printed flows into that name
         line = _code_after_options(rest) if name in ("timeit", "prun", "time") else ""
-        return as_python(setup + (line + "\n" if line else "") + body)
+        return as_python((line + "\n" if line else "") + body)
     kind = _OTHER_LANGUAGE.get(name)
     if kind == "shown":
         return f"{LINE}({name!r}, {rest!r})"

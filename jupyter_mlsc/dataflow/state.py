@@ -46,6 +46,8 @@ class State:
     files: dict[str, Taint] = field(default_factory=dict)
     """What was written to files in this run, by the name as spelled."""
     kept: dict[str, int] = field(default_factory=dict)
+    raised: Value = EMPTY
+    """What an error that is being handled may hold."""
     """What libraries keep between calls."""
     stars: set[str] = field(default_factory=set)
     history: dict[str, set[int]] = field(default_factory=dict)
@@ -86,13 +88,17 @@ class State:
         if name in _SHOWN or (name[:1] == "_" and name[1:].isdigit()):
             return Value(objects=frozenset((self.shown,)))
         if name.startswith("*"):
-            return EMPTY if name == "*raised*" else Value(symbols=frozenset((name,)))
+            return self.raised if name == "*raised*" else Value(symbols=frozenset((name,)))
         symbols = {f"builtins.{name}"} if name in _BUILTINS else set()
         for star in self.stars:
             symbols.add(f"{star}.{name}")
         known = symbols and all(symbol.partition(".")[0] in tables.LIBRARIES for symbol in symbols)
         # A name that nothing here bound: it was there before, or a star import brought it.
         return self.symbol_value(symbols) if known else self.symbol_value(symbols) | self.unknown()
+
+    def all_reads(self) -> Taint:
+        """Whatever was read in this run so far."""
+        return frozenset((when, name) for name, times in self.history.items() for when in times) | {(self.here, name) for name in self.reads}
 
     def unknown(self) -> Value:
         """What nothing is known of."""

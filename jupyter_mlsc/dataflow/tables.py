@@ -31,7 +31,9 @@ SHOWN_LIBRARIES = frozenset(("matplotlib", "seaborn"))
 """Libraries whose objects keep what they are told only to draw it."""
 READ_PREFIXES = ("read_", "scan_", "from_file", "open_", "load_", "imread", "from_pretrained")
 """Functions of a library that begin so read."""
-IN_PLACE = frozenset(("out", "inplace"))
+UFUNCS = {name: count for count, names in listed.UFUNCS.items() for name in names.split()}
+CALLERS = frozenset(listed.CALLERS.split())
+IN_PLACE = frozenset(("out", "inplace", "evals_result", "callbacks", "dst"))
 """Keywords that say that an argument, or the receiver, is changed."""
 
 
@@ -51,9 +53,11 @@ def function_effect(symbol: str) -> tuple[Effect, str]:
         if prefix in STATE:
             return ("world" if STATE[prefix] == "?" else "state"), STATE[prefix]
         prefix = prefix.rpartition(".")[0]
+    if (top == "numpy" and last == "at") or symbol.startswith("torch.nn.init."):
+        return "scribble", ""  # a ufunc's own method; initialisers fill what they are given
     if top == "sklearn" and ".metrics" in symbol:
         return "fresh", ""
-    if top == "sklearn" and last.startswith(("load_", "fetch_", "make_")):
+    if symbol.startswith("sklearn.datasets.") and last.startswith(("load_", "fetch_", "make_")):
         return "fresh", ""  # data that come with the library or from elsewhere: no file of the project
     if last.startswith(READ_PREFIXES) or last.startswith("from_pretrained"):
         return "read", ""

@@ -14,7 +14,6 @@ from jupyter_mlsc.errors import UsageError
 from jupyter_mlsc.kernel.asking import passphrase_asker
 from jupyter_mlsc.kernel.cells import CellFollower
 from jupyter_mlsc.kernel.completion import ASSIGNED, COMPLETED, complete_paths
-from jupyter_mlsc.kernel.guard import Guard
 from jupyter_mlsc.kernel.magics import MlscMagics
 
 if TYPE_CHECKING:
@@ -45,6 +44,8 @@ def load_extension(shell: InteractiveShell) -> None:
         begun.tell_notes()
     except UsageError:
         return  # no project here yet: the magics say so when they are used
+    from jupyter_mlsc.kernel.guard import Guard  # not needed where a supervisor decides
+
     follower.watch(Guard(begun))
 
 

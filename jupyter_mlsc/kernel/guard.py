@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from jupyter_mlsc.coverage import Coverage
 from jupyter_mlsc.errors import BlockedArtifactError, GuardError, MlscError
 from jupyter_mlsc.formats.unpickling import DeniedUnpicklingError, judge_elsewhere, unpickling
+from jupyter_mlsc.imported_code import ImportedCode
 from jupyter_mlsc.kernel.adapters.tables import WATCHED
 from jupyter_mlsc.kernel.adapters.wrapping import Wrapping
 from jupyter_mlsc.kernel.governed import GovernedPaths, absolute
@@ -61,6 +62,7 @@ class Guard:
         self._blocked: list[MlscError] = []
         self._unmarked = UnmarkedUnpickling(str(self._project.root), self._project.policy.unpickle_allow, self._refused)
         self._told: set[str] = set()
+        self._code = ImportedCode(self._project.root)
         self._installs = InstallGate(session, self._tell)
         with self._quiet():
             self._sweep = Sweep(self._paths.folders, self._governs)
@@ -82,6 +84,11 @@ class Guard:
     def quiet(self) -> AbstractContextManager[None]:
         """A block in which this thread is not watched: the session's own loads and saves."""
         return self._quiet()
+
+    def saving(self) -> None:
+        """The session is about to record an output: what was imported until now is among what it was made from."""
+        with self._quiet():
+            self._note_code()
 
     def settled(self, path: Path) -> None:
         """The session recorded this file or folder itself."""
@@ -220,6 +227,7 @@ class Guard:
     def cell_ends(self, error: BaseException | None) -> None:
         """A cell has run: record what was written, look again at what was read, and tell what was blocked if the cell did not."""
         with self._quiet():
+            self._note_code()
             self._record_writes()
             self._forget_writes()
         self._session.run.coverage = self.coverage.counts()
@@ -288,10 +296,25 @@ class Guard:
                     self._unrecorded.add(path)
             self._judged.pop(path, None)
 
+    def _note_code(self) -> None:
+        """The project's own modules are inputs of what their code made. They are judged only where a rule governs them."""
+        found, edited = self._code.look()
+        if found:
+            from jupyter_mlsc.verbs.observing import observe_code
+
+            for err in observe_code(self._project, found, self._session.run, self._not_recorded):
+                self._refused(err)
+        for name in edited:
+            self.coverage.count("edited-modules")
+            self._tell(
+                f"{name} changed after this run imported it: what runs, and what is recorded, is the version that was imported; to use the new one, reload it"
+            )
+
     def _settle_writes(self, path: str) -> None:
         """What this cell wrote and now reads back is recorded first, so that it is known as its own."""
         from jupyter_mlsc.verbs.observing import observe_write
 
+        self._note_code()
         for written in sorted(each for each in self._writing if each == path or path.startswith(each + "/") or each.startswith(path + "/")):
             if self._sweep.differs(written):
                 try:

@@ -1,7 +1,7 @@
 """A kernel in a supervised tree: its supervisor is told which cell runs, and what it has to say is shown when the cell ends.
 
-Rules kept: there is no guard here, since the supervisor decides every open; what this process says is a claim, and a supervisor that cannot be reached
-stops no cell: then opens fail.
+Rules kept: there is no guard here, since the supervisor decides every open, but the unpickle allowlist holds; what this process says is a claim, and a
+supervisor that cannot be reached stops no cell: then opens fail.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlsc import wire
-from jupyter_mlsc.errors import BlockedArtifactError, MlscError
+from jupyter_mlsc.errors import BlockedArtifactError, DeniedGlobalError, MlscError
 from jupyter_mlsc.inside import ask
 
 if TYPE_CHECKING:
+    from jupyter_mlsc.formats.unpickling import DeniedUnpicklingError
+    from jupyter_mlsc.kernel.supervised_unpickling import SupervisedUnpickling
     from jupyter_mlsc.recording import Place
     from jupyter_mlsc.session import Session
 
@@ -23,12 +25,25 @@ class SupervisedCells:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._source: str | None = None
+        self._unpickling: SupervisedUnpickling | None = None
+        self._denied: list[DeniedUnpicklingError] = []
 
     def begin(self) -> None:
-        """Nothing has to be switched on."""
+        """Hold what unpickles to the list."""
+        from jupyter_mlsc.kernel.supervised_unpickling import SupervisedUnpickling
+
+        try:
+            rules = ask(wire.AskRules(), wire.Rules)
+        except MlscError as err:
+            self._session.tell(f"mlsc: the unpickle allowlist does not hold in this kernel: {err}")
+            return
+        self._unpickling = SupervisedUnpickling(rules, self._denied.append)
+        self._unpickling.begin()
 
     def end(self) -> None:
-        """Nothing can be switched off."""
+        """Let go of what unpickles. What the supervisor does cannot be switched off."""
+        if self._unpickling is not None:
+            self._unpickling.end()
 
     def run_ends(self) -> None:
         """Nothing is left to say: the supervisor sees the end itself."""
@@ -48,8 +63,9 @@ class SupervisedCells:
         except MlscError as err:
             self._session.tell(f"mlsc: what this cell wrote is recorded later: {err}")
             return
-        shown = str(error) if isinstance(error, BlockedArtifactError) else None
-        for text in texts:
+        shown = str(error) if isinstance(error, BlockedArtifactError | DeniedGlobalError) else None
+        denied, self._denied[:] = [str(each) for each in self._denied], []
+        for text in dict.fromkeys((*texts, *denied)):
             if text != shown:
                 self._session.tell(text)
 

@@ -33,7 +33,7 @@ from jupyter_mlsc.artifacts import Kind
 from jupyter_mlsc.decisions import APPROVED, REJECTED
 from jupyter_mlsc.policy import reasons as say
 from jupyter_mlsc.policy.counting import COUNTED, Tally, authors, binds_name, count, in_future, is_about, keys_revoked, project_of, provenance
-from jupyter_mlsc.policy.evidence import Claim, Evidence
+from jupyter_mlsc.policy.evidence import Claim, Evidence, InputClaim
 from jupyter_mlsc.policy.globs import Place
 from jupyter_mlsc.policy.overriding import covers, exceptions
 from jupyter_mlsc.policy.promoting import promotions
@@ -371,8 +371,14 @@ def _unmet(rule: Rule, layer: PolicyLayer, evidence: Evidence, earlier: tuple[Ev
         return []
     if not made:
         return [] if rule.signed is not None else [say.requirement_reason("provenance-missing", evidence)]
-    unverified = {each.name: each for claim in _newest(made) for each in claim.inputs if not each.verified}
+    unverified = {each.name: each for claim in _newest(made) for each in claim.inputs if not each.verified and not _is_free_code(each, layer)}
     return [say.requirement_reason("inputs-unverified", evidence, inputs=[unverified[n] for n in sorted(unverified)])] if unverified else []
+
+
+def _is_free_code(each: InputClaim, layer: PolicyLayer) -> bool:
+    """True for code of which this layer asks nothing, whatever the run says of it."""
+    rule = layer.rule_for(Place(each.name))
+    return each.code and (rule is None or not rule.governs)
 
 
 def _newest(claims: list[Claim]) -> list[Claim]:

@@ -24,6 +24,8 @@ class InputClaim:
     digest: Digest | None
     verified: bool
     cell: str | None = None
+    code: bool = False
+    """The run says that it is code of the project of which no rule asks anything."""
 
 
 @dataclass(frozen=True, slots=True)

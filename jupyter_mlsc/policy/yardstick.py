@@ -1,7 +1,8 @@
 """Whose profile of a data set counts: pure, no I/O, no clock.
 
 Rules kept: a profile is a person's word, whatever role runs are given; it counts where its signer may sign under every rule that governs the name, in
-each layer by its own roles, through the channel that the rule asks for; a revoked key's profiles count for nothing; one of another project is none.
+each layer by its own roles, through the channel that the rule asks for; a revoked key's profiles count for nothing, nor do those of revoked bytes; one of
+another project is none.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import datetime
 from jupyter_mlsc.policy.counting import CLOCK_SKEW
 from jupyter_mlsc.policy.decide import Policy
 from jupyter_mlsc.policy.evidence import Revocation
-from jupyter_mlsc.policy.revoking import revoked_keys
+from jupyter_mlsc.policy.revoking import revoked_keys, revoker
 from jupyter_mlsc.policy.rules import PolicyLayer, Rule
 from jupyter_mlsc.profiles import ProfileBody
 
@@ -23,6 +24,8 @@ def counts(policy: Policy, body: ProfileBody, keys: Iterable[str], project: str,
     if body.project != project or body.signed_at > now + CLOCK_SKEW:
         return False
     accepted = [layer for layer in policy.layers if layer.accepted]
+    if any(each.key is None and revoker(layer, each, project) is not None for layer in accepted for each in revocations):
+        return False
     asked = [(layer, rule) for layer in accepted if (rule := policy.rule_for(body.name, layer)) is not None and rule.signed is not None]
     if asked:
         return all(_may(layer, rule, body, keys, project, revocations) for layer, rule in asked)

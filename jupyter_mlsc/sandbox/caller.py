@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from functools import cache
+import struct
 
 from jupyter_mlsc.sandbox import linux
 
@@ -18,26 +18,28 @@ _FIRST = 512
 _PAGE = 4096
 _PIDFD_GETFD = 438
 _PIDFD_THREAD = os.O_EXCL
-
-
-class _Piece(ctypes.Structure):
-    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
+_read = linux.libc.process_vm_readv
+_PIECES, _TWICE = struct.Struct("<QQQQ"), struct.Struct("<QQQQQQQQ")
+"""A ``struct iovec`` here and one there, and two of each."""
+_NONE, _ONE, _TWO = ctypes.c_ulong(0), ctypes.c_ulong(1), ctypes.c_ulong(2)
 
 
 class Memory:
-    """Reads the memory of callers into one buffer; each thread has its own."""
+    """Reads the memory of callers into buffers of its own; each thread has its own."""
 
     def __init__(self) -> None:
-        self._buffer = ctypes.create_string_buffer(_PAGE)
-        self._here = _Piece(ctypes.addressof(self._buffer), _PAGE)
-        self._there = _Piece()
-        self._here_at, self._there_at = ctypes.addressof(self._here), ctypes.addressof(self._there)
+        # One byte more than is ever read: there is always a NUL at the end.
+        self._buffer, self._second = ctypes.create_string_buffer(_PAGE + 1), ctypes.create_string_buffer(_FIRST + 1)
         self._view = memoryview(self._buffer)
+        self._at, self._second_at = ctypes.addressof(self._buffer), ctypes.addressof(self._second)
+        self._pieces = ctypes.create_string_buffer(_TWICE.size)
+        # What is made once here need not be made for each of some thousand reads.
+        start = ctypes.addressof(self._pieces)
+        self._here, self._there, self._both_there = (ctypes.c_void_p(start + offset) for offset in (0, _PIECES.size // 2, _TWICE.size // 2))
 
     def _fill(self, pid: int, address: int, length: int) -> int:
-        self._there.base, self._there.length = address, length
-        self._here.length = length
-        got = linux.libc.process_vm_readv(pid, self._here_at, 1, self._there_at, 1, 0)
+        _PIECES.pack_into(self._pieces, 0, self._at, length, address, length)
+        got = _read(pid, self._here, _ONE, self._there, _ONE, _NONE)
         if got <= 0:
             number = ctypes.get_errno() if got < 0 else errno.EFAULT
             raise OSError(number, os.strerror(number))
@@ -45,19 +47,32 @@ class Memory:
 
     def text(self, pid: int, address: int) -> bytes:
         """A path that ends with a NUL. Raises OSError: EFAULT for a bad address, ENAMETOOLONG, EPERM for a caller that cannot be read."""
-        parts = b""
-        room = min(_FIRST, _PAGE - address % _PAGE)
-        while True:
-            got = self._fill(pid, address, room)
-            piece = bytes(self._view[:got])
-            end = piece.find(b"\0")
-            if end >= 0 and len(parts) + end < PATH_MAX:
-                return parts + piece[:end] if parts else piece[:end]
-            parts += piece
-            if len(parts) >= PATH_MAX:
-                raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+        got = self._fill(pid, address, _FIRST)  # less than was asked for where the next page cannot be read
+        piece: bytes = self._buffer.value  # up to the first NUL, which may be one of an earlier read
+        return piece if len(piece) < got else self._long_text(pid, address, got)
+
+    def texts(self, pid: int, first: int, second: int) -> list[bytes]:
+        """Two paths. Raises OSError as `text`."""
+        _TWICE.pack_into(self._pieces, 0, self._at, _FIRST, self._second_at, _FIRST, first, _FIRST, second, _FIRST)
+        if _read(pid, self._here, _TWO, self._both_there, _TWO, _NONE) == 2 * _FIRST:
+            self._buffer[_FIRST] = b"\0"
+            found = [self._buffer.value, self._second.value]
+            if max(map(len, found)) < _FIRST:
+                return found
+        return [self.text(pid, first), self.text(pid, second)]
+
+    def _long_text(self, pid: int, address: int, got: int) -> bytes:
+        parts = bytes(self._view[:got])
+        while len(parts) < PATH_MAX:
             address += got
-            room = min(_PAGE, _PAGE - address % _PAGE)
+            got = self._fill(pid, address, _PAGE - address % _PAGE)
+            piece, end, _ = bytes(self._view[:got]).partition(b"\0")
+            parts += piece
+            if end:
+                break
+        if len(parts) >= PATH_MAX:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+        return parts
 
     def data(self, pid: int, address: int, length: int) -> bytes:
         """Bytes of the caller's memory, all of them. Raises OSError."""
@@ -71,8 +86,10 @@ class Memory:
 
 def write(pid: int, address: int, data: bytes) -> None:
     """Put bytes into the caller's memory, where it may write itself. Raises OSError EFAULT."""
-    here, there = _Piece(ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p), len(data)), _Piece(address, len(data))
-    if linux.libc.process_vm_writev(pid, ctypes.byref(here), 1, ctypes.byref(there), 1, 0) != len(data):
+    held = ctypes.create_string_buffer(data, len(data))
+    pieces = ctypes.create_string_buffer(_PIECES.pack(ctypes.addressof(held), len(data), address, len(data)))
+    here = ctypes.addressof(pieces)
+    if linux.libc.process_vm_writev(pid, ctypes.c_void_p(here), 1, ctypes.c_void_p(here + _PIECES.size // 2), 1, 0) != len(data):
         raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
 
 
@@ -119,17 +136,6 @@ def umask(pid: int) -> int:
         return int(os.read(status, 256).split(b"\n", 2)[1].removeprefix(b"Umask:"), 8)
     finally:
         os.close(status)
-
-
-def mode_to_make(pid: int, mode: int) -> tuple[int, int | None]:
-    """The mode to make a file with for a caller, and the mode to set afterwards where this process's own umask takes bits that the caller's does not."""
-    wanted = mode & ~umask(pid)
-    return wanted, wanted if wanted & _own_umask() else None
-
-
-@cache
-def _own_umask() -> int:
-    return umask(os.getpid())
 
 
 def process_of(thread: int) -> int:

@@ -25,8 +25,12 @@ _FORBIDDEN = {
     "aarch64": (221, 281, 117, 203, 200, 198, 270, 271, 129, 130, 131),
 }
 """Numbers from the kernel's own tables, as in `syscalls`."""
-_LOAD, _JEQ, _JGE, _RET = 0x20, 0x15, 0x35, 0x06
+_LOAD, _JEQ, _JGE, _JSET, _RET = 0x20, 0x15, 0x35, 0x45, 0x06
+_CLONE_THREAD = 0x0001_0000
 _ALLOW, _ERROR = 0x7FFF_0000, 0x0005_0000
+_CLONE3 = 435
+_FLAGS = 16
+"""Offset of the low half of the first argument in ``struct seccomp_data``."""
 _PR_SET_SECCOMP, _MODE_FILTER = 22, 2
 
 
@@ -36,8 +40,10 @@ def main() -> None:
     confine(int(sys.argv[2]))
     from jupyter_mlsc.scan.worker import serve
 
-    with contextlib.suppress(OSError):  # the other side is gone
+    try:
         serve(channel)
+    except OSError:
+        os._exit(1)  # the other side is gone
     os._exit(0)
 
 
@@ -100,12 +106,16 @@ def _forbid() -> None:
     if numbers is None:
         return
     from jupyter_mlsc.sandbox import linux
-    from jupyter_mlsc.sandbox.syscalls import AUDIT_ARCH, X32_BIT
+    from jupyter_mlsc.sandbox.syscalls import AUDIT_ARCH, X32_BIT, calls
 
     rows = [(_LOAD, 0, 0, 4), (_JEQ, 1, 0, AUDIT_ARCH[platform.machine()]), (_RET, 0, 0, _ERROR | errno.EPERM), (_LOAD, 0, 0, 0)]
     rows += [(_JGE, 0, 1, X32_BIT), (_RET, 0, 0, _ERROR | errno.EPERM)]
     for number in numbers:
         rows += [(_JEQ, 0, 1, number), (_RET, 0, 0, _ERROR | errno.EPERM)]
+    known = calls()
+    rows += [(_JEQ, 0, 1, _CLONE3), (_RET, 0, 0, _ERROR | errno.ENOSYS)]  # whose flags lie in memory; the C library then asks by clone
+    # Threads are what libraries of numbers begin with; a process is nobody's need.
+    rows += [(_JEQ, 0, 3, known.inspected["clone"]), (_LOAD, 0, 0, _FLAGS), (_JSET, 1, 0, _CLONE_THREAD), (_RET, 0, 0, _ERROR | errno.EPERM)]
     rows.append((_RET, 0, 0, _ALLOW))
     code = b"".join(struct.pack("<HBBI", *row) for row in rows)
     buffer = ctypes.create_string_buffer(code, len(code))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from jupyter_mlsc.sandbox.places import NOT_WRITTEN, Region
 
@@ -23,8 +24,7 @@ class Way(StrEnum):
     REFUSE = "refuse"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """A way, and for a refusal the errno and a stable code that says why (`MEANINGS`)."""
 
     way: Way
@@ -59,8 +59,7 @@ def refuse(why: str, number: int = errno.EACCES) -> Answer:
     return Answer(Way.REFUSE, number, why)
 
 
-@dataclass(frozen=True, slots=True)
-class OpenQuestion:
+class OpenQuestion(msgspec.Struct, frozen=True):
     """An open: the region of its strictest name, the region of the final one, its flags, and what lies there (``mode`` as in stat, None where nothing does)."""
 
     strictest: Region
@@ -153,8 +152,7 @@ HELD_BY_THE_WALL = frozenset({"mkdir", "mknod", "symlink", "link", "rename", "un
 """Calls that Landlock has a right for; it has none for modes, owners, times and extended attributes."""
 
 
-@dataclass(frozen=True, slots=True)
-class NameQuestion:
+class NameQuestion(msgspec.Struct, frozen=True):
     """A call on one name, or on two (``rename``, ``link``: source, then target).
 
     ``straight`` is whether no symbolic link was on the way: only then does the kernel's own way end where ours did. ``governed`` of a folder is

@@ -13,15 +13,15 @@ import os
 import re
 import socket
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from jupyter_mlsc import wire
 from jupyter_mlsc.artifacts import Digest
-from jupyter_mlsc.digests import measure
 from jupyter_mlsc.errors import ArtifactError, BlockedArtifactError, KeyUnavailableError, MlscError, UsageError
 from jupyter_mlsc.project import Project
 from jupyter_mlsc.recording import Actor, Place, Run
@@ -30,10 +30,9 @@ from jupyter_mlsc.sandbox.boot import Spec
 from jupyter_mlsc.sandbox.cells import Cells
 from jupyter_mlsc.sandbox.gate import Gate
 from jupyter_mlsc.sandbox.listener import Listener, Notification
+from jupyter_mlsc.sandbox.messages import Messages
 from jupyter_mlsc.sandbox.places import Places, Region
 from jupyter_mlsc.sandbox.resolve import error, name_of
-from jupyter_mlsc.verbs.observing import observe_write
-from jupyter_mlsc.verbs.tracing import is_digest
 from jupyter_mlsc.verdict import Verdict, printable
 
 CarryOut = Callable[[Sequence[str]], tuple[int, str, str]]
@@ -62,29 +61,8 @@ _NEXT = {
     "replay": "replay it from a terminal outside",
 }
 _MOST_AT_ONCE = 32
-_MOST_TEXTS = 1000
 _PATIENCE = 30.0
 """Seconds that a connection may take to say what it wants."""
-
-
-class Messages:
-    """What a person must be told: at once on the supervisor's stderr, and again by the kernel at the end of the cell."""
-
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self._tell = tell
-        self._texts: deque[str] = deque(maxlen=_MOST_TEXTS)
-
-    def tell(self, text: str) -> None:
-        """Tell one thing. Called from any thread."""
-        self._texts.append(text)
-        self._tell(text)
-
-    def take(self) -> tuple[str, ...]:
-        """What was told since this was asked last."""
-        taken = []
-        while self._texts:
-            taken.append(self._texts.popleft())
-        return tuple(taken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +158,7 @@ class Desk:
                 return wire.Rules(os.fsencode(project.root), project.project_id, project.policy.unpickle_allow)
             case wire.AskRead(path):
                 verdict = self._gate.judged(_names(self._readable(path, asker)))
-                return wire.Judged(() if verdict is None else (verdict,))
+                return wire.Judged(()) if verdict is None else wire.Judged((verdict,), own=self._run.wrote(verdict.path, verdict.digest))
             case wire.AskWritten(path):
                 return self._written(self._readable(path, asker), asker.actor)
             case wire.AskVerify(paths, full):
@@ -188,11 +166,11 @@ class Desk:
             case wire.AskLineage(reference, depth, limit):
                 meant = self._meant(reference, asker)
                 with self._one_teller:
-                    return wire.Lineage(self._telling.lineage(meant, depth=depth, limit=limit))
+                    return wire.Lineage(_in_json(self._telling.lineage(meant, depth=depth, limit=limit)))
             case wire.AskImpact(reference, depth, limit):
                 meant = self._meant(reference, asker)
                 with self._one_teller:
-                    return wire.Impacts(self._telling.impact(meant, depth=depth, limit=limit))
+                    return wire.Impacts(_in_json(self._telling.impact(meant, depth=depth, limit=limit)))
             case wire.AskDiff(path, against):
                 here, other = self._readable(path, asker), None if against is None else self._readable(against, asker)
                 with self._one_teller:
@@ -211,6 +189,8 @@ class Desk:
 
     def _meant(self, reference: bytes, asker: _Asker) -> str:
         """A path or a digest as the asker means it. Raises ArtifactError for what nothing inside may know of."""
+        from jupyter_mlsc.verbs.tracing import is_digest  # a kernel's cells begin and end without it
+
         text = os.fsdecode(reference)
         return text if is_digest(text) else str(self._readable(reference, asker))
 
@@ -237,6 +217,9 @@ class Desk:
 
     def _tree_written(self, folder: Path, actor: Actor) -> Verdict | None:
         """Record a folder as one artifact. It is this run's own only where every file in it was seen being written."""
+        from jupyter_mlsc.digests import measure
+        from jupyter_mlsc.verbs.observing import observe_write
+
         target, manifest = self._project.target(folder), measure(folder).manifest or ()
         seen = all(self._run.wrote(f"{target.asked}/{line.name}", Digest("sha256", line.sha256)) for line in manifest)
         with self._gate.record:
@@ -255,6 +238,10 @@ class Desk:
                 os.fchdir(before)
                 os.close(before)
         return wire.Done(code, out.encode("utf-8", "backslashreplace"), err.encode("utf-8", "backslashreplace"))
+
+
+def _in_json(value: object) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))
 
 
 def require_read_only(arguments: list[str]) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import os
 import socket
 import struct
 from collections.abc import Sequence
 
 from jupyter_mlsc.sandbox import linux
-from jupyter_mlsc.sandbox.syscalls import OF_A_PROCESS, REVIEWED, X32_BIT, Calls
+from jupyter_mlsc.sandbox.syscalls import OF_A_PROCESS, OPEN_CALLS, REVIEWED, X32_BIT, Calls
 
 _LOAD, _JEQ, _JGE, _JGT, _JSET, _AND, _RET = 0x20, 0x15, 0x35, 0x25, 0x45, 0x54, 0x06
 ASK, ALLOW, ERROR = 0x7FC0_0000, 0x7FFF_0000, 0x0005_0000
@@ -47,6 +48,10 @@ def program(calls: Calls, *, network: bool) -> list[Row]:
     if calls.machine == "x86_64":
         rows += [(_JGE, 0, 1, X32_BIT), (_RET, 0, 0, ERROR | errno.ENOSYS)]
     rows += [(_JGT, 0, 1, REVIEWED), (_RET, 0, 0, ERROR | errno.ENOSYS)]
+    for name, number in calls.opens.items():
+        flags = OPEN_CALLS[name].flags
+        if flags is not None:
+            rows += _when(number, _unless_without_contents(flags))
     for number in calls.asked:
         rows += [(_JEQ, 0, 1, number), (_RET, 0, 0, ASK)]
     for number, error in calls.refused.items():
@@ -71,6 +76,21 @@ def program(calls: Calls, *, network: bool) -> list[Row]:
         rows += _when(number, [*itself, (_RET, 0, 0, ASK)])
     rows.append((_RET, 0, 0, ALLOW))
     return rows
+
+
+def _unless_without_contents(flags: int) -> list[Row]:
+    """Rows that ask about an open unless its flags, which are no memory that could be rewritten, say that it gives no contents of a file and makes none.
+
+    With O_PATH a place is opened, and whatever is opened through it is asked about; with O_DIRECTORY alone a folder or nothing, and the wall grants
+    listing everywhere. Both are answered so whatever the path is (`decide.decide_open`), and who lists folders lists many.
+    """
+    return [
+        (_LOAD, 0, 0, argument(flags)),
+        (_JSET, 3, 0, os.O_PATH),
+        (_AND, 0, 0, os.O_DIRECTORY | os.O_CREAT | os.O_TMPFILE),
+        (_JEQ, 1, 0, os.O_DIRECTORY),
+        (_RET, 0, 0, ASK),
+    ]
 
 
 def _when(number: int, rows: list[Row]) -> list[Row]:

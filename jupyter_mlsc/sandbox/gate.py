@@ -15,17 +15,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_mlsc.digests import measure_descriptor
 from jupyter_mlsc.errors import BlockedArtifactError, MlscError
 from jupyter_mlsc.file_identity import FileIdentity
-from jupyter_mlsc.judging import name_in_project
 from jupyter_mlsc.project_state import ProjectState
 from jupyter_mlsc.recording import Actor, Place, Run
 from jupyter_mlsc.sandbox import caller, pinned
 from jupyter_mlsc.sandbox.decide import MEANINGS, wants
 from jupyter_mlsc.sandbox.places import Places, Region
 from jupyter_mlsc.sandbox.resolve import Resolved, error
-from jupyter_mlsc.verbs.overseeing import oversee_read, oversee_write, target_named
 from jupyter_mlsc.verdict import Decision, Mode, Verdict, printable, summary
 
 SIDECARS = (b"-wal", b"-journal", b"-shm", b".wal")
@@ -96,7 +93,7 @@ class Gate:
 
     def read(self, found: Resolved, flags: int, pid: int) -> int:
         """A descriptor of exactly the bytes that were judged; the caller closes it. Raises OSError EACCES for what is blocked."""
-        by = self._actor(pid)
+        by = self.actor(pid)
         found = self._under_all_names(found)
         try:
             return self._read(found, flags, by)
@@ -163,6 +160,8 @@ class Gate:
         return Resolved(found.descriptor, found.folder, found.name, (name, *found.names), found.status)
 
     def _verdict(self, found: Resolved, descriptor: int, shown: str, by: Actor, *, live: bool) -> Verdict:
+        from jupyter_mlsc.verbs.overseeing import oversee_read, target_named  # many runs never open what is governed, and all wait for this to be imported
+
         status = os.fstat(descriptor)
         identity, state = FileIdentity.of(status), self._state()
         known = self._known.get(found.names) if live else None
@@ -224,7 +223,7 @@ class Gate:
         if self.is_governed_inode(status):
             names = (*names, self._linked[status.st_dev, status.st_ino])
         if any(self._places.of(name) is Region.GOVERNED for name in names):
-            self._note(names, self._actor(pid), status)
+            self._note(names, self.actor(pid), status)
 
     def _note(self, names: Sequence[bytes], by: Actor, status: os.stat_result) -> None:
         with self._lock:
@@ -260,6 +259,8 @@ class Gate:
 
     def rules_of(self, names: Sequence[bytes]) -> frozenset[tuple[int | None, ...]]:
         """The rules that judge a file with these names, layer by layer."""
+        from jupyter_mlsc.judging import name_in_project
+
         policy, root = self._project.policy, self._project.root
         known = [name_in_project(Path(os.fsdecode(name)), root, policy) for name in names if self._places.of(name) is Region.GOVERNED]
         found = ([policy.rule_for(name, layer) for layer in policy.layers] for name in known)
@@ -308,6 +309,9 @@ class Gate:
             os.close(descriptor)
 
     def _record_write(self, name: bytes, descriptor: int, written: _Written) -> None:
+        from jupyter_mlsc.digests import measure_descriptor
+        from jupyter_mlsc.verbs.overseeing import oversee_write, target_named
+
         shown = printable(os.fsdecode(name))
         alone = pinned.lease(descriptor)
         try:
@@ -341,7 +345,8 @@ class Gate:
             self._told.add(key)
         self._tell(text)
 
-    def _actor(self, pid: int) -> Actor:
+    def actor(self, pid: int) -> Actor:
+        """The process of a thread, with the program that it runs and the cell that it works for."""
         try:
             process = caller.process_of(pid)
         except OSError:

@@ -1,12 +1,14 @@
 """What a command is started with: files that its standard input and output already lead to are judged like those that it opens itself.
 
-Rules kept: a descriptor that a shell opened is not freer than one that was asked for; what cannot be handed on keeps the command from starting.
+Rules kept: a descriptor that a shell opened is not freer than one that was asked for; what cannot be handed on keeps the command from starting. A stream
+to whoever started the command is theirs to give (a pipe, one end of a socket pair, a journal's socket); one that can address anybody is not.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import socket
 import stat
 
 from jupyter_mlsc.errors import SupervisionError
@@ -19,10 +21,10 @@ from jupyter_mlsc.verdict import printable
 _STANDARD = ("standard input", "standard output", "standard error")
 
 
-def judge_standard_streams(resolver: Resolver, places: Places, gate: Gate) -> None:
+def judge_standard_streams(resolver: Resolver, places: Places, gate: Gate, *, network: bool) -> None:
     """Judge descriptors 0 to 2 of this process, which a command inherits; what was judged takes the place of what was there.
 
-    Raises SupervisionError for what the command may not have.
+    ``network`` is whether Internet addresses may be connected to. Raises SupervisionError for what the command may not have.
     """
     for number, stream in enumerate(_STANDARD):
         try:
@@ -30,9 +32,21 @@ def judge_standard_streams(resolver: Resolver, places: Places, gate: Gate) -> No
         except OSError:
             continue  # it is closed
         try:
+            if found.status is not None and stat.S_ISSOCK(found.status.st_mode):
+                _judge_socket(number, stream, network=network)
             _judge(number, stream, found, places, gate)
         finally:
             found.close()
+
+
+def _judge_socket(number: int, stream: str, *, network: bool) -> None:
+    with socket.socket(fileno=os.dup(number)) as end:
+        if end.family == socket.AF_UNIX:
+            why = "sends to any address" if end.type in (socket.SOCK_DGRAM, socket.SOCK_RAW) else ""
+        else:
+            why = "" if network else "leads to the network, which the policy denies"
+    if why:
+        raise SupervisionError(f"the command was not run: its {stream} is a socket that {why}", next_step="start it with another redirection")
 
 
 def _judge(number: int, stream: str, found: Resolved, places: Places, gate: Gate) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from jupyter_mlsc.sandbox import linux
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8
-TRUNCATE, IOCTL_DEV = 1 << 14, 1 << 15
+REFER, TRUNCATE, IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 HANDLED = (1 << 16) - 1
 """All rights of ABI 5."""
 ON_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
@@ -36,7 +36,9 @@ def abi() -> int:
 
 def hold_signals() -> None:
     """Restrict this thread, for good, to signal only what is in the same domain, or in one within it. Raises OSError."""
-    ruleset = _ruleset(0, SIGNALS)
+    # A domain that does not handle it denies every move and link between two folders (landlock(7)).
+    ruleset = _ruleset(REFER, SIGNALS)
+    _grant(ruleset, b"/", REFER)
     linux.checked(linux.libc.syscall(_RESTRICT, ruleset, 0), "landlock_restrict_self")
     os.close(ruleset)
 
@@ -50,15 +52,19 @@ def restrict(grants: Iterable[tuple[bytes, int]]) -> None:
     """Restrict this thread, for good, to the (path, rights) pairs; a path that is gone grants nothing. Raises OSError."""
     ruleset = _ruleset(HANDLED, SCOPED)
     for path, rights in ((b"/", READ_DIR), *grants):
-        try:
-            place = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        except OSError:
-            continue  # a grant for nothing
-        try:
-            allowed = rights if stat.S_ISDIR(os.fstat(place).st_mode) else rights & ON_FILES
-            rule = struct.pack("<Qi", allowed, place)
-            linux.checked(linux.libc.syscall(_ADD, ruleset, _PATH_BENEATH, ctypes.c_char_p(rule), 0), f"landlock_add_rule {os.fsdecode(path)}")
-        finally:
-            os.close(place)
+        _grant(ruleset, path, rights)
     linux.checked(linux.libc.syscall(_RESTRICT, ruleset, 0), "landlock_restrict_self")
     os.close(ruleset)
+
+
+def _grant(ruleset: int, path: bytes, rights: int) -> None:
+    try:
+        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return  # a grant for nothing
+    try:
+        allowed = rights if stat.S_ISDIR(os.fstat(place).st_mode) else rights & ON_FILES
+        rule = struct.pack("<Qi", allowed, place)
+        linux.checked(linux.libc.syscall(_ADD, ruleset, _PATH_BENEATH, ctypes.c_char_p(rule), 0), f"landlock_add_rule {os.fsdecode(path)}")
+    finally:
+        os.close(place)

@@ -34,7 +34,6 @@ PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 24, 47, 4
 libc.ioctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p]
 libc.syscall.restype = ctypes.c_long
 libc.process_vm_readv.restype = ctypes.c_ssize_t
-libc.process_vm_readv.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_ulong]
 
 
 def checked(result: int, what: str) -> int:
@@ -61,12 +60,16 @@ def check_flags(flags: int, mode: int, resolve: int) -> None:
 
 def openat2(folder: int, path: bytes, flags: int, resolve: int, mode: int = 0) -> int:
     """openat2(2): a descriptor that the caller closes."""
-    how = _OPEN_HOW.pack(flags, mode, resolve)
-    descriptor = libc.syscall(_OPENAT2, folder, path, how, 24)
+    descriptor = try_openat2(folder, path, flags, resolve, mode)
     if descriptor < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-    return int(descriptor)
+        raise OSError(-descriptor, os.strerror(-descriptor))
+    return descriptor
+
+
+def try_openat2(folder: int, path: bytes, flags: int, resolve: int, mode: int = 0) -> int:
+    """openat2(2): a descriptor that the caller closes, or the errno below zero: an exception costs more than the call does."""
+    descriptor = libc.syscall(_OPENAT2, folder, path, _OPEN_HOW.pack(flags, mode, resolve), 24)
+    return int(descriptor) if descriptor >= 0 else -ctypes.get_errno()
 
 
 def open_once(path: bytes, flags: int) -> int:

@@ -6,26 +6,27 @@ Rules kept: what is answered with CONTINUE is decided by the wall in the end; a 
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
 import errno
 import os
+import select
 import struct
-from dataclasses import dataclass
+from fcntl import ioctl
 
-from jupyter_mlsc.sandbox import linux
+import msgspec
 
 _RECV, _SEND, _ID_VALID, _ADDFD, _SET_FLAGS = 0xC0502100, 0xC0182101, 0x40082102, 0x40182103, 0x40082104
-_NOTIFICATION_SIZE = 80
+_NOTHING = bytes(80)
+"""An empty ``struct seccomp_notif``: the kernel fills in nothing else."""
+_NOTIFICATION = struct.Struct("<QI4xi12x6Q")
 _FLAG_CONTINUE = 1
 _SYNC_WAKE_UP = 1
 _ADDFD_SETFD, _ADDFD_SEND = 1, 2
-_RESPONSE, _ADDING = struct.Struct("<QqiI"), struct.Struct("<QIIII")
+_RESPONSE, _ADDING, _ID = struct.Struct("<QqiI"), struct.Struct("<QIIII"), struct.Struct("<Q")
 _GONE = frozenset({errno.ENOENT, errno.EINPROGRESS, errno.ESRCH})
-_ioctl = linux.libc.ioctl
 
 
-@dataclass(frozen=True, slots=True)
-class Notification:
+class Notification(msgspec.Struct, frozen=True, gc=False):
     """One question: its id, the thread that asks, the system call's number and its six arguments."""
 
     id: int
@@ -48,60 +49,71 @@ class Listener:
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
-        self._buffer = ctypes.create_string_buffer(_NOTIFICATION_SIZE)
-        self._at = ctypes.addressof(self._buffer)
-        self._unpack = struct.Struct("<QIIiIQ6Q").unpack
-        # Kernels before 6.6 have no such flag, and answer more slowly.
-        _ioctl(descriptor, _SET_FLAGS, ctypes.c_void_p(_SYNC_WAKE_UP))
+        self._buffer = bytearray(_NOTHING)
+        self._hang_up = select.poll()
+        self._hang_up.register(descriptor, 0)
+        with contextlib.suppress(OSError):  # kernels before 6.6 have no such flag, and answer more slowly
+            ioctl(descriptor, _SET_FLAGS, _SYNC_WAKE_UP)
 
     def receive(self) -> Notification | None:
-        """The next question; None when its caller is gone already or a signal came. Called by one thread only."""
-        ctypes.memset(self._at, 0, _NOTIFICATION_SIZE)
-        if _ioctl(self.descriptor, _RECV, self._at) < 0:
+        """The next question, waited for; None when its caller is gone already, a signal came, or nobody is left to ask. Called by one thread only."""
+        buffer = self._buffer
+        buffer[:] = _NOTHING
+        try:
+            ioctl(self.descriptor, _RECV, buffer)
+        except OSError:
             return None
-        identifier, pid, _, number, _, _, *arguments = self._unpack(self._buffer)
-        return Notification(identifier, pid, number, tuple(arguments))
+        found = _NOTIFICATION.unpack(buffer)
+        return Notification(found[0], found[1], found[2], found[3:])
+
+    def is_over(self) -> bool:
+        """Whether nobody is left who could ask (Linux 6.11: then `receive` does not wait)."""
+        return bool(self._hang_up.poll(0))  # nothing is asked of it but what is always told: POLLHUP, POLLERR, POLLNVAL
 
     def proceed(self, question: Notification) -> None:
         """Let the kernel carry the call out."""
-        self._send(_RESPONSE.pack(question.id, 0, 0, _FLAG_CONTINUE))
+        try:
+            ioctl(self.descriptor, _SEND, bytearray(_RESPONSE.pack(question.id, 0, 0, _FLAG_CONTINUE)))
+        except OSError:
+            self._carry_out(_SEND, _RESPONSE.pack(question.id, 0, 0, _FLAG_CONTINUE))
 
     def fail(self, question: Notification, number: int) -> None:
         """Answer with an errno."""
-        self._send(_RESPONSE.pack(question.id, 0, -number, 0))
+        self._carry_out(_SEND, _RESPONSE.pack(question.id, 0, -number, 0))
 
     def succeed(self, question: Notification, value: int = 0) -> None:
         """Answer with a result."""
-        self._send(_RESPONSE.pack(question.id, value, 0, 0))
+        self._carry_out(_SEND, _RESPONSE.pack(question.id, value, 0, 0))
 
     def give(self, question: Notification, descriptor: int, *, close_on_exec: bool) -> None:
         """Put a copy of an open file into the caller and answer with its number. Raises OSError where the caller has no room for it."""
-        self._add(_ADDING.pack(question.id, _ADDFD_SEND, descriptor, 0, os.O_CLOEXEC if close_on_exec else 0))
+        self._carry_out(_ADDFD, _ADDING.pack(question.id, _ADDFD_SEND, descriptor, 0, os.O_CLOEXEC if close_on_exec else 0))
 
     def replace(self, question: Notification, descriptor: int, number: int, *, close_on_exec: bool) -> None:
         """Put a copy of an open file into the caller under a number of its own, in the place of what is there. The call is not answered yet."""
-        self._add(_ADDING.pack(question.id, _ADDFD_SETFD, descriptor, number, os.O_CLOEXEC if close_on_exec else 0))
+        self._carry_out(_ADDFD, _ADDING.pack(question.id, _ADDFD_SETFD, descriptor, number, os.O_CLOEXEC if close_on_exec else 0))
 
     def place(self, question: Notification, descriptor: int, *, close_on_exec: bool) -> int:
         """Put a copy of an open file into the caller and return its number there, -1 when the caller is gone. The call is not answered yet. Raises OSError."""
-        return self._add(_ADDING.pack(question.id, 0, descriptor, 0, os.O_CLOEXEC if close_on_exec else 0))
+        return self._carry_out(_ADDFD, _ADDING.pack(question.id, 0, descriptor, 0, os.O_CLOEXEC if close_on_exec else 0))
 
     def is_waiting(self, question: Notification) -> bool:
         """Whether the caller still waits: only then is what was read from its memory its own."""
-        return bool(_ioctl(self.descriptor, _ID_VALID, ctypes.byref(ctypes.c_uint64(question.id))) == 0)
-
-    def _send(self, response: bytes) -> None:
-        self._carry_out(_SEND, response)
-
-    def _add(self, adding: bytes) -> int:
-        return self._carry_out(_ADDFD, adding)
+        try:
+            ioctl(self.descriptor, _ID_VALID, _ID.pack(question.id))
+        except OSError:
+            return False
+        return True
 
     def _carry_out(self, request: int, argument: bytes) -> int:
-        while (result := _ioctl(self.descriptor, request, argument)) < 0:
-            number = ctypes.get_errno()
-            if number == errno.EINTR:
+        # A buffer of this answer's own, since answers come from several threads; to a mutable one ioctl returns the call's own result.
+        given = bytearray(argument)
+        while True:
+            try:
+                return int(ioctl(self.descriptor, request, given))
+            except InterruptedError:
                 continue  # a signal came before anything was done: the caller still waits for its answer
-            if number in _GONE:
-                return -1
-            raise OSError(number, os.strerror(number))
-        return int(result)
+            except OSError as err:
+                if err.errno in _GONE:
+                    return -1
+                raise

@@ -6,15 +6,16 @@ Rules kept: a question is answered exactly once, whatever fails; an error of our
 from __future__ import annotations
 
 import errno
-import os
-import select
+import signal
+import threading
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from jupyter_mlsc.sandbox.listener import Listener, Notification
 from jupyter_mlsc.sandbox.slow import SlowAnswers
 
-_HUNG_UP = select.POLLHUP | select.POLLERR
+_TRY_AGAIN = 0.01
+"""Seconds until a loop that did not hear that it is to end is told again: a signal that comes before the wait begins interrupts nothing."""
 
 
 class Handler(Protocol):
@@ -35,7 +36,8 @@ class Loop:
         self._listener, self._tell = listener, tell
         self._handlers: dict[int, Callable[[Notification], None]] = {}
         self.slow = SlowAnswers(listener, self._guarded)
-        self._wake, self._woken = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._thread = 0
+        self._stopping, self._ended = False, threading.Event()
 
     def add(self, handler: Handler) -> None:
         """Let a handler answer its calls."""
@@ -44,41 +46,37 @@ class Loop:
 
     def stop(self) -> None:
         """End the loop from another thread."""
-        os.write(self._woken, b"x")
+        self._stopping = True
+        while not self._ended.wait(_TRY_AGAIN) and self._thread:
+            signal.pthread_kill(self._thread, signal.SIGUSR1)  # `slow` handles it: the wait for a question ends with EINTR
 
     def run(self) -> None:
         """Answer until the tree is gone."""
-        poll = select.poll()
-        poll.register(self._listener.descriptor, select.POLLIN)
-        poll.register(self._wake, select.POLLIN)
-        handlers, receive = self._handlers, self._listener.receive
-        while True:
-            for descriptor, event in poll.poll():
-                if descriptor == self._wake:
-                    return
-                if event & select.POLLIN:
-                    question = receive()
-                    if question is not None:
-                        self._answer(question, handlers.get(question.number))
-                elif event & _HUNG_UP:
-                    return
+        self._thread = threading.get_ident()
+        listener, handler, unknown, receive = self._listener, self._handlers.get, self._unknown, self._listener.receive
+        while not self._stopping:
+            question = receive()
+            if question is not None:
+                try:
+                    handler(question.number, unknown)(question)
+                except Exception as err:  # noqa: BLE001  # as in `_guarded`
+                    self._failed(question, err)
+            elif listener.is_over():
+                break
+        self._ended.set()
 
-    def close(self) -> None:
-        """Give back what the loop holds."""
-        os.close(self._wake)
-        os.close(self._woken)
-
-    def _answer(self, question: Notification, handler: Callable[[Notification], None] | None) -> None:
-        if handler is None:
-            self._listener.fail(question, errno.ENOSYS)
-            return
-        self._guarded(question, lambda: handler(question))
+    def _unknown(self, question: Notification) -> None:
+        self._listener.fail(question, errno.ENOSYS)
 
     def _guarded(self, question: Notification, work: Callable[[], None]) -> None:
         try:
             work()
-        except OSError as err:
-            self._listener.fail(question, err.errno or errno.EACCES)
         except Exception as err:  # noqa: BLE001  # whatever fails here, a caller waits for an answer, and the answer is no
-            self._listener.fail(question, errno.EACCES)
-            self._tell(f"an error in the supervisor refused a system call ({question.number}): {type(err).__name__}: {err}")
+            self._failed(question, err)
+
+    def _failed(self, question: Notification, err: Exception) -> None:
+        if isinstance(err, OSError):
+            self._listener.fail(question, err.errno or errno.EACCES)
+            return
+        self._listener.fail(question, errno.EACCES)
+        self._tell(f"an error in the supervisor refused a system call ({question.number}): {type(err).__name__}: {err}")

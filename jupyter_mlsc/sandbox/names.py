@@ -6,28 +6,37 @@ every move, so that what a run wrote is recorded under the name that it ends up 
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import os
 import stat
 import struct
-import threading
 from collections.abc import Callable
 from typing import Any
+
+import msgspec
 
 from jupyter_mlsc.sandbox import caller, linux
 from jupyter_mlsc.sandbox.decide import HELD_BY_THE_WALL, NameQuestion, Way, decide_name
 from jupyter_mlsc.sandbox.gate import Gate
 from jupyter_mlsc.sandbox.listener import Listener, Notification
 from jupyter_mlsc.sandbox.moves import Move, Moves
+from jupyter_mlsc.sandbox.ordinary import Ordinary
 from jupyter_mlsc.sandbox.places import Places, Region
 from jupyter_mlsc.sandbox.resolve import Resolved, Resolver, error
 from jupyter_mlsc.sandbox.slow import SlowAnswers
 from jupyter_mlsc.sandbox.syscalls import NAME_CALLS, Calls, PathCall
 from jupyter_mlsc.sandbox.terminals import is_own_terminal
+from jupyter_mlsc.sandbox.umasks import Umasks
+from jupyter_mlsc.sandbox.ways import Ways
 
 _RENAME_NOREPLACE, _RENAME_EXCHANGE = 1, 2
 _ON_PARENTS = frozenset({"mkdir", "mknod", "symlink", "rename", "unlink", "rmdir"})
+_ORDINARY = frozenset({Region.FREE, Region.WRITABLE})
+_MOVES = frozenset({"rename", "rmdir"})
+"""Calls on folders, which may have a grant of their own, and something governed in them."""
+_CHANGES_THE_WAY = frozenset({"symlink", "link", "rename"})
+_MADE_BY_NAME = _ON_PARENTS | {"link"}
+"""Calls that follow no link at the end of their paths, and that the wall has a right for."""
 _ON_FOLDERS = {
     ("rmdir", b""): errno.EBUSY,
     ("rmdir", b"."): errno.EINVAL,
@@ -46,14 +55,24 @@ class Names:
     """The handler of every call that makes, moves, links, removes, cuts or re-labels a name."""
 
     def __init__(
-        self, calls: Calls, listener: Listener, resolver: Resolver, places: Places, gate: Gate, slow: SlowAnswers, in_tree: Callable[[int], bool]
+        self,
+        calls: Calls,
+        listener: Listener,
+        resolver: Resolver,
+        places: Places,
+        gate: Gate,
+        *,
+        ways: Ways,
+        ordinary: Ordinary,
+        umasks: Umasks,
+        slow: SlowAnswers,
+        in_tree: Callable[[int], bool],
     ) -> None:
         self._calls = {number: NAME_CALLS[name] for name, number in calls.names.items()}
         self._listener, self._resolver, self._places, self._gate, self._slow = listener, resolver, places, gate, slow
-        self._memory = caller.Memory()
+        self._ways, self._ordinary, self._umasks, self._memory = ways, ordinary, umasks, caller.Memory()
         self._moves, self._in_tree = Moves(gate, places), in_tree
-        self._turn = threading.Lock()
-        """Held while a name is looked at for the last time and changed: workers change names too."""
+        self._turn = ordinary.turn
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -68,6 +87,12 @@ class Names:
             does = "rmdir"
         if call.flags is not None:
             _known_flags(does, question.word(call.flags))
+        texts: list[bytes] = []
+        if does in _MADE_BY_NAME:
+            texts = self._texts(question, call)
+            bare = call.flags is None or not question.word(call.flags)
+            if bare and self._ordinary.changes(question, does, call, texts):
+                return
         if self._needs_no_look(question, call, does):
             self._listener.succeed(question)
             return
@@ -76,7 +101,7 @@ class Names:
             late: _NoNameError | None = None
             for index, (folder, path) in enumerate(call.paths):
                 try:
-                    found.append(self._resolved(question, call, does, index, folder, path))
+                    found.append(self._resolved(question, call, does, index, folder, path, texts[index] if texts else None))
                 except _NoNameError as err:
                     late = late or err  # the kernel looks at both paths first
             if late is not None:
@@ -87,6 +112,10 @@ class Names:
         finally:
             for each in found:
                 each.close()
+
+    def _texts(self, question: Notification, call: PathCall) -> list[bytes]:
+        addresses = [question.arguments[at] for _, at in call.paths]
+        return [self._memory.text(question.pid, addresses[0])] if len(addresses) == 1 else self._memory.texts(question.pid, addresses[0], addresses[1])
 
     def _needs_no_look(self, question: Notification, call: PathCall, does: str) -> bool:
         """Whether a call changes nothing, whatever its path is. Raises OSError for arguments that the kernel refuses before it looks at the path."""
@@ -104,14 +133,15 @@ class Names:
             return (first, second) == (_UTIME_OMIT, _UTIME_OMIT)
         return False
 
-    def _resolved(self, question: Notification, call: PathCall, does: str, index: int, folder: int | None, path: int) -> Resolved:
+    def _resolved(self, question: Notification, call: PathCall, does: str, index: int, folder: int | None, path: int, raw: bytes | None) -> Resolved:
         at = None if folder is None else question.signed(folder)
         flags = 0 if call.flags is None else question.word(call.flags)
         if does in ("utimens", "utimes") and question.arguments[path] == 0 and at is not None:
             if flags or at == linux.AT_FDCWD:
                 raise error(errno.EINVAL if flags else errno.EFAULT)
             return self._resolver.opened(question.pid, at)  # futimens(3): the descriptor itself
-        raw = self._memory.text(question.pid, question.arguments[path])
+        if raw is None:
+            raw = self._memory.text(question.pid, question.arguments[path])
         if not raw and flags & linux.AT_EMPTY_PATH and at is not None:
             return self._resolver.opened(question.pid, at)
         if does in _ON_PARENTS or (does == "link" and index == 1):
@@ -129,11 +159,17 @@ class Names:
         return self._resolver.resolve(question.pid, at, raw, parent=True)
 
     def _decide_and_act(self, question: Notification, call: PathCall, does: str, found: list[Resolved]) -> None:
+        if does in _CHANGES_THE_WAY:
+            for each in found:
+                self._ways.becomes(each.path)
         if does in HELD_BY_THE_WALL and all(self._is_free(each) for each in found):
             self._listener.proceed(question)
             return
+        if does not in _MOVES and all(self._is_ordinary(each) for each in found):
+            self._do(question, call, does, found)
+            return
         flags = question.word(call.rest[0]) if does == "rename" and call.rest else 0
-        governed = tuple(self._is_governed(each) for each in found)
+        governed = tuple(self._is_governed(each) for each in found) if len(found) == 2 or does == "truncate" else (False,)
         moves = self._moves_of(does, found, flags) if len(found) == 2 and any(governed) else []
         asked = NameQuestion(
             does,
@@ -146,7 +182,7 @@ class Names:
         )
         answer = decide_name(asked)
         if answer.way is not Way.REFUSE and flags & _RENAME_EXCHANGE and governed[1] and not governed[0]:
-            answer = decide_name(dataclasses.replace(asked, governed=(True, False), straight=False))
+            answer = decide_name(msgspec.structs.replace(asked, governed=(True, False), straight=False))
         if answer.why == "leaves-governed" and does == "rename" and not flags & _RENAME_EXCHANGE and self._is_file(found[0]):
             self._move_if_verified(question, found, flags)
         elif answer.way is Way.DO and does == "truncate" and governed[0] and self._keeps_foreign(found[0], question.arguments[call.rest[0]]):
@@ -158,11 +194,14 @@ class Names:
         elif answer.way is Way.CONTINUE:
             self._listener.proceed(question)
         else:
-            arguments = self._arguments(question, call, does)
             self._gate.require_record(name for each in found for name in each.names)
-            with self._turn:
-                if self._listener.is_waiting(question):
-                    self._listener.succeed(question, self._act(question, does, found, arguments) or 0)
+            self._do(question, call, does, found)
+
+    def _do(self, question: Notification, call: PathCall, does: str, found: list[Resolved]) -> None:
+        arguments = self._arguments(question, call, does)
+        with self._turn:
+            if self._listener.is_waiting(question):
+                self._listener.succeed(question, self._act(question, does, found, arguments) or 0)
 
     def _is_free(self, found: Resolved) -> bool:
         """The common case of `decide_name`, told before anything is put together: a name in a free folder, no link on the way, no grant of its own."""
@@ -170,6 +209,12 @@ class Names:
             return False
         path, places = found.path, self._places
         return places.of(path) is Region.FREE and not places.holds_grant(path)
+
+    def _is_ordinary(self, found: Resolved) -> bool:
+        """The other common case: a name that may be written, that nothing protected lies below, and no rule has anything to do with."""
+        if len(found.names) != 1 or (found.status is not None and self._gate.is_governed_inode(found.status)):
+            return False
+        return self._places.of(found.path) in _ORDINARY and not self._places.holds_protected(found.path)
 
     def _moves_of(self, does: str, found: list[Resolved], flags: int) -> list[Move]:
         if does == "link":
@@ -288,7 +333,7 @@ class Names:
         elif does == "link":
             self._link(question, found)
         elif does in ("mkdir", "mknod"):
-            mode, afterwards = caller.mode_to_make(question.pid, given[0] & _PERMISSIONS)
+            mode, afterwards = self._umasks.mode_to_make(question.pid, given[0] & _PERMISSIONS)
             if does == "mkdir":
                 os.mkdir(first.last, mode, dir_fd=first.folder)
             else:
@@ -306,6 +351,7 @@ class Names:
             os.rmdir(first.last, dir_fd=first.folder)
             if self._places.holds_grant(first.path):
                 self._places.add(first.path, Region.WRITABLE)  # what is made there later has no grant
+                self._ways.forget()
         else:
             self._relabel(question, does, first, given)
         return None
@@ -346,12 +392,13 @@ class Names:
         assert source.descriptor is not None and target.folder is not None  # noqa: PT018  # resolved so
         if source.status is not None and source.status.st_nlink == 0 and not source.path.startswith(b"/"):
             raise error(errno.ENOENT)
-        moves = self._moves_of("link", found, 0)
+        governed = any(self._places.of(name) is Region.GOVERNED for name in (*source.names, *target.names))
+        moves = self._moves_of("link", found, 0) if governed else []
         if source.status is not None and stat.S_ISLNK(source.status.st_mode):
             _link_a_link(source.path, source.status, target)
         else:
             linux.linkat(linux.AT_FDCWD, b"/proc/self/fd/%d" % source.descriptor, target.folder, target.last, linux.AT_SYMLINK_FOLLOW)
-        if any(self._places.of(name) is Region.GOVERNED for name in (*source.names, *target.names)):
+        if governed:
             self._moves.done(moves, question.pid, linked=True)
 
 

@@ -6,38 +6,44 @@ be looked at is left to the wall.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import os
 import stat
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from jupyter_mlsc.sandbox import caller, linux
+from jupyter_mlsc.sandbox.code import AT_ONCE, Code
 from jupyter_mlsc.sandbox.decide import CONTINUE, Answer, OpenQuestion, Way, decide_device, decide_open, decide_process, is_temporary, wants
 from jupyter_mlsc.sandbox.gate import Gate
 from jupyter_mlsc.sandbox.listener import Listener, Notification
+from jupyter_mlsc.sandbox.ordinary import Ordinary, unmake
 from jupyter_mlsc.sandbox.places import Places, Region
 from jupyter_mlsc.sandbox.resolve import NothingThereError, Resolved, Resolver, error
 from jupyter_mlsc.sandbox.slow import SlowAnswers
 from jupyter_mlsc.sandbox.syscalls import OPEN_CALLS, Calls, OpenCall
 from jupyter_mlsc.sandbox.terminals import is_own_terminal
+from jupyter_mlsc.sandbox.umasks import Umasks
 
 _HOW = struct.Struct("<QQQ")
+_MAKES = os.O_CREAT | os.O_EXCL
 _NOT_REOPENED = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _KNOWN_FLAGS = 0o37777703
 """The kernel's VALID_OPEN_FLAGS (fcntl.h)."""
 _WITH_O_PATH = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_HOW = 4096
+_NO_NAMES = (b"", b".", b"..")
+_SETTABLE = os.O_APPEND | getattr(os, "O_ASYNC", 0) | os.O_DIRECT | os.O_NOATIME
+"""What fcntl(2) can set of an open file's flags, but for O_NONBLOCK."""
 _INSIDE = linux.RESOLVE_BENEATH | linux.RESOLVE_IN_ROOT
 _MOST_TRIES = 8
 _MAGIC_FILES = (b"/memfd:", b"/SYSV", b"/dev/zero")
 
 
-@dataclass(slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """An open as the caller asked for it."""
 
     folder: int | None
@@ -58,15 +64,19 @@ class Opens:
         places: Places,
         gate: Gate,
         *,
+        ordinary: Ordinary,
+        umasks: Umasks,
         fast: tuple[bytes, ...],
         in_tree: Callable[[int], bool],
         slow: SlowAnswers,
+        code: Code,
     ) -> None:
         self._calls = {number: OPEN_CALLS[name] for name, number in calls.opens.items()}
         self._listener, self._resolver, self._places, self._gate = listener, resolver, places, gate
-        self._fast = fast
-        self._in_tree, self._slow = in_tree, slow
+        self._fast, self._ordinary, self._umasks = fast, ordinary, umasks
+        self._in_tree, self._slow, self._code = in_tree, slow, code
         self._memory = caller.Memory()
+        self._text = self._memory.text
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -75,14 +85,16 @@ class Opens:
 
     def answer(self, question: Notification) -> None:
         """Answer one open. Raises OSError with what the caller gets."""
-        call = self._calls[question.number]
+        call, arguments = self._calls[question.number], question.arguments
         try:
-            path = self._memory.text(question.pid, question.arguments[call.path])
+            path = self._text(question.pid, arguments[call.path])
         except PermissionError:
             self._listener.proceed(question)  # it may not be looked at: system and free folders, by the wall, and nothing else
             return
         if path.startswith(self._fast) and b"/.." not in path:
             self._listener.proceed(question)
+            return
+        if call.flags is not None and self._ordinary.opens(question, call, path, arguments[call.flags] & _KNOWN_FLAGS):
             return
         request = self._request(question, call, path)
         for _ in range(_MOST_TRIES):
@@ -121,23 +133,31 @@ class Opens:
 
     def _open(self, question: Notification, request: Request) -> None:
         flags = request.flags
-        follow = not flags & os.O_NOFOLLOW and not (flags & os.O_CREAT and flags & os.O_EXCL)
         if flags & os.O_CREAT and _ends_with_slash(request.path):
             self._resolver.resolve(question.pid, request.folder, request.path, parent=True, how=request.how).close()
             raise error(errno.EISDIR)  # a folder is not made so, whatever lies there
-        try:
-            found = self._resolver.resolve(question.pid, request.folder, request.path, follow=follow, how=request.how)
-        except FileNotFoundError as err:
-            if not flags & os.O_CREAT:
-                raise
-            if isinstance(err, NothingThereError) and not request.how and self._is_made_in_free(question, request):
-                self._listener.proceed(question)
-                return
-            found = self._place_to_make(question, request)
+        found = self._found(question, request)
         try:
             self._act(question, request, found)
         finally:
             found.close()
+
+    def _found(self, question: Notification, request: Request) -> Resolved:
+        """What an open leads to: what lies there, or where a file would be made."""
+        pid, flags = question.pid, request.flags
+        new = flags & _MAKES == _MAKES
+        if new and not request.how and request.path.rpartition(b"/")[2] not in _NO_NAMES:
+            return self._resolver.resolve(pid, request.folder, request.path, parent=True)
+        try:
+            return self._resolver.resolve(pid, request.folder, request.path, follow=not new and not flags & os.O_NOFOLLOW, how=request.how)
+        except NothingThereError:
+            if not flags & os.O_CREAT:
+                raise
+            return self._resolver.resolve(pid, request.folder, request.path, parent=True, how=request.how)
+        except FileNotFoundError:
+            if not flags & os.O_CREAT:
+                raise
+            return self._place_to_make(question, request)
 
     def _place_to_make(self, question: Notification, request: Request) -> Resolved:
         """Where a file that does not exist would be made; a link that leads nowhere says where."""
@@ -170,12 +190,16 @@ class Opens:
         if answer.way is Way.CONTINUE:
             self._listener.proceed(question)
         elif answer.way is Way.REFUSE:
+            if found.descriptor is None and request.flags & os.O_EXCL and _is_there(found):
+                raise error(errno.EEXIST)
             self._gate.refused(found.path, answer.why, question.pid)
             self._listener.fail(question, answer.errno)
         elif found.descriptor is None:
             self._make(question, request, found)
         elif answer.way is Way.JUDGE:
             self._judge(question, request, found)
+        elif wants(request.flags)[0] and self._code.is_code(found):
+            self._hand_over_code(question, request, found)
         else:
             self._hand_over(question, request, found)
 
@@ -184,11 +208,6 @@ class Opens:
         status = found.status
         alone = len(found.names) == 1 and status is not None and not self._gate.is_governed_inode(status)
         return alone and self._places.of(found.path) is Region.FREE
-
-    def _is_made_in_free(self, question: Notification, request: Request) -> bool:
-        """The same of what is made there."""
-        name = self._resolver.spelled(question.pid, request.folder, request.path)
-        return name is not None and self._places.of(name) is Region.FREE and not self._places.holds_grant(name)
 
     def _decide(self, request: Request, found: Resolved) -> Answer:
         if request.flags & os.O_PATH:
@@ -200,11 +219,16 @@ class Opens:
             return decide_process(found.path, request.flags, in_tree=self._speaks_of_tree(found.path))
         if final is Region.DEVICE and status is not None and not stat.S_ISDIR(status.st_mode):
             return decide_device(found.path, own_terminal=is_own_terminal(found.path, self._in_tree))
-        regions = [region for region in (self._places.of(name) for name in found.names[:-1]) if region not in (Region.PROCESS, Region.DEVICE)]
-        linked = status is not None and self._gate.is_governed_inode(status)
-        mode = None if status is None else status.st_mode
-        foreign = status is not None and status.st_size > 0 and not any(self._gate.is_own(name, status) for name in found.names)
-        return decide_open(OpenQuestion(max((final, *regions)), final, request.flags, mode, linked, foreign))
+        strictest = final
+        for name in found.names[:-1]:
+            region = self._places.of(name)
+            if region > strictest and region not in (Region.PROCESS, Region.DEVICE):
+                strictest = region
+        if status is None:
+            return decide_open(OpenQuestion(strictest, final, request.flags, None))
+        linked = self._gate.is_governed_inode(status)
+        foreign = (linked or strictest is Region.GOVERNED) and status.st_size > 0 and not any(self._gate.is_own(name, status) for name in found.names)
+        return decide_open(OpenQuestion(strictest, final, request.flags, status.st_mode, linked, foreign))
 
     def _speaks_of_tree(self, name: bytes) -> bool:
         part = name.split(b"/")[2]
@@ -213,7 +237,7 @@ class Opens:
     def _make(self, question: Notification, request: Request, found: Resolved) -> None:
         assert found.folder is not None  # there is no descriptor
         self._gate.require_record(found.names)
-        mode, afterwards = caller.mode_to_make(question.pid, request.mode)
+        mode, afterwards = self._umasks.mode_to_make(question.pid, request.mode)
         if not self._listener.is_waiting(question):
             return
         try:
@@ -229,7 +253,7 @@ class Opens:
         try:
             self._give(question, request, made)
         except OSError:
-            _unmake(found, made_is)  # the caller has no number for it: without us there would be no file
+            unmake(found.folder, found.name, made_is)  # the caller has no number for it: without us there would be no file
             self._gate.removed(found.path)
             raise
 
@@ -249,22 +273,42 @@ class Opens:
         held.close()
         self._give(question, request, at_once)
 
+    def _hand_over_code(self, question: Notification, request: Request, found: Resolved) -> None:
+        """Code is hashed before it is handed over; what takes longer does not hold up the others."""
+        assert found.status is not None  # it is a file
+        actor = self._gate.actor(question.pid)
+        if found.status.st_size <= AT_ONCE:
+            self._code.opened(found, actor)
+            self._hand_over(question, request, found)
+            return
+        held = Resolved(os.dup(found.descriptor or 0), None, b"", found.names, found.status)
+
+        def work() -> None:
+            try:
+                self._code.opened(held, actor)
+                self._hand_over(question, request, held)
+            finally:
+                held.close()
+
+        self._slow.compute(question, work)
+
     def _hand_over(self, question: Notification, request: Request, found: Resolved) -> None:
         assert found.status is not None  # there is a descriptor
         flags, mode = request.flags, found.status.st_mode
-        if stat.S_ISFIFO(mode) and not flags & os.O_NONBLOCK and flags & os.O_ACCMODE != os.O_RDWR:
+        regular, writes = stat.S_ISREG(mode), wants(flags)[1]
+        if not regular and stat.S_ISFIFO(mode) and not flags & os.O_NONBLOCK and flags & os.O_ACCMODE != os.O_RDWR:
             self._slow.wait(question, self._waiting_open(question, request, os.dup(found.descriptor or 0)))
             return
-        if wants(flags)[1]:
+        if writes:
             self._gate.require_record(found.names)
             if not self._listener.is_waiting(question):
                 return
-        making, afterwards = caller.mode_to_make(question.pid, request.mode) if is_temporary(flags) else (0, None)
+        making, afterwards = self._umasks.mode_to_make(question.pid, request.mode) if is_temporary(flags) else (0, None)
         try:
             with self._gate.turn:
-                why = self._gate.why_not_written(found) if wants(flags)[1] and stat.S_ISREG(mode) else ""
+                why = self._gate.why_not_written(found) if writes and regular else ""
                 # Without waiting: who holds a lease on it (fcntl(2), F_SETLEASE) would hold up everybody.
-                opened = None if why else reopen(found.descriptor or 0, flags | os.O_NONBLOCK if stat.S_ISREG(mode) else flags, making)
+                opened = None if why else reopen(found.descriptor or 0, flags | os.O_NONBLOCK if regular else flags, making, mode)
         except BlockingIOError:
             if flags & os.O_NONBLOCK:
                 raise
@@ -274,12 +318,12 @@ class Opens:
             self._gate.refused(found.path, why, question.pid)
             self._listener.fail(question, errno.EACCES)
             return
-        if stat.S_ISREG(mode) and not flags & os.O_NONBLOCK:
-            fcntl.fcntl(opened, fcntl.F_SETFL, fcntl.fcntl(opened, fcntl.F_GETFL) & ~os.O_NONBLOCK)
+        if regular and not flags & os.O_NONBLOCK:
+            fcntl.fcntl(opened, fcntl.F_SETFL, flags & _SETTABLE)
         if afterwards is not None:
             os.fchmod(opened, afterwards)
         self._give(question, request, opened)
-        if wants(flags)[1]:
+        if writes:
             self._gate.wrote(found.names, found.status, question.pid)
 
     def _open_after_lease(self, question: Notification, request: Request, found: Resolved) -> Callable[[], None]:
@@ -314,11 +358,12 @@ class Opens:
             os.close(descriptor)
 
 
-def _unmake(place: Resolved, made: os.stat_result) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        there = os.lstat(place.name, dir_fd=place.folder)
-        if (there.st_dev, there.st_ino) == (made.st_dev, made.st_ino):
-            os.unlink(place.name, dir_fd=place.folder)
+def _is_there(place: Resolved) -> bool:
+    try:
+        os.lstat(place.name, dir_fd=place.folder)
+    except OSError:
+        return False
+    return True
 
 
 def _ends_with_slash(path: bytes) -> bool:
@@ -340,9 +385,9 @@ class _AgainError(Exception):
     """What was resolved is not there any more."""
 
 
-def reopen(descriptor: int, flags: int, mode: int) -> int:
-    """Open what an `O_PATH` descriptor stands for. A symbolic link itself cannot be opened. Raises OSError."""
-    if stat.S_ISLNK(os.fstat(descriptor).st_mode):
+def reopen(descriptor: int, flags: int, making: int, mode: int) -> int:
+    """Open what an `O_PATH` descriptor stands for, of the ``mode`` that stat told. A symbolic link itself cannot be opened. Raises OSError."""
+    if stat.S_ISLNK(mode):
         raise error(errno.ENOTDIR if flags & os.O_DIRECTORY else errno.ELOOP)
     kept = flags & ~os.O_NOFOLLOW if is_temporary(flags) else flags & ~_NOT_REOPENED
-    return os.open(b"/proc/self/fd/%d" % descriptor, kept | os.O_CLOEXEC | os.O_NOCTTY, mode)
+    return os.open(b"/proc/self/fd/%d" % descriptor, kept | os.O_CLOEXEC | os.O_NOCTTY, making)

@@ -11,7 +11,6 @@ import os
 import stat
 
 from jupyter_mlsc.artifacts import Measurement
-from jupyter_mlsc.digests import measure_descriptor
 from jupyter_mlsc.errors import ArtifactChangedError, ArtifactError
 from jupyter_mlsc.file_identity import FileIdentity
 from jupyter_mlsc.sandbox import linux
@@ -115,6 +114,8 @@ class Measured:
         known = self.known(status) if keep else None
         if known is not None and (known.sha256 is not None or not whole):
             return known
+        from jupyter_mlsc.digests import measure_descriptor
+
         found = measure_descriptor(descriptor, sha256=whole, name=name)
         if keep and now_ns - status.st_ctime_ns > SETTLED_NS:
             if len(self._known) >= _MOST_KNOWN:

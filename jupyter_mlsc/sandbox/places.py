@@ -32,6 +32,8 @@ class Region(IntEnum):
 
 PROTECTED = frozenset({Region.READ_ONLY, Region.HIDDEN})
 NOT_WRITTEN = frozenset({Region.SYSTEM, Region.ELSEWHERE, Region.READ_ONLY, Region.HIDDEN, Region.PROCESS, Region.DEVICE})
+_SAME_BELOW = PROTECTED | {Region.PROCESS, Region.DEVICE, Region.FREE}
+"""Regions that no rule of the policy changes."""
 _MOST_KNOWN = 50_000
 
 
@@ -49,6 +51,8 @@ class Places:
         self._governs = governs
         self._governs_below = governs_below
         self._known: dict[bytes, Region] = {}
+        self._even: dict[bytes, Region] = {}
+        """Folders in which every name has the same region: most names are new ones in such a folder."""
         self._below: dict[bytes, bool] = {}
         self._above: set[bytes] = set()
         for path, region in self._folders.items():
@@ -56,9 +60,13 @@ class Places:
                 self._above.update(_ancestors(path))
         self._granted = set(granted)
         self._above_granted = {above for path in self._granted for above in _ancestors(path)} | self._granted
+        self._uneven = {_folder_of(path) for path in (*self._folders, *self._above, *self._above_granted)}
 
     def of(self, name: bytes) -> Region:
         """The region of one name."""
+        even = self._even.get(name[: name.rfind(b"/")])
+        if even is not None:
+            return even
         known = self._known.get(name)
         if known is None:
             known = self._find(name)
@@ -89,27 +97,51 @@ class Places:
             self._below[folder] = known
         return known
 
+    def of_all_in(self, folder: bytes) -> Region | None:
+        """The region of every name directly in a folder; None where some name there has a region, a grant or a rule of its own, or leads to what has one."""
+        if folder in self._uneven:
+            return None
+        region = self._around(folder)
+        return region if region in _SAME_BELOW or not self.holds_governed(folder) else None
+
     def add(self, path: bytes, region: Region) -> None:
         """Give one path a region of its own: a kernel's connection file, or a folder that the wall granted and that is gone."""
         self._granted.discard(path)
         self._folders[path] = region
+        self._uneven.add(_folder_of(path))
         self._known.clear()
+        self._even.clear()
 
     def _find(self, name: bytes) -> Region:
-        folder, region = name, None
-        while region is None:
-            region = self._folders.get(folder)
-            if region is not None or folder in (b"/", b""):
-                break
-            folder = folder.rpartition(b"/")[0] or b"/"
-        region = Region.ELSEWHERE if region is None else region
-        if region in PROTECTED or region in (Region.PROCESS, Region.DEVICE, Region.FREE):
-            return region
+        region = self._folders.get(name)
+        above = _folder_of(name)
+        if region is None:
+            even = self.of_all_in(above)
+            if even is not None:
+                if len(self._even) >= _MOST_KNOWN:
+                    self._even.clear()
+                self._even[above] = even
+                return even
+            region = self._around(above)
         # Of a folder it is known what could be governed in it; a new name in one where nothing is needs no look at the rules.
-        return Region.GOVERNED if self.holds_governed(name.rpartition(b"/")[0] or b"/") and self._governs(name) else region
+        return Region.GOVERNED if region not in _SAME_BELOW and self.holds_governed(above) and self._governs(name) else region
+
+    def _around(self, folder: bytes) -> Region:
+        """The region of the longest known folder at or above one."""
+        while True:
+            region = self._folders.get(folder)
+            if region is not None:
+                return region
+            if folder in (b"/", b""):
+                return Region.ELSEWHERE
+            folder = _folder_of(folder)
+
+
+def _folder_of(path: bytes) -> bytes:
+    return path.rpartition(b"/")[0] or b"/"
 
 
 def _ancestors(path: bytes) -> Iterable[bytes]:
     while path not in (b"/", b""):
-        path = path.rpartition(b"/")[0] or b"/"
+        path = _folder_of(path)
         yield path

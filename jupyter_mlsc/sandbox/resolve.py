@@ -11,7 +11,8 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from jupyter_mlsc.sandbox import caller, linux
 from jupyter_mlsc.sandbox.caller import process_of
@@ -32,12 +33,16 @@ def name_of(descriptor: int) -> bytes:
     return os.readlink(b"/proc/self/fd/%d" % descriptor)
 
 
+def is_plain(path: bytes) -> bool:
+    """Whether a path spells a name where no link is on the way: nothing in it means a place that it was at before."""
+    return not (b"//" in path or b"/./" in path or b"/../" in path or path.endswith((b"/", b"/.", b"/..")))
+
+
 class NothingThereError(FileNotFoundError):
     """Nothing lies at a path, and as far as it leads there is no symbolic link on it."""
 
 
-@dataclass(slots=True)
-class Resolved:
+class Resolved(msgspec.Struct):
     """What a path leads to. ``descriptor`` is None where the last name does not exist yet; then ``folder`` and ``name`` say where it would be.
 
     ``names`` are absolute: each link that was followed, then the final one. Whoever holds this closes it.
@@ -63,9 +68,10 @@ class Resolved:
 
     def close(self) -> None:
         """Give the descriptors back."""
-        for descriptor in (self.descriptor, self.folder):
-            if descriptor is not None:
-                os.close(descriptor)
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+        if self.folder is not None:
+            os.close(self.folder)
         self.descriptor = self.folder = None
 
 
@@ -101,16 +107,17 @@ class Resolver:
             if base != self._root:
                 os.close(base)
 
-    def spelled(self, pid: int, folder: int | None, path: bytes) -> bytes | None:
-        """The absolute name that a path without links spells; None where it takes more than joining. Raises OSError where the caller is gone."""
-        if b"//" in path or b"/./" in path or b"/../" in path or path.startswith((b"./", b"../")) or path.endswith((b"/", b"/.", b"/..")):
-            return None
-        if path.startswith(b"/"):
-            return path
-        if path in (b"", b".", b"..") or not (folder is None or folder == linux.AT_FDCWD):
-            return None
-        here = os.readlink(b"/proc/%d/cwd" % pid)
-        return None if here.endswith(_DELETED) else here.rstrip(b"/") + b"/" + path
+    @staticmethod
+    def beginning(pid: int, folder: int | None) -> bytes:
+        """What a relative path of the caller begins with: the name of its working directory, or of the folder that it has open, and a slash.
+
+        Empty where there is no such name. Raises OSError where the caller is gone.
+        """
+        at_work = folder is None or folder == linux.AT_FDCWD
+        here = os.readlink(b"/proc/%d/cwd" % pid if at_work else b"/proc/%d/fd/%d" % (pid, folder or 0))
+        if here[:1] != b"/" or here.endswith(_DELETED):
+            return b""
+        return here + b"/" if len(here) > 1 else here
 
     def opened(self, pid: int, descriptor: int, *, with_contents: bool = False) -> Resolved:
         """The file that the caller has open under a number. Raises OSError EBADF, ``with_contents`` also for a descriptor that is a place only (`O_PATH`)."""
@@ -131,22 +138,21 @@ class Resolver:
             base = os.open(place, _PATH)
         except FileNotFoundError as err:
             raise error(errno.ENOENT if here else errno.EBADF) from err
-        if not stat.S_ISDIR(os.fstat(base).st_mode):
+        if not here and not stat.S_ISDIR(os.fstat(base).st_mode):
             os.close(base)
             raise error(errno.ENOTDIR)
         return base
 
     def _straight(self, base: int, path: bytes, follow: bool) -> Resolved | None:
         """The common case in one call: no link on the way. None where there is one."""
-        try:
-            found = linux.openat2(base, path, _PATH if follow else _PATH | os.O_NOFOLLOW, _NO_LINKS)
-        except OSError as err:
-            if err.errno == errno.ELOOP:
-                return None
-            if err.errno == errno.ENOENT:
-                raise NothingThereError(*err.args) from err
-            raise
-        return self._result(found, ())
+        found = linux.try_openat2(base, path, _PATH if follow else _PATH | os.O_NOFOLLOW, _NO_LINKS)
+        if found >= 0:
+            return self._result(found, ())
+        if found == -errno.ELOOP:
+            return None
+        if found == -errno.ENOENT:
+            raise NothingThereError(errno.ENOENT, os.strerror(errno.ENOENT))
+        raise error(-found)
 
     def _as_asked(self, pid: int, base: int, path: bytes, follow: bool, how: int) -> Resolved:
         """openat2's own rules are the kernel's to keep; the names on the way are found beside it, and both must lead to one file."""

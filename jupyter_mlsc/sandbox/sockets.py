@@ -17,8 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from jupyter_mlsc.sandbox import caller, linux, peers
 from jupyter_mlsc.sandbox.addresses import LONGEST, PATH_AT, by_descriptor, family_of, pathname, shown
 from jupyter_mlsc.sandbox.decide import Answer, Way, decide_bind, decide_connect, decide_network
-from jupyter_mlsc.sandbox.desk import Desk
 from jupyter_mlsc.sandbox.gate import Gate
+from jupyter_mlsc.sandbox.later_desk import LaterDesk
 from jupyter_mlsc.sandbox.listed import ListedSockets
 from jupyter_mlsc.sandbox.listener import Listener, Notification
 from jupyter_mlsc.sandbox.places import Places, Region
@@ -26,6 +26,7 @@ from jupyter_mlsc.sandbox.resolve import Resolved, Resolver, error
 from jupyter_mlsc.sandbox.slow import SlowAnswers
 from jupyter_mlsc.sandbox.syscalls import Calls
 from jupyter_mlsc.sandbox.tree import Tree
+from jupyter_mlsc.sandbox.umasks import Umasks
 
 _LOCAL = frozenset({socket.AF_UNIX, socket.AF_NETLINK})
 _WRITTEN = frozenset({Region.FREE, Region.WRITABLE, Region.GOVERNED})
@@ -50,7 +51,8 @@ class Sockets:
         tree: Tree,
         listed: ListedSockets,
         *,
-        desk: Desk,
+        desk: LaterDesk,
+        umasks: Umasks,
         network: bool,
     ) -> None:
         self._answers: dict[int, Callable[[Notification], None]] = {
@@ -59,7 +61,7 @@ class Sockets:
             calls.inspected["socketpair"]: self._pair,
         }
         self._listener, self._resolver, self._places, self._gate = listener, resolver, places, gate
-        self._slow, self._tree, self._listed, self._desk, self._network = slow, tree, listed, desk, network
+        self._slow, self._tree, self._listed, self._desk, self._umasks, self._network = slow, tree, listed, desk, umasks, network
         self._memory = caller.Memory()
 
     @property
@@ -194,7 +196,7 @@ class Sockets:
         """Bind the caller's socket in its words, since getsockname(2) tells them; then see that the file is where it was to be. Raises OSError."""
         path = pathname(address) or b""
         before = stat.S_IMODE(os.fstat(ours.fileno()).st_mode)
-        mode, afterwards = caller.mode_to_make(question.pid, before)
+        mode, afterwards = self._umasks.mode_to_make(question.pid, before)
         os.fchmod(ours.fileno(), mode)  # unix(7): the file gets the socket's own mode, without what this process's umask takes
         try:
             if path.startswith(b"/"):

@@ -61,6 +61,11 @@ lremovexattr 198 15
 fremovexattr 199 16
 """
 
+# Asked about so that what is remembered of a caller's umask is forgotten.
+_UMASKS = """
+umask 95 166
+"""
+
 _SOCKETS = """
 connect 42 203
 bind 49 200
@@ -141,6 +146,7 @@ class Calls:
     audit_arch: int
     opens: dict[str, int]
     names: dict[str, int]
+    umasks: dict[str, int]
     sockets: dict[str, int]
     processes: dict[str, int]
     whose: dict[str, int]
@@ -150,7 +156,7 @@ class Calls:
     @property
     def asked(self) -> tuple[int, ...]:
         """Numbers of the calls that are always asked about, the frequent ones first."""
-        return (*self.opens.values(), *self.names.values(), *self.sockets.values())
+        return (*self.opens.values(), *self.names.values(), *self.umasks.values(), *self.sockets.values())
 
 
 def calls(machine: str | None = None) -> Calls:
@@ -160,9 +166,9 @@ def calls(machine: str | None = None) -> Calls:
     if column is None:
         raise KeyError(machine)
     refused = {int(row[1 + column]): getattr(errno, row[3]) for row in _rows(_REFUSED) if row[1 + column] != "-"}
-    tables = (_numbers(text, column) for text in (_OPENS, _NAMES, _SOCKETS, _PROCESSES, _WHOSE))
-    opens, names, sockets, processes, whose = tables
-    return Calls(machine, AUDIT_ARCH[machine], opens, names, sockets, processes, whose, refused, _numbers(_INSPECTED, column))
+    tables = (_numbers(text, column) for text in (_OPENS, _NAMES, _UMASKS, _SOCKETS, _PROCESSES, _WHOSE))
+    opens, names, umasks, sockets, processes, whose = tables
+    return Calls(machine, AUDIT_ARCH[machine], opens, names, umasks, sockets, processes, whose, refused, _numbers(_INSPECTED, column))
 
 
 def _rows(text: str) -> list[list[str]]:

@@ -155,7 +155,19 @@ def _tar_member(piece: Piece, scanning: Scanning, archive: tarfile.TarFile, memb
         yield from scanning.inside(piece, member.name, stream)  # type: ignore[arg-type]  # tarfile's stream is a binary one
 
 
+_CLOSED = {b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "RAR"}
+
+
+def _recognise_closed(piece: Piece) -> bool:
+    return piece.head.startswith(tuple(_CLOSED))
+
+
+def _scan_closed(piece: Piece, scanning: Scanning) -> Iterable[Finding]:
+    yield scanning.found("archive-closed", piece, kind=next(kind for magic, kind in _CLOSED.items() if piece.head.startswith(magic)))
+
+
 SCANNERS: tuple[Scanner, ...] = (
     Scanner("a zip archive", _recognise_zip, _scan_zip, claims=(".zip", ".npz", ".pt", ".keras", ".skops", ".pt2", ".ptl", ".mar")),
+    Scanner("an archive that nothing here opens", _recognise_closed, _scan_closed, claims=(".7z", ".rar"), runs_code=False, streams=True),
     Scanner("a tar archive", _recognise_tar, _scan_tar, claims=(".tar", ".nemo"), streams=True),
 )

@@ -36,6 +36,7 @@ _ARCHIVES = {
     "archive-link": Code("high", "it holds a link that leads out of it: {name} to {target}", "do not unpack it; ask whoever made it for a sound archive"),
     "archive-bomb": Code("high", "it would unpack to {size} from {packed}", "do not unpack it"),
     "archive-encrypted": Code("medium", "{name} is encrypted, so nobody can look into it", "ask for the password, unpack it and scan what is inside"),
+    "archive-closed": Code("high", "it is a {kind} archive, which nothing here opens, so nobody looked into it", "unpack it and scan what is inside"),
     "archive-unread": Code("medium", "nobody looked into {name}: {why}", "install what is missing, or unpack it and scan what is inside"),
     "archive-twice": Code("high", "two of its members have the name {name}: readers disagree on which one counts", "do not use it; ask for a sound archive"),
 }

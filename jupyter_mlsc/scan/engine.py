@@ -40,6 +40,9 @@ def look(piece: Piece, scanning: Scanning, depth: int) -> Iterator[Finding]:
     """Findings on a piece by all scanners that recognise it; ``depth`` is how many layers it lies in."""
     near = list(scanners_for(piece))
     asked = [each for each in near if (piece.whole or each.streams) and _recognises(each, piece)]
+    if not piece.whole:
+        # It can be read once: by the one that is sure of it.
+        asked = ([each for each in asked if not each.tries] or asked)[:1]
     for each in asked:
         yield from _scanned(each, piece, scanning)
     if not piece.whole:
@@ -66,6 +69,8 @@ def _scanned(scanner: Scanner, piece: Piece, scanning: Scanning) -> Iterable[Fin
         yield from scanner.scan(piece, scanning)
     except LimitReachedError:
         raise
+    except MemoryError as err:
+        raise LimitReachedError(f"it needs more than {scanning.limits.memory >> 20:,} MiB of memory") from err
     except NotUnderstoodError as err:
         yield scanning.found("not-understood", piece, what=scanner.name, why=err)
     except MissingLibraryError as err:

@@ -95,6 +95,8 @@ class PickleMachine:
                     break
             except IndexError as err:
                 raise NotUnderstoodError(f"a pickle takes a value that is not there{self._at()}") from err
+            except UnicodeDecodeError as err:
+                raise NotUnderstoodError(f"a pickle has a text that is none{self._at()}") from err
         self.spend(count & 0xFFFF)
         self.finished += 1
         self._stack, self._memo = [], {}

@@ -18,8 +18,6 @@ from jupyter_mlsc.scan.scanner import Scanner
 SUFFIXES = (".pkl", ".pickle", ".pck", ".pcl", ".joblib", ".dill", ".cloudpickle")
 _ANNOUNCED = re.compile(rb"\x80[\x00-\x05].", re.DOTALL)
 _MOST_PICKLES = 100_000
-_LEGACY_PICKLES = 5
-"""What torch wrote before 1.6 begins with: its magic number, a protocol, facts of the machine, the object, the names of the storages."""
 
 
 def _announced(piece: Piece) -> bool:
@@ -38,7 +36,7 @@ def _scan(piece: Piece, scanning: Scanning) -> Iterable[Finding]:
     announced, claimed = _announced(piece), piece.lowered.endswith(SUFFIXES) and not is_packed(piece.head)
     tentative = not _recognise(piece)
     machine = PickleMachine(piece.stream, scanning.allow, piece.size, scanning.torchscript, tentative, scanning.spend_opcodes)
-    fault = _walk(machine, legacy=TORCH_MAGIC.match(piece.head) is not None)
+    fault = _walk(machine)
     # Other bytes can look like opcodes for a while: they count where they name something and then call it, or come to their end.
     if not tentative or (machine.named and (machine.finished or machine.calls_suspected)):
         for each in machine.suspicions.values():
@@ -54,9 +52,9 @@ def is_packed(head: bytes) -> bool:
     return compression.layer(head) is not None or head.startswith((b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c", b"ZF")) or head[257:262] == b"ustar"
 
 
-def _walk(machine: PickleMachine, *, legacy: bool) -> NotUnderstoodError | None:
+def _walk(machine: PickleMachine) -> NotUnderstoodError | None:
     """Walk pickle after pickle; what ended the walk before the stream did, or None. What lies behind the last one is nothing that an unpickler reads."""
-    for _ in range(_LEGACY_PICKLES if legacy else _MOST_PICKLES):
+    for _ in range(_MOST_PICKLES):
         try:
             machine.walk()
         except NotUnderstoodError as err:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -19,11 +19,15 @@ from jupyter_mlsc.verdict import Decision, Reason
 if TYPE_CHECKING:
     from jupyter_mlsc.project import Project
     from jupyter_mlsc.results import NotebookOverview, RowSeen
+    from jupyter_mlsc.server.projects import OpenProject
 
 NOTEBOOK = ".ipynb"
 
 MOST_ROWS = 20_000
 """Rows that are sent of one run."""
+
+_AT_ONCE = 20
+"""Files that are hashed between two looks; a large one takes long."""
 
 MOST_MARKS = 2_000
 """Files of one folder that are marked."""
@@ -130,10 +134,24 @@ def runs(desk: Desk, asked: shapes.NotebookQuery, parameters: Mapping[str, str])
         seen = project.overview(place, run=run)
         if desk.looks.known_findings(place) is None:
             desk.projects.measure_later(opened, partial(_scan, desk, place, seen.story.path), place)
-        for row in seen.rows:
-            if row.state == "unmeasured":
-                desk.projects.measure_later(opened, partial(project.standings.measure, row.touch.name), project.root / row.touch.name)
+        if any(row.state == "unmeasured" for row in seen.rows):
+            desk.projects.measure_later(opened, partial(_settle, opened, place, run), place / (run or "last"))
         return _notebook(desk, project, asked.path, seen)
+
+
+def _settle(opened: OpenProject, place: Path, run: str | None) -> None:
+    """Look again and again, some names at a time, until all of a notebook's artifacts were looked at: nobody waits, and others get their turn."""
+    before = -1
+    while True:
+        with opened.looking() as project:
+            seen = project.overview(place, run=run)
+            standings = project.standings
+        left = [row.touch.name for row in seen.rows if row.state == "unmeasured"]
+        if not left or len(left) == before:
+            return
+        before = len(left)
+        for name in left[:_AT_ONCE]:
+            standings.measure(name)
 
 
 def _scan(desk: Desk, place: Path, name: str) -> None:
@@ -146,7 +164,8 @@ def _notebook(desk: Desk, project: Project, asked: str, seen: NotebookOverview) 
     from jupyter_mlsc.predicates import rfc3339
 
     chosen = seen.chosen
-    rows = tuple(_row(desk, project, row, seen) for row in seen.rows[:MOST_ROWS])
+    named = desk.places.one_answer()
+    rows = tuple(_row(project.root, row, seen, named) for row in seen.rows[:MOST_ROWS])
     environment = None
     if chosen is not None and chosen.environment is not None:
         environment = shapes.Environment(digest=chosen.environment, packages=chosen.packages)
@@ -186,13 +205,13 @@ def _notebook(desk: Desk, project: Project, asked: str, seen: NotebookOverview) 
     )
 
 
-def _row(desk: Desk, project: Project, row: RowSeen, seen: NotebookOverview) -> shapes.Row:
+def _row(root: Path, row: RowSeen, seen: NotebookOverview, named: Callable[[Path], str | None]) -> shapes.Row:
     from jupyter_mlsc.predicates import rfc3339
 
     touch, verdict = row.touch, row.verdict
     return shapes.Row(
         path=touch.name,
-        server_path=desk.places.named(project.root / touch.name),
+        server_path=named(root / touch.name),
         op=touch.operation,
         kind=touch.kind if verdict is None else verdict.kind or touch.kind,
         digest=str(touch.digest),

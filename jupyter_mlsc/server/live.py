@@ -61,7 +61,7 @@ class Live:
 
     def begin(self, near: Path) -> None:
         """Open the project at a place, where there is one, so that it is watched before anybody asks."""
-        self._keep(self._open(near))
+        self._keep(self._open(near, then=self.hint))
 
     def hint(self, project: OpenProject) -> None:
         """Something may be new: look."""

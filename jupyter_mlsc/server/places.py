@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +66,22 @@ class Places:
         if relative == ".." or relative.startswith("../") or not _is_within(os.path.realpath(place), str(self.root)):
             return None
         return Path(relative).as_posix()
+
+    def one_answer(self) -> Callable[[Path], str | None]:
+        """`named` for many places of one answer: where their folders lead is looked up once for each."""
+        folders: dict[Path, str | None] = {}
+
+        def named(place: Path) -> str | None:
+            if place.name in ("", ".."):
+                return self.named(place)
+            if place.parent not in folders:
+                folders[place.parent] = self.named(place.parent)
+            folder = folders[place.parent]
+            if folder is None or os.path.islink(place):
+                return self.named(place)
+            return f"{folder}/{place.name}" if folder else place.name
+
+        return named
 
     def folder_of(self, project: Path) -> str:
         """A project's folder relative to the server's; with ``..`` where it lies above."""

@@ -39,7 +39,7 @@ def _artifact(desk: Desk, project: Project, digest: Digest, name: str | None) ->
     found = project.evidence(digest, name)
     if not found.statements and name is None:
         raise ArtifactMissingError(f"nothing here mentions {digest}", next_step="see what is known: mlsc log show")
-    standing = None if found.name is None else project.standings.of(found.name, Budget(None))
+    standing = None if found.name is None else project.standings.of(found.name, Budget.endless())
     verdict = standing.verdict if standing is not None and standing.digest == digest else None
     where = None if found.name is None else project.root / found.name
     return shapes.Artifact(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,12 +17,14 @@ from jupyter_mlsc.accounts import record_write, settle_read, tell_output
 from jupyter_mlsc.artifacts import Measurement
 from jupyter_mlsc.digest_cache import measure_cached
 from jupyter_mlsc.digests import measure
+from jupyter_mlsc.errors import MlscError
 from jupyter_mlsc.format_choice import families_of, identify_path, mismatch_faults
 from jupyter_mlsc.judging import NEVER_ARTIFACTS
 from jupyter_mlsc.verdict import Verdict
 
 if TYPE_CHECKING:
     from jupyter_mlsc.errors import LedgerError
+    from jupyter_mlsc.imported_code import CodeFile
     from jupyter_mlsc.judging import Target
     from jupyter_mlsc.project_state import ProjectState
     from jupyter_mlsc.recording import Actor, Run
@@ -34,6 +36,20 @@ def observe_read(project: ProjectState, path: Path, run: Run, unrecorded: Callab
     ``unrecorded`` is told what could not be written in a mode in which the read goes on.
     """
     return [_read(project, target, run, unrecorded) for target in _governed(project, path)]
+
+
+def observe_code(project: ProjectState, code: Sequence[CodeFile], run: Run, unrecorded: Callable[[LedgerError], None]) -> list[MlscError]:
+    """Remember the project's own code that runs in this process, and judge what of it a rule governs. Returns what was refused, or could not be checked."""
+    failed: list[MlscError] = []
+    for each in code:
+        is_governed = project.is_governed(Path(each.path))
+        if is_governed:
+            try:
+                observe_read(project, Path(each.path), run, unrecorded)
+            except MlscError as err:
+                failed.append(err)
+        run.note_code(each.name, each.digest, is_governed=is_governed)
+    return failed
 
 
 def observe_write(project: ProjectState, path: Path, run: Run, *, observed: bool, by: Actor | None = None) -> Verdict | None:

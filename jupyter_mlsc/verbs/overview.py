@@ -34,7 +34,7 @@ def overview(project: ProjectState, saved: NotebookStory, *, run: str | None, pa
     chosen = next((each for each in runs if each.run == run), None) if run is not None else (runs[-1] if runs else None)
     if run is not None and chosen is None:
         raise UsageError(f"{name} has no run {run}", next_step="leave the run out to see the last one")
-    budget = Budget(None if patient else UNASKED)
+    budget = Budget.endless() if patient else Budget(UNASKED)
     touches = [] if chosen is None else list(chosen.touches.values())
     with project.gatherer.one_look():
         own = project.standings.of(name, budget)
@@ -65,7 +65,12 @@ def _decision(recorded: str | None) -> Decision:
 
 _NOTES = {
     "missing": Reason("gone", "nothing lies there any more; what is shown is on record", "restore it, or run the cell again", False),
-    "unmeasured": Reason("unmeasured", "the file is large and was not hashed yet; what is shown is on record", "verify it to have it hashed now", False),
+    "unmeasured": Reason(
+        "unmeasured",
+        "it was not looked at yet, since it is large or there are many; what is shown is on record",
+        "look again in a moment, or verify it now",
+        False,
+    ),
 }
 
 
@@ -92,7 +97,10 @@ def _headline(rows: Sequence[RowSeen], own: Verdict | None, *, is_run: bool) -> 
         return decision, "no run of this notebook is on record", failing
     if not verdicts:
         return decision, "its last run read and wrote nothing that is governed", failing
+    waiting = sum(row.state == "unmeasured" for row in rows)
     if decision is Decision.ALLOW and not failing:
+        if waiting:
+            return decision, f"in order so far: {waiting} of {len(verdicts)} artifacts were not looked at yet", failing
         return decision, f"in order: {len(verdicts)} of {len(verdicts)} artifacts satisfy the policy", failing
     counts = {each: sum(found is each for found, _ in verdicts) for each in (Decision.BLOCK, Decision.WARN)}
     bad = ", ".join(f"{count} {WORDS[each]}" for each, count in counts.items() if count)

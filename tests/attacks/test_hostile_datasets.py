@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import os
-import resource
 from pathlib import Path
 
 import numpy
@@ -137,13 +136,13 @@ def test_the_process_that_parses_has_no_environment_and_reads_no_file_of_this_us
 
 @pytest.mark.slow
 def test_a_file_larger_than_its_memory_is_profiled(tmp_path: Path) -> None:
-    """Two gigabytes of csv in 700 MiB, which is mostly libraries."""
+    """Three gigabytes of csv, 130 million rows, in one gigabyte of addresses beside the file's own: libraries, their threads, and all that is kept."""
     block = b"".join(b"%d,%d.5,name%d,%d\n" % (i, i * 7 % 1000, i % 97, i % 2) for i in range(200_000))
     with open(tmp_path / "a.csv", "wb") as file:
         file.write(b"id,x,word,y\n")
-        while file.tell() < 2 << 30:
+        while file.tell() < 3 << 30:
             file.write(block)
     found = looked(tmp_path / "a.csv", limits=Limits(memory=1 << 30))
     assert found.facts.rows > 100_000_000
     assert found.block > 1
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 4 << 20
+    assert found.facts.estimated

@@ -205,7 +205,7 @@ def test_a_load_that_could_not_be_recorded_is_recorded_the_next_time(person: Cal
         for _ in range(2):
             ada.load("data/train.csv", run)
         entries = json.loads(mlsc(ada, "log", "show", "--json").stdout)
-    assert [entry["kind"] for entry in entries] == ["signature", "oms-signature", "run", "read"]
+    assert [entry["kind"] for entry in entries] == ["signature", "oms-signature", "profile", "run", "read"]
 
 
 def test_a_folder_for_user_state_that_cannot_be_written(person: Callable[..., Person]) -> None:

@@ -266,7 +266,7 @@ NOTEBOOKS = [
         {"m": "a", "n": "b"},
     ),
     Small("time", [BOTH, "%time x = a * 2", "%%time\nx.to_csv('out/m.csv')"], {"m": "a"}),
-    Small("capture", [BOTH, "%%capture out\nx = a", "x.to_csv('out/m.csv')"], {"m": "a"}),
+    Small("capture", [BOTH, "%%capture\nx = a", "x.to_csv('out/m.csv')"], {"m": "a"}),
     Small(
         "harmless magics and questions", ["%matplotlib inline\n%load_ext autoreload\n!pip install x\npd.read_csv?", BOTH, "a.to_csv('out/m.csv')"], {"m": "a"}
     ),

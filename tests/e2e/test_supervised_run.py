@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +94,16 @@ def test_a_kernel_that_does_not_start_is_failed_supervision(supervised: Person) 
     assert done.returncode == 125
     assert "mlsc: /nowhere/kernel was not found" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_kernel_that_dies_before_it_says_a_word_is_started_again(supervised: Person) -> None:
+    """As one does whose port was taken between its choice and its start."""
+    hasty = supervised.home / ".local/share/jupyter/kernels/hasty"
+    hasty.mkdir(parents=True)
+    line = f"[ -e died ] || {{ touch died; exit 1; }}; exec {sys.executable} -m ipykernel_launcher -f $0"
+    (hasty / "kernel.json").write_text(json.dumps({"argv": ["sh", "-c", line, "{connection_file}"], "display_name": "Hasty", "language": "python"}))
+    notebook(supervised, "print('ran')", kernel="hasty")
+    done = supervised.mlsc("run", "work.ipynb")
+    assert done.returncode == 0, done.stderr
+    assert (supervised.root / "died").exists()
+    assert outputs(supervised.root / "work.ipynb") == ["ran\n"]

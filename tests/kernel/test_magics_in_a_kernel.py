@@ -33,6 +33,26 @@ def test_load_to_a_variable_shows_the_verdict_as_text_and_as_html(kernel: LiveKe
     assert kernel.run("len(frame)").text == "2"
 
 
+def test_diff_tells_the_rows_as_text_and_as_html(kernel: LiveKernel, ada_with_data: Person) -> None:
+    assert kernel.run("%mlsc_diff data/train.csv").text.startswith("✓ data/train.csv: the bytes that ada signed on ")
+    ada_with_data.write("data/later.csv", "x,y\n1,0\n2,0\n5,0\n")
+    shown = kernel.run("%mlsc_diff data/later.csv --against data/train.csv")
+    assert "1 row changed, only in the label `y` (3 to 0), 1 row added" in shown.text
+    assert "1 row changed" in shown.html
+    assert "<script" not in shown.html
+
+
+def test_a_library_that_is_refused_a_changed_data_set_is_told_what_differs(kernel: LiveKernel, ada_with_data: Person) -> None:
+    ada_with_data.write("data/changing.csv", "x,y\n1,0\n2,1\n3,0\n")
+    ada_with_data.sign("data/changing.csv")
+    ada_with_data.write("data/changing.csv", "x,y\n1,0\n2,0\n3,0\n")
+    for cell in ("import pandas\npandas.read_csv('data/changing.csv')", "%mlsc_load data/changing.csv"):
+        told = kernel.run(cell)
+        assert told.error == "BlockedArtifactError"
+        assert "1 row changed, only in the label `y` (1 to 0)" in told.traceback
+        assert "mlsc diff data/changing.csv" in told.traceback
+
+
 def test_load_as_another_format(kernel: LiveKernel) -> None:
     assert kernel.run("%mlsc_load data/train.csv --as text").text == repr("x,y\n1,0\n2,3\n")
 

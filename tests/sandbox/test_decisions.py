@@ -99,4 +99,4 @@ def test_nothing_that_is_supervised_decides(signed_dataset: Person, decision: tu
     assert ada.verify("data/train.csv").verified
     ledger = ada.project.books.ledger
     assert ledger is not None
-    assert {entry.kind for entry in ledger.entries()} <= {"signature", "oms-signature", "read", "run"}
+    assert {entry.kind for entry in ledger.entries()} <= {"signature", "oms-signature", "profile", "read", "run"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import struct
 
@@ -55,6 +56,36 @@ def test_everything_else_that_was_reviewed_is_allowed(tables: Calls) -> None:
     listed = {*tables.asked, *tables.refused, *tables.inspected.values(), *tables.processes.values(), *tables.whose.values()}
 
     assert {run(rows, number, machine=tables.machine) for number in range(REVIEWED + 1) if number not in listed} == {ALLOW}
+
+
+FLAGS_AT = {"open": 1, "openat": 2}
+
+
+def _opens(tables: Calls, name: str, flags: int) -> int:
+    arguments = (*(0,) * FLAGS_AT.get(name, 2), flags)
+    return run(program(tables, network=True), tables.opens[name], arguments, machine=tables.machine)
+
+
+@pytest.mark.parametrize(
+    "flags", [os.O_PATH, os.O_PATH | os.O_CREAT | os.O_RDWR, os.O_DIRECTORY, os.O_DIRECTORY | os.O_CLOEXEC | os.O_NONBLOCK, os.O_DIRECTORY | os.O_WRONLY]
+)
+@pytest.mark.parametrize("name", ["open", "openat"])
+def test_a_place_or_a_folder_is_opened_without_a_question(name: str, flags: int) -> None:
+    assert _opens(calls("x86_64"), name, flags) == ALLOW
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [os.O_RDONLY, os.O_RDWR, os.O_CREAT, os.O_TMPFILE | os.O_RDWR, os.O_TMPFILE & ~os.O_DIRECTORY, os.O_DIRECTORY | os.O_CREAT, os.O_NOFOLLOW],
+)
+@pytest.mark.parametrize("name", ["open", "openat"])
+def test_whatever_could_give_contents_or_make_a_file_is_asked_about(name: str, flags: int) -> None:
+    assert _opens(calls("x86_64"), name, flags) == ASK
+
+
+@pytest.mark.parametrize("name", ["creat", "openat2"])
+def test_a_call_whose_flags_lie_in_memory_or_that_makes_files_is_always_asked_about(name: str) -> None:
+    assert _opens(calls("x86_64"), name, os.O_PATH | os.O_DIRECTORY) == ASK
 
 
 @pytest.mark.parametrize("number", [REVIEWED + 1, 500, X32_BIT - 1, X32_BIT, X32_BIT | 2, 0xFFFF_FFFF])

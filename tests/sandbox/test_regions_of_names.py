@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_mlsc.sandbox.linux import AT_FDCWD
 from jupyter_mlsc.sandbox.places import Places, Region
-from jupyter_mlsc.sandbox.resolve import NothingThereError, Resolver
+from jupyter_mlsc.sandbox.resolve import NothingThereError, Resolver, is_plain
 from jupyter_mlsc.sandbox.survey import survey
 from tests.conftest import Person
 
@@ -54,24 +55,41 @@ def resolver() -> Resolver:
     return Resolver(lambda pid: True)
 
 
-@pytest.mark.parametrize("path", ["", ".", "..", "./a", "../a", "a/../b", "a/./b", "a//b", "a/", "a/.", "a/..", "/a/../b", "/a/./b", "/a/", "/a/..", "//a"])
-def test_path_that_takes_more_than_joining_spells_no_name(resolver: Resolver, path: str) -> None:
-    assert resolver.spelled(os.getpid(), None, path.encode()) is None
+@pytest.mark.parametrize("path", ["/a/../b", "/a/./b", "/a/", "/a/.", "/a/..", "//a", "/a//b", "/"])
+def test_path_that_takes_more_than_joining_is_not_plain(path: str) -> None:
+    assert not is_plain(path.encode())
 
 
-def test_plain_path_spells_its_name_from_the_callers_folder(resolver: Resolver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("path", ["/a/.b", "/a/b..c", "/...", "/a/..b", "/a.", "/a\xff"])
+def test_path_with_dots_in_its_names_is_plain(path: str) -> None:
+    assert is_plain(os.fsencode(path))
+
+
+def test_relative_path_begins_with_the_callers_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert resolver.spelled(os.getpid(), None, b"a/.b") == os.fsencode(tmp_path) + b"/a/.b"
-    assert resolver.spelled(os.getpid(), None, b"/a/b..c") == b"/a/b..c"
-    assert resolver.spelled(os.getpid(), 5, b"a") is None
+    descriptor = os.open("/usr", os.O_PATH)
+    try:
+        assert Resolver.beginning(os.getpid(), None) == os.fsencode(tmp_path) + b"/"
+        assert Resolver.beginning(os.getpid(), AT_FDCWD) == os.fsencode(tmp_path) + b"/"
+        assert Resolver.beginning(os.getpid(), descriptor) == b"/usr/"
+    finally:
+        os.close(descriptor)
+    monkeypatch.chdir("/")
+    assert Resolver.beginning(os.getpid(), None) == b"/"
 
 
-def test_path_from_a_folder_that_was_removed_spells_no_name(resolver: Resolver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_path_from_what_has_no_name_begins_with_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    assert resolver.spelled(os.getpid(), None, b"a") is None
+    assert Resolver.beginning(os.getpid(), None) == b""
+    read, write = os.pipe()
+    try:
+        assert Resolver.beginning(os.getpid(), read) == b""
+    finally:
+        os.close(read)
+        os.close(write)
 
 
 def test_nothing_there_is_said_only_of_a_path_without_links(resolver: Resolver, tmp_path: Path) -> None:

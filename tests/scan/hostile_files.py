@@ -579,6 +579,7 @@ def _all() -> Iterator[HostileFile]:
         "link-up.tar": tar_of(_symlink("a/b", "../../x")),
         "link.zip": _zip_link(),
         "twice.zip": _zip_of_two(),
+        "closed.7z": b"7z\xbc\xaf\x27\x1c\x00\x04" + bytes(40),
         "bomb.zip": zipped({"zeros": bytes(100 << 20)}, zipfile.ZIP_DEFLATED),
         "nested.gz": _nested(14),
     }.items():

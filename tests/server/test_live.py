@@ -30,11 +30,12 @@ async def test_a_revocation_in_a_terminal_reaches_every_tab(served: Person, star
     tabs = [await subscribe(), await subscribe()]
 
     await asyncio.to_thread(served.mlsc, "revoke", "data/train.csv", "--why", "bad labels")
-    events = [await tab() for tab in tabs]
 
-    for event in events:
-        assert event["schema_id"] == LEDGER
-        assert (event["project"], "revocation" in event["kinds"]) == ("", True)
+    for tab in tabs:
+        event = await tab()
+        while "revocation" not in event["kinds"]:
+            event = await tab()
+        assert (event["schema_id"], event["project"]) == (LEDGER, "")
     _, runs = await ask("GET", "runs", path="work.ipynb")
     assert {row["verdict"] for row in runs["rows"]} == {"block"}
 
@@ -249,3 +250,21 @@ def test_the_schemas_of_events_say_what_the_types_say(schema: str) -> None:
 
     assert told["$id"] == schema
     assert set(told["properties"]) == set(told["required"]) == set(made[kind.__name__]["properties"])
+
+
+async def test_what_is_more_than_one_look_takes_is_shown_by_the_record_and_settled_beside(
+    served: Person, started: Any, ask: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from jupyter_mlsc import standings
+
+    served.write("data/train.csv", "x,y\n9,9\n")
+    monkeypatch.setattr(standings.Budget.__init__, "__defaults__", (standings.UNASKED, 0))
+
+    _, first = await ask("GET", "runs", path="work.ipynb")
+    monkeypatch.setattr(standings.Budget.__init__, "__defaults__", (standings.UNASKED, 150))
+    await until(lambda: not started.settings["mlsc_desk"].projects._measuring)
+    _, second = await ask("GET", "runs", path="work.ipynb")
+
+    assert {row["judged"] for row in first["rows"]} == {"record"}
+    assert first["headline"].startswith("in order so far")
+    assert (second["verdict"], {row["judged"] for row in second["rows"]}) == ("block", {"now"})

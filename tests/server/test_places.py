@@ -62,3 +62,13 @@ def test_a_project_above_the_servers_folder_is_told_and_its_other_files_have_no_
 def test_a_text_that_is_no_unicode_is_no_path(places: Places) -> None:
     with pytest.raises(MlscError):
         places.locate("data/\udcff.csv")
+
+
+def test_many_places_of_one_answer_are_named_as_each_by_itself(places: Places, tmp_path: Path) -> None:
+    (places.root / "data").mkdir()
+    (places.root / "data/link.csv").symlink_to(tmp_path / "outside.csv")
+    (places.root / "outer").symlink_to(tmp_path)
+    named = places.one_answer()
+
+    for name in ("a.csv", "data/a.csv", "data/b.csv", "data/link.csv", "outer/a.csv", "../a.csv", "data/..", ".."):
+        assert named(places.root / name) == places.named(places.root / name), name

@@ -21,14 +21,17 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Compared:
-    """All that a comparison needs. ``why_not`` says why rows cannot be compared; ``flips`` are rows (from 0) that may differ in the label alone."""
+    """All that a comparison needs. ``why_not`` says why rows cannot be compared; ``flips`` are rows (from 0) that may differ in the label alone.
+
+    The present digests are ``held``, of every row, with and without the label; or ``blocks`` like the signed ones.
+    """
 
     signed: DatasetFacts
     present: DatasetFacts
     sketches: Sequence[ColumnSketch]
     table: row_digests.DigestTable | None
-    whole: Any
-    features: Any | None
+    held: tuple[Any, Any | None] | None
+    blocks: row_digests.DigestTable | None
     flips: dict[int, tuple[bytes, str]]
     why_not: str
     key: bytes
@@ -43,7 +46,8 @@ def differences(given: Compared) -> Differences:
 
 
 def _by_row(given: Compared, table: row_digests.DigestTable) -> RowChanges:
-    found = align(table.whole, given.whole, table.features, given.features)
+    assert given.held is not None  # as `look` says otherwise
+    found = align(table.whole, given.held[0], table.features, given.held[1])
     classes = [each.value for each in given.signed.label.classes] if given.signed.label is not None else []
     labels: Counter[tuple[str | None, str | None]] = Counter()
     for i, j in found.label_only:
@@ -66,7 +70,8 @@ def _by_row(given: Compared, table: row_digests.DigestTable) -> RowChanges:
 def _by_block(given: Compared, table: row_digests.DigestTable) -> RowChanges:
     """Blocks that are not among the signed ones hold changed or added rows: their spans are all that is known."""
     assert table.lengths is not None  # as every table of blocks
-    present = row_digests.blocks(given.whole, table.block)
+    present = given.blocks
+    assert present is not None  # as there are for every table of blocks
     assert present.lengths is not None
     found = align(table.whole, present.whole)
     ends, signed_ends = present.lengths.cumsum().tolist(), table.lengths.cumsum().tolist()

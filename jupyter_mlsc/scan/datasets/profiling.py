@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy
@@ -16,10 +17,10 @@ from jupyter_mlsc.scan.datasets.questions import Answer, Question
 from jupyter_mlsc.scan.datasets.reading import Piece, Table, mapped, open_table
 from jupyter_mlsc.scan.datasets.sketches import DistinctSketch
 
-LABELS = ("label", "labels", "target", "y", "class", "classes", "outcome", "is_fraud", "churn")
+LABELS = ("label", "labels", "target", "y", "class", "classes", "outcome", "diagnosis", "species", "cultivar", "survived", "is_fraud", "churn")
 """Names that a column to be predicted usually has, the likeliest first."""
-MOST_IN_MEMORY = 1 << 24
-"""Rows whose duplicates are counted exactly."""
+MOST_IN_MEMORY = 1 << 23
+"""Rows whose digests are all held: beyond, duplicates are estimated, and rows are compared in blocks or not at all."""
 MOST_FLIPS = 20_000
 """Rows that differ in the label alone of which the old label is looked for."""
 
@@ -37,31 +38,34 @@ def look(question: Question, data: int, signed_rows: bytes | None) -> tuple[Answ
     order, why_not = _order(table, signed, question)
     digest = _Digester(table.names, order, label, bytes.fromhex(question.key), None if signed_rows is None else row_digests.read_table(signed_rows))
     count, distinct = 0, DistinctSketch()
-    for piece in table.pieces:
-        for sketch, cells, values in zip(sketches, piece.cells, piece.values, strict=False):
-            sketch.add(cells, values, count + 1)
-        distinct.add(digest.add(piece, count))
-        count += piece.rows
-    whole, features = digest.finished()
-    exact = len(whole) <= MOST_IN_MEMORY
+    with ThreadPoolExecutor(1) as pool:
+        for piece in table.pieces:
+            # Columns are looked at by libraries that let go of the interpreter, digests are made by it.
+            columns = pool.submit(_take_columns, sketches, piece, count + 1)
+            distinct.add(digest.add(piece, count))
+            columns.result()
+            count += piece.rows
+    held = digest.held()
     facts = DatasetFacts(
         format=question.family,
         rows=count,
         columns=tuple(each.finished() for each in sketches),
         columns_in_all=len(table.names),
         label=_label_facts(label, sketches, guessed=_is_guess(question)),
-        duplicates=count - (len(numpy.unique(whole)) if exact else min(count, distinct.count())),
-        estimated=not exact,
+        duplicates=count - (min(count, distinct.count()) if held is None else len(numpy.unique(held[0]))),
+        estimated=held is None,
         malformed=table.malformed,
         malformed_digest=f"{table.malformed_sum:032x}" if table.malformed else "",
     )
     block, encoded = 0, b""
     if question.rows:
-        kept = row_digests.table_of(whole, features)
+        kept = digest.table()
         block, encoded = kept.block, kept.encoded()
     if signed is None:
         return Answer(facts, block=block, sha256=hashlib.sha256(mapped(data)).hexdigest() if question.hashed else ""), encoded
-    compared = Compared(signed, facts, sketches, None if why_not else digest.signed, whole, features, digest.flips, why_not, digest.key)
+    if held is None and digest.signed is not None and digest.signed.block == 1:
+        why_not = why_not or f"there are more than {MOST_IN_MEMORY:,} rows"
+    compared = Compared(signed, facts, sketches, None if why_not else digest.signed, held, digest.present_blocks, digest.flips, why_not, digest.key)
     return Answer(facts, differences(compared), block), encoded
 
 
@@ -125,6 +129,9 @@ class _Digester:
         self._order = [each for each in order if each != self._label]
         self._whole: list[Any] = []
         self._features: list[Any] = []
+        self._rows, self._dropped = 0, False
+        self._blocks: row_digests.Blocks | None = None
+        self._like_signed = row_digests.Blocks(signed.block) if signed is not None and signed.block > 1 else None
         self.flips: dict[int, tuple[bytes, str]] = {}
         features = None if signed is None else signed.features
         self._known = None if signed is None or features is None else (numpy.unique(signed.whole), numpy.unique(features))
@@ -134,7 +141,7 @@ class _Digester:
         whole_rows = joined([piece.cells[i] for i in self._order], piece.rows)
         if self._label is None:
             whole = row_digests.digests(whole_rows, self.key)
-            self._whole.append(whole)
+            self._keep(whole, None)
             return whole
         labels = piece.cells[self._label]
         texts = [each.encode() for each in labels.to_pylist()]
@@ -144,13 +151,48 @@ class _Digester:
             flipped = numpy.isin(features, self._known[1]) & ~numpy.isin(whole, self._known[0])
             for i in numpy.flatnonzero(flipped)[: MOST_FLIPS - len(self.flips)].tolist():
                 self.flips[before + i] = (whole_rows[i], texts[i].decode())
-        self._whole.append(whole)
-        self._features.append(features)
+        self._keep(whole, features)
         return whole
 
-    def finished(self) -> tuple[Any, Any | None]:
-        """All digests."""
+    def held(self) -> tuple[Any, Any | None] | None:
+        """The digests of all rows; None where there were too many to hold."""
+        if self._blocks is not None and self._dropped:
+            return None
         empty = numpy.empty(0, dtype="<u8")
         whole = numpy.concatenate(self._whole) if self._whole else empty
         features = None if self._label is None else numpy.concatenate(self._features) if self._features else empty
         return whole, features
+
+    def table(self) -> row_digests.DigestTable:
+        """The digests that are kept."""
+        held = self.held()
+        if held is not None:
+            return row_digests.table_of(*held)
+        assert self._blocks is not None  # what was dropped went there
+        return self._blocks.table()
+
+    @property
+    def present_blocks(self) -> row_digests.DigestTable | None:
+        """Digests of the same blocks as the signed ones; None where these are of rows."""
+        return None if self._like_signed is None else self._like_signed.table()
+
+    def _keep(self, whole: Any, features: Any | None) -> None:
+        if self._like_signed is not None:
+            self._like_signed.add(whole)
+        self._rows += len(whole)
+        if not self._dropped and self._rows <= MOST_IN_MEMORY:
+            self._whole.append(whole)
+            if features is not None:
+                self._features.append(features)
+            return
+        if self._blocks is None:
+            self._blocks = row_digests.Blocks(2, row_digests.MOST_DIGESTS)
+            for each in self._whole:
+                self._blocks.add(each)
+            self._whole, self._features, self._dropped = [], [], True
+        self._blocks.add(whole)
+
+
+def _take_columns(sketches: list[ColumnSketch], piece: Piece, first_row: int) -> None:
+    for sketch, cells, values in zip(sketches, piece.cells, piece.values, strict=False):
+        sketch.add(cells, values, first_row)

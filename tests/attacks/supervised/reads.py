@@ -10,6 +10,9 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.attacks.supervised.inside import Stage, Table, content, libc, syscall
@@ -24,6 +27,13 @@ def output(*command: str | Path) -> bytes:
     if b"ermission denied" in done.stderr:
         raise PermissionError(13, done.stderr.decode())
     return done.stdout
+
+
+def rounds() -> Iterator[None]:
+    """As many rounds of a race as fit into a few seconds."""
+    ends = time.monotonic() + 4
+    while time.monotonic() < ends:
+        yield
 
 
 @attack()
@@ -44,6 +54,111 @@ def openat_by_number_with_a_folder(s: Stage) -> bytes:
 @attack("EACCES ENOENT")
 def openat2_in_root(s: Stage) -> bytes:
     return content(syscall(437, os.open(s.data, os.O_PATH), b"/secret.csv", (os.O_RDONLY).to_bytes(16, "little") + (0x10).to_bytes(8, "little"), 24))
+
+
+@attack()
+def a_remembered_free_folder_that_becomes_a_link(s: Stage) -> bytes:
+    """Its names were told by their spelling a moment ago."""
+    folder = s.free / "folder"
+    folder.mkdir()
+    (folder / "secret.csv").write_bytes(b"mine")
+    for _ in range(50):
+        (folder / "secret.csv").read_bytes()
+    folder.rename(s.free / "before")
+    folder.symlink_to(s.data)
+    return (folder / "secret.csv").read_bytes()
+
+
+@attack()
+def a_remembered_free_file_that_becomes_a_link(s: Stage) -> bytes:
+    name = s.free / "secret.csv"
+    name.write_bytes(b"mine")
+    for _ in range(50):
+        name.read_bytes()
+    (s.free / "next").symlink_to(s.secret)
+    (s.free / "next").rename(name)
+    return name.read_bytes()
+
+
+@attack()
+def a_remembered_folder_of_the_project_that_becomes_a_link(s: Stage) -> bytes:
+    """No rule governs a name in it, so that opens there are answered the short way."""
+    folder = s.project / f"work-{s.name}"
+    folder.mkdir()
+    (folder / "secret.csv").write_bytes(b"mine")
+    for _ in range(50):
+        (folder / "secret.csv").read_bytes()
+    folder.rename(s.project / f"before-{s.name}")
+    folder.symlink_to(s.data)
+    return (folder / "secret.csv").read_bytes()
+
+
+@attack()
+def a_remembered_folder_that_is_flipped_with_a_link(s: Stage) -> bytes:
+    """One thread exchanges a folder with a link to the governed one, another opens what lies behind the name."""
+    folder, link = s.project / f"flip-{s.name}", s.project / f"link-{s.name}"
+    folder.mkdir()
+    (folder / "secret.csv").write_bytes(b"mine")
+    link.symlink_to(s.data)
+    over = threading.Event()
+
+    def flip() -> None:
+        while not over.is_set():
+            syscall(316, -100, os.fsencode(folder), -100, os.fsencode(link), 2)
+
+    sys.setswitchinterval(1e-5)
+    other = threading.Thread(target=flip)
+    other.start()
+    refused = 0
+    try:
+        for _ in rounds():
+            try:
+                got = (folder / "secret.csv").read_bytes()
+            except PermissionError:
+                refused += 1
+                continue
+            if got != b"mine":
+                return got
+    finally:
+        over.set()
+        other.join()
+    raise PermissionError(13, f"refused {refused} times")
+
+
+@attack()
+def a_working_folder_that_changes_under_a_relative_path(s: Stage) -> bytes:
+    """One thread moves to and fro between an ungoverned folder and the governed one, which all threads share, another opens a relative path."""
+    folder = s.project / f"here-{s.name}"
+    folder.mkdir()
+    (folder / "secret.csv").write_bytes(b"mine")
+    over = threading.Event()
+
+    def move() -> None:
+        while not over.is_set():
+            os.chdir(folder)
+            os.chdir(s.data)
+
+    sys.setswitchinterval(1e-5)
+    other = threading.Thread(target=move)
+    other.start()
+    try:
+        for _ in rounds():
+            try:
+                with open("secret.csv", "rb") as file:  # relative, by the call itself
+                    got = file.read()
+            except (PermissionError, FileNotFoundError):
+                continue
+            if got != b"mine":
+                return got
+    finally:
+        over.set()
+        other.join()
+    raise PermissionError(13, "refused")
+
+
+@attack("ENOTDIR", control=False)
+def an_open_as_a_folder_which_nobody_is_asked_about(s: Stage) -> bytes:
+    return content(syscall(257, -100, os.fsencode(s.secret), os.O_RDONLY | os.O_DIRECTORY, 0))
 
 
 @attack()

@@ -1,0 +1,177 @@
+"""The process that scans: it holds no key and no secret, can reach nothing, and whatever a file makes of it, the next file is scanned all the same."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import pickle
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import hostile_files
+import pytest
+
+from jupyter_mlsc.sandbox.features import probe
+from jupyter_mlsc.scan.finding import passes
+from jupyter_mlsc.scan.limits import Limits
+from jupyter_mlsc.scan.process import ScanProcess
+
+CONFINED = pytest.mark.skipif(not probe().complete, reason="this kernel has no Landlock or seccomp")
+
+
+def scanned(process: ScanProcess, path: Path) -> set[str]:
+    with open(path, "rb") as file:
+        return {each.code for each in process.scan(str(path), file.fileno())}
+
+
+def put(folder: Path, name: str, data: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+def test_one_process_scans_many_files(tmp_path: Path) -> None:
+    honest = [put(tmp_path, f"{number}.pkl", pickle.dumps(list(range(number)))) for number in range(60)]
+    hostile = put(tmp_path, "h.pkl", hostile_files.CARRIERS["plain.pkl"](b"cos\nsystem\n(S'true'\ntR."))
+    with ScanProcess() as process:
+        assert [scanned(process, path) for path in honest] == [set()] * 60
+        first = process._process
+        assert scanned(process, hostile) == {"pickle-code"}
+        assert process._process is first
+
+
+def test_a_file_that_takes_too_long_is_a_finding_and_the_next_one_is_scanned(tmp_path: Path) -> None:
+    """A pickle of a hundred million opcodes, packed to a few kilobytes."""
+    slow = put(tmp_path, "slow.pkl.gz", gzip.compress(b"\x80\x04" + b"N0" * 50_000_000 + b"N."))
+    fine = put(tmp_path, "fine.pkl", pickle.dumps(1))
+    with ScanProcess(Limits(seconds=1.0)) as process:
+        assert scanned(process, slow) == {"limit-reached"}
+        assert scanned(process, fine) == set()
+
+
+def test_a_file_that_needs_too_much_memory_is_a_finding(tmp_path: Path) -> None:
+    large = put(tmp_path, "large.json", b'{"py/object": "x", "a": [' + b"[],[]," * 5_000_000 + b"[]]}")
+    with ScanProcess(Limits(memory=320 << 20)) as process:
+        assert scanned(process, large) & {"limit-reached", "scanner-failed"}
+        assert scanned(process, put(tmp_path, "fine.pkl", pickle.dumps(1))) == set()
+
+
+def test_bombs_are_found_within_their_limits(tmp_path: Path) -> None:
+    layers = b"\0" * (64 << 20)
+    for _ in range(4):
+        layers = gzip.compress(layers)
+    bombs = {
+        "zeros.pkl.gz": gzip.compress(b"\x80\x04B" + (1 << 31).to_bytes(4, "little") + bytes(100 << 20)),
+        "layers.gz": layers,
+        "members.zip": hostile_files.zipped({f"{number}": b"" for number in range(3000)}),
+    }
+    with ScanProcess(Limits(seconds=30, members=2000, unpacked=64 << 20)) as process:
+        for name, data in bombs.items():
+            assert scanned(process, put(tmp_path, name, data)) & {"limit-reached", "not-understood", "archive-bomb"}, name
+
+
+def test_a_process_that_dies_is_a_finding_and_not_a_pass(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.pkl", pickle.dumps(1))
+    with ScanProcess() as process:
+        scanned(process, path)
+        assert process._process is not None
+        process._process.kill()
+        process._process.wait()
+        assert scanned(process, path) == {"scanner-failed"}
+        assert scanned(process, path) == set()
+
+
+def test_what_the_process_says_is_about_the_file_that_was_handed_over(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.pkl", b"cos\nsystem\n(S'true'\ntR.")
+    with ScanProcess() as process, open(path, "rb") as file:
+        found = process.scan("told.pkl", file.fileno())
+    assert {each.path for each in found} == {"told.pkl"}
+    assert not passes(found)
+
+
+def test_nothing_that_is_scanned_is_imported_or_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module that would leave a mark stands where every import could find it; the whole corpus is scanned there."""
+    sentinel = tmp_path / "some_package"
+    sentinel.mkdir()
+    (sentinel / "__init__.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'w').close()\n")
+    (sentinel / "helpers.py").write_text("def load_plugin(*a): pass\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    with ScanProcess() as process:
+        for number, each in enumerate(hostile_files.hostile_files()):
+            path = tmp_path / f"{number}" / Path(each.name).name
+            path.parent.mkdir()
+            path.write_bytes(each.data)
+            scanned(process, path)
+    assert not (tmp_path / "imported").exists()
+    assert not list(tmp_path.rglob(hostile_files.MARKER))
+    loaded = subprocess.run([sys.executable, "-c", "import some_package.helpers"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)}, check=False)
+    assert loaded.returncode == 0
+    assert (tmp_path / "imported").exists(), "the sentinel works"
+
+
+INSIDE = """
+    import os, sys, socket, subprocess
+    sys.path.insert(0, {package!r})
+    import jupyter_mlsc.scan.worker
+    from jupyter_mlsc.sandbox.confined import confine
+    confine(2 << 30)
+    def refused(attempt):
+        try:
+            attempt()
+        except (OSError, subprocess.SubprocessError) as err:
+            return type(err).__name__
+        return "POSSIBLE"
+    print(refused(lambda: open({secret!r}).read()))
+    print(refused(lambda: open({folder!r} + "/made", "w")))
+    print(refused(lambda: subprocess.run(["true"])))
+    print(refused(lambda: socket.create_connection(("127.0.0.1", 9))))
+    print(refused(lambda: os.kill(os.getppid(), 0)))
+    print(refused(os.fork))
+"""
+
+
+@CONFINED
+def test_the_process_can_read_no_file_write_none_start_nothing_and_reach_nobody(tmp_path: Path) -> None:
+    import jupyter_mlsc
+
+    secret = put(tmp_path, "key.pem", b"secret")
+    package = str(Path(jupyter_mlsc.__file__).parent.parent)
+    code = textwrap.dedent(INSIDE.format(package=package, secret=str(secret), folder=str(tmp_path)))
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stderr == ""
+    assert done.stdout.split() == ["PermissionError"] * 6
+
+
+def test_the_process_gets_no_secret_of_the_environment_and_no_open_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLSC_KEY_PASSPHRASE", "do not tell")
+    inherited = os.open(put(tmp_path, "held", b"x"), os.O_RDONLY)
+    os.set_inheritable(inherited, True)
+    try:
+        with ScanProcess() as process:
+            scanned(process, put(tmp_path, "a.pkl", pickle.dumps(1)))
+            assert process._process is not None
+            folder = Path(f"/proc/{process._process.pid}")
+            if not os.access(folder / "environ", os.R_OK):
+                pytest.skip("this system does not tell")
+            assert b"do not tell" not in (folder / "environ").read_bytes()
+            opened = {os.readlink(each) for each in (folder / "fd").iterdir()}
+            assert str(tmp_path / "held") not in opened
+    finally:
+        os.close(inherited)
+
+
+def test_a_stream_that_cannot_be_read_twice_is_scanned_as_far_as_it_goes() -> None:
+    """Larger than what is held in memory, once it is unpacked: the call at its end is found all the same."""
+    from jupyter_mlsc.scan.engine import scan_stream
+
+    long = pickle.dumps([bytes(3 << 20)])[:-1] + b"cposix\nsystem\n(S'true'\ntR."
+    found = scan_stream("m.pkl.gz", io.BytesIO(gzip.compress(long)), limits=Limits(held=1 << 20))
+    assert {each.code for each in found} == {"pickle-code"}
+    archive = gzip.compress(hostile_files.zipped({"zeros": bytes(3 << 20)}))
+    assert {each.code for each in scan_stream("m.gz", io.BytesIO(archive), limits=Limits(held=1 << 20))} == {"limit-reached"}
+    tar = hostile_files.tarred({"big": bytes(3 << 20), "x.pkl": long}, "w:gz")
+    assert {each.code for each in scan_stream("m.tar.gz", io.BytesIO(tar), limits=Limits(held=1 << 20))} == {"pickle-code"}
