@@ -90,6 +90,18 @@ export function Artifacts({ rows, left, selected, cell, onCell }: Props): React.
   const activeAt = list.findIndex(line => 'row' in line && rowKey(line.row) === active);
   const chosenKey = selected === null ? null : rowKey(selected);
 
+  // The details take room from the list: what was chosen stays in sight.
+  React.useEffect(() => {
+    const at = list.findIndex(line => 'row' in line && rowKey(line.row) === chosenKey);
+    if (at >= 0) {
+      const frame = requestAnimationFrame(() => virtual.scrollToIndex(at, { align: 'auto' }));
+      return () => cancelAnimationFrame(frame);
+    }
+    return undefined;
+    // Only a choice scrolls, not each new answer.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [chosenKey]);
+
   const pick = React.useCallback(
     (row: Row) => {
       setActive(rowKey(row));
