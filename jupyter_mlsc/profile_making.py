@@ -21,7 +21,6 @@ from jupyter_mlsc.errors import FormatError, MissingLibraryError
 from jupyter_mlsc.file_identity import FileIdentity, changed, status_of
 from jupyter_mlsc.predicates import to_predicate
 from jupyter_mlsc.profiles import PROFILE, DatasetFacts, ProfileBody
-from jupyter_mlsc.scan.datasets import process
 from jupyter_mlsc.scan.datasets.looking import Asked, Looked
 
 if TYPE_CHECKING:
@@ -89,14 +88,11 @@ class _Profiles:
 def dataset_profiles(project: ProjectState, paths: Sequence[Path]) -> Iterator[_Profiles]:
     """Profiles of these files, begun beside the block. Raises ArtifactChangedError at its end for a file that changed meanwhile."""
     before = {path: status_of(str(path), str(path)) for path in paths}
-    with ThreadPoolExecutor(1, thread_name_prefix="mlsc-profile", initializer=process.keep) as pool:
+    with ThreadPoolExecutor(1, thread_name_prefix="mlsc-profile") as pool:
         profiles = _Profiles(project, pool)
-        try:
-            for path in paths:
-                profiles.begin(path)
-            yield profiles
-        finally:
-            pool.submit(process.release)
+        for path in paths:
+            profiles.begin(path)
+        yield profiles
     for path, status in before.items():
         if not stat.S_ISDIR(status.st_mode) and FileIdentity.of(status_of(str(path), str(path))) != FileIdentity.of(status):
             raise changed(str(path), "it was written to, or its metadata was changed")

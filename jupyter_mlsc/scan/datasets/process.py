@@ -6,6 +6,7 @@ descriptor that it was given; a process that ended in any way but by answering i
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -28,6 +29,8 @@ _KEPT = ("LANG", "LC_ALL", "SYSTEMROOT")
 _ENVIRON = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
 """No threads that were started before the process was confined, and no memory that is kept for later."""
 LONGEST_ANSWER = 256 << 20
+IDLE_SECONDS = 30.0
+"""After so long without a question the process that waits for one is ended."""
 _LEAVE_OUT = 'look at what wrote the file; to sign it without a profile write profile = "none" in its rule'
 
 
@@ -73,30 +76,48 @@ class _Nursery:
         self._process.wait()
 
 
-class _Shared(threading.local):
-    nursery: _Nursery | None = None
-    users = 0
+class _Kept:
+    """This process's nursery, kept while it is asked again and again."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._nursery: _Nursery | None = None
+        self._owner = 0
+        self._idle: threading.Timer | None = None
+        atexit.register(self.end)
+
+    def get(self) -> _Nursery:
+        """The nursery, started where there is none. The lock is held."""
+        if self._idle is not None:
+            self._idle.cancel()
+        if self._owner != os.getpid():
+            self._nursery, self._owner = None, os.getpid()  # after a fork it is the parent's
+        if self._nursery is None:
+            self._nursery = _Nursery()
+        return self._nursery
+
+    def rest(self) -> None:
+        """Nobody asks for now. The lock is held."""
+        self._idle = threading.Timer(IDLE_SECONDS, self._end_idle)
+        self._idle.daemon = True
+        self._idle.start()
+
+    def end(self) -> None:
+        """End it, where it is this process's own."""
+        if self._nursery is not None and self._owner == os.getpid():
+            self._nursery.end()
+        self._nursery = None
+
+    def _end_idle(self) -> None:
+        if self.lock.acquire(blocking=False):
+            try:
+                self.end()
+            finally:
+                self.lock.release()
 
 
-_shared = _Shared()
-
-
-def keep() -> None:
-    """From now on the calling thread's data sets are looked at by processes of one nursery, until `release`."""
-    _shared.users += 1
-
-
-def release() -> None:
-    """The other end of `keep`."""
-    _shared.users -= 1
-    if not _shared.users:
-        _end_shared()
-
-
-def _end_shared() -> None:
-    if _shared.nursery is not None:
-        _shared.nursery.end()
-        _shared.nursery = None
+_kept = _Kept()
+os.register_at_fork(after_in_child=_kept.__init__)  # type: ignore[misc]  # the lock may be held by a thread that is not here
 
 
 def ask(question: Question, data: int, signed_rows: bytes | None = None, *, more: Iterable[bytes] = (), size: int | None = None) -> tuple[Answer, bytes]:
@@ -104,11 +125,9 @@ def ask(question: Question, data: int, signed_rows: bytes | None = None, *, more
 
     ``more`` is told besides, piece by piece, for what is no one file; then ``size`` says how many bytes that is.
     """
-    keep()
-    try:
+    with _kept.lock:
         said, code, seconds, was_in_time = _answered(question, data, signed_rows, more, size)
-    finally:
-        release()
+        _kept.rest()
     length = int.from_bytes(said[:LENGTH], "little")
     if code != 0 or len(said) < LENGTH + length or len(said) > LONGEST_ANSWER:
         raise FormatError(_how_it_ended(code, seconds, was_in_time=was_in_time), next_step=_LEAVE_OUT)
@@ -124,9 +143,7 @@ def ask(question: Question, data: int, signed_rows: bytes | None = None, *, more
 
 def _answered(question: Question, data: int, signed_rows: bytes | None, more: Iterable[bytes], size: int | None) -> tuple[bytes, int, float, bool]:
     """What a process says, how it ended, the seconds that it had, and whether it kept to them."""
-    if _shared.nursery is None:
-        _shared.nursery = _Nursery()
-    nursery = _shared.nursery
+    nursery = _kept.get()
     seconds = question.limits.seconds_for(os.fstat(data).st_size if size is None else size)
     clock = threading.Timer(seconds + 10, nursery.end)
     clock.daemon = True
@@ -136,7 +153,7 @@ def _answered(question: Question, data: int, signed_rows: bytes | None, more: It
         try:
             nursery.bear(data, their_in, their_out)
         except OSError as err:
-            _end_shared()
+            _kept.end()
             raise FormatError("the process that parses data sets went away", next_step=_LEAVE_OUT) from err
         finally:
             os.close(their_in)
@@ -149,7 +166,7 @@ def _answered(question: Question, data: int, signed_rows: bytes | None, more: It
         was_in_time = clock.is_alive()
         clock.cancel()
         if code != 0:
-            _end_shared()
+            _kept.end()
         teller.join()
     return said, code, seconds, was_in_time
 
