@@ -1,4 +1,4 @@
-"""Profiles of what is about to be signed, made beside the hashing, and the statements about them.
+"""Profiles of what is about to be signed, and the statements about them.
 
 Rules kept: a profile is of the very bytes that are signed: the file's identity and times are the same from before it is hashed until after it was
 parsed; what cannot be parsed costs the profile and not the signature.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import stat
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -50,49 +49,38 @@ class Profiled:
 
 
 class _Profiles:
-    """The profiles of some files, made one after the other in a thread of their own."""
+    """The profiles of some files, each made once. In the calling thread, since a guard watches by thread."""
 
-    def __init__(self, project: ProjectState, pool: ThreadPoolExecutor) -> None:
-        self._project, self._pool = project, pool
-        self._made: dict[tuple[Path, Asked], Future[Looked | None]] = {}
-
-    def begin(self, path: Path) -> None:
-        """Begin with a file that is likely to be wanted."""
-        name = self._project.target(path).asked
-        asked = self._project.yardsticks.asked(name)
-        if asked is not None and self._project.policy.kind_for(name) in (None, "dataset"):
-            self._future(name, path, asked)
+    def __init__(self, project: ProjectState) -> None:
+        self._project = project
+        self._made: dict[tuple[Path, Asked], Profiled] = {}
 
     def of(self, name: str, kind: str, path: Path, measured: Measurement) -> Profiled:
         """The profile of a file or folder under one of its names. Raises ArtifactChangedError where it is of other bytes than were measured."""
         asked = self._project.yardsticks.asked(name)
         if asked is None or kind != "dataset":
             return Profiled()
+        found = self._made.get((path, asked))
+        if found is None:
+            found = self._made[path, asked] = self._make(name, path, asked)
+        if found.looked is not None and not set(found.looked.files) <= {(line.name, line.sha256) for line in measured.manifest or ()}:
+            raise changed(str(path), "a file in it was written to")
+        return found
+
+    def _make(self, name: str, path: Path, asked: Asked) -> Profiled:
         try:
-            looked = self._future(name, path, asked).result()
+            return Profiled(self._project.yardsticks.profile(name, path, asked))
         except FormatError as err:
             return Profiled(problem=str(err))
         except MissingLibraryError:
             return Profiled()
-        if looked is not None and not set(looked.files) <= {(line.name, line.sha256) for line in measured.manifest or ()}:
-            raise changed(str(path), "a file in it was written to")
-        return Profiled(looked)
-
-    def _future(self, name: str, path: Path, asked: Asked) -> Future[Looked | None]:
-        if (path, asked) not in self._made:
-            self._made[path, asked] = self._pool.submit(self._project.yardsticks.profile, name, path, asked)
-        return self._made[path, asked]
 
 
 @contextlib.contextmanager
 def dataset_profiles(project: ProjectState, paths: Sequence[Path]) -> Iterator[_Profiles]:
-    """Profiles of these files, begun beside the block. Raises ArtifactChangedError at its end for a file that changed meanwhile."""
+    """A block in which profiles of these files are made. Raises ArtifactChangedError at its end for a file that changed meanwhile."""
     before = {path: status_of(str(path), str(path)) for path in paths}
-    with ThreadPoolExecutor(1, thread_name_prefix="mlsc-profile") as pool:
-        profiles = _Profiles(project, pool)
-        for path in paths:
-            profiles.begin(path)
-        yield profiles
+    yield _Profiles(project)
     for path, status in before.items():
         if not stat.S_ISDIR(status.st_mode) and FileIdentity.of(status_of(str(path), str(path))) != FileIdentity.of(status):
             raise changed(str(path), "it was written to, or its metadata was changed")

@@ -159,25 +159,27 @@ def _answered(question: Question, data: int, signed_rows: bytes | None, more: It
             os.close(their_in)
             os.close(their_out)
         clock.start()
-        teller = threading.Thread(target=_tell, args=(telling, question, signed_rows, more), name="mlsc-tell", daemon=True)
-        teller.start()
-        said = _heard(hearing)
+        # What is told may be read from files at that moment: that is for the thread which was asked, since a guard watches by thread.
+        parts: list[bytes] = []
+        hearer = threading.Thread(target=_hear, args=(hearing, parts), name="mlsc-hear", daemon=True)
+        hearer.start()
+        _tell(telling, question, signed_rows, more)
+        hearer.join()
+        said = b"".join(parts)
         code = nursery.status() if len(said) <= LONGEST_ANSWER else -signal.SIGKILL
         was_in_time = clock.is_alive()
         clock.cancel()
         if code != 0:
             _kept.end()
-        teller.join()
     return said, code, seconds, was_in_time
 
 
-def _heard(hearing: FileIO) -> bytes:
-    """All that is said, or more than may be."""
-    parts, length = [], 0
+def _hear(hearing: FileIO, parts: list[bytes]) -> None:
+    """Take in all that is said, or more than may be."""
+    length = 0
     while length <= LONGEST_ANSWER and (part := hearing.read(1 << 20)):
         parts.append(part)
         length += len(part)
-    return b"".join(parts)
 
 
 def _tell(telling: FileIO, question: Question, signed_rows: bytes | None, more: Iterable[bytes]) -> None:
