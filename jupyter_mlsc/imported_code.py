@@ -17,6 +17,8 @@ from jupyter_mlsc.artifacts import Digest
 
 _LIBRARY_FOLDERS = frozenset({"site-packages", "dist-packages"})
 _OURS = "jupyter_mlsc"
+_AUTORELOAD = "IPython.extensions.autoreload"
+"""Where this is loaded, a changed file becomes what runs at the next cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,10 @@ class ImportedCode:
                 found += self._seen(known.file)
             elif state is not None and state not in (known.state, known.told):
                 known.told = state
-                edited.append(self._name(known.file))
+                if _AUTORELOAD in sys.modules:
+                    found += self._seen(known.file)  # it mends modules in place, without a new spec: both versions may have run
+                else:
+                    edited.append(self._name(known.file))
         return found, edited
 
     def _seen(self, file: str) -> list[CodeFile]:

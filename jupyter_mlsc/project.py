@@ -202,7 +202,7 @@ class Project(ProjectState):
 
     def end_run(self, run: Run) -> None:
         """Record that a run is over, and what was not observed of it. Raises LedgerError."""
-        if not run.started:
+        if not run.started and not run.installs:
             return  # nothing was recorded: what would be imported for its end is not needed
         from jupyter_mlsc.accounts import record_end
 

@@ -21,6 +21,8 @@ from jupyter_mlsc.sandbox.resolve import Resolved
 
 SOURCE = (b".py", b".R", b".jl", b".sh", b".pyx")
 _COMPILED = (b".pyc",)
+RUNS = (*SOURCE, *_COMPILED)
+"""How names of files end that may be code of the project: these are looked at before they are handed over."""
 AT_ONCE = 1 << 20
 """Bytes of a file that is hashed while the others wait: a millisecond."""
 _MOST_KNOWN = 10_000

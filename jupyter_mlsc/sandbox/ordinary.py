@@ -15,6 +15,7 @@ import stat
 import threading
 
 from jupyter_mlsc.sandbox import linux
+from jupyter_mlsc.sandbox.code import RUNS
 from jupyter_mlsc.sandbox.gate import SIDECARS, Gate
 from jupyter_mlsc.sandbox.listener import Listener, Notification
 from jupyter_mlsc.sandbox.places import Region
@@ -60,7 +61,7 @@ class Ordinary:
         if flags & _MAKES == _MAKES:
             mode = 0 if call.mode is None else question.arguments[call.mode] & _PERMISSIONS
             return region is Region.WRITABLE and self._make(question, folder, path, flags, mode)
-        return region in _READ and not flags & _NO_PLAIN_READ and self._read(question, folder, path, flags)
+        return region in _READ and not flags & _NO_PLAIN_READ and not name.endswith(RUNS) and self._read(question, folder, path, flags)
 
     def changes(self, question: Notification, does: str, call: PathCall, texts: list[bytes]) -> bool:
         """Answer a call that makes, moves, links or removes names and follows no link at the end of them, or return False. Raises OSError."""

@@ -8,6 +8,7 @@ replay, never from the notebook; what cannot be compared is not the same.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from jupyter_mlsc.story import NotebookStory, Recorded
 
 _SHOWN = 5
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+"""What a kernel puts into its error messages for a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ def replay(project: ProjectState, story: NotebookStory, story_of: Callable[[Proj
         copied = ProjectState(root, project.home, project.trust, project.tier, project.clock)
         seen = story_of(copied, plan.notebook)
         if seen.run in (None, story.run) or seen.tier is None:
-            failed = f", which failed: {done.error.strip().rpartition(chr(10))[2]}" if done.error else ""
+            failed = f", which failed: {_COLOURS.sub('', done.error).strip().rpartition(chr(10))[2]}" if done.error else ""
             raise ReplayError(f"nothing is on record of the replay of {story.path}{failed}", next_step="see what is written above, and: mlsc replay --keep")
         found = _compare(project, story, root, wish.tolerance)
         _require_unchanged(project, story, before)

@@ -178,4 +178,4 @@ def test_the_keys_of_the_two_projects_are_one_and_so_the_tests_above_mean_someth
     assert vouching_key(two_sets).public == vouching_key(other_project).public
     assert isinstance(two_sets.project.keys, KeyStore)
     lines = [Envelope.from_json(line) for f in (other_project.root / ".mlsc/claims").iterdir() for line in f.read_bytes().splitlines()]
-    assert len(lines) == 2
+    assert len(lines) == 3

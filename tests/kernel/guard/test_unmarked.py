@@ -21,6 +21,7 @@ import pytest
 from jupyter_mlsc.errors import DeniedGlobalError
 from jupyter_mlsc.formats.unpickling import judge_elsewhere
 from jupyter_mlsc.kernel.unmarked import UnmarkedUnpickling
+from jupyter_mlsc.scan import allowlist
 
 HOSTILE = b"cos\ngetcwd\n(tR."
 
@@ -143,7 +144,7 @@ def test_a_listed_library_is_not_taken_from_the_project(judge: UnmarkedUnpicklin
     code = f"open({str(tmp_path / 'ran')!r}, 'w').close()\n_UTC = list\n"
     if package:
         (tmp_path / "sklearn_of_mine").mkdir()
-        monkeypatch.setattr("jupyter_mlsc.scan.allowlist._ALLOWED", {"sklearn_of_mine.deep": frozenset({"_UTC"})})
+        monkeypatch.setattr(allowlist, "_ALLOWED", {"sklearn_of_mine.deep": frozenset({"_UTC"})})
         (tmp_path / "sklearn_of_mine" / "deep.py").write_text(code)
     else:
         (tmp_path / "pytz.py").write_text(code)
