@@ -11,7 +11,7 @@ from jupyter_mlsc.dataflow import nodes, tables
 from jupyter_mlsc.dataflow.callbacks import MOST_ROUNDS, Given, mixed
 from jupyter_mlsc.dataflow.evaluation import Evaluation
 from jupyter_mlsc.dataflow.heap import EMPTY, Frame, Taint, Value
-from jupyter_mlsc.dataflow.nodes import Stmt
+from jupyter_mlsc.dataflow.nodes import Expr, Stmt
 from jupyter_mlsc.dataflow.state import GaveUpError
 
 _KINDS = {
@@ -33,6 +33,17 @@ class Interpreter(Evaluation):
         super().__init__()
         self._running = []
         self._recursed = set()
+        self.met: list[set[tuple[int, str]]] = []
+        """For each `try` whose body runs: the reads of all that was evaluated in it."""
+
+    def evaluate(self, node: Expr) -> Value:
+        """What an expression may be; within a `try`, it is noted what was met. Raises GaveUpError."""
+        found = super().evaluate(node)
+        if self.met:
+            taint = self.heap.taint(found)
+            for each in self.met:
+                each.update(taint)
+        return found
 
     def block(self, body: Sequence[Stmt]) -> None:
         """Run statements in order. Raises GaveUpError."""
@@ -137,15 +148,21 @@ class Interpreter(Evaluation):
 
     def _guarded(self, node: nodes.Guarded) -> None:
         before = self._snapshot()
+        pc, outer = self.pc, self.raised
         self.assigned.append({})
         log = self.assigned[-1]
-        self.block(node.body)
+        self.met.append(set())
+        for each in node.body:
+            # It is reached only where nothing before it failed, which what was met there decides.
+            self.pc = pc | self.met[-1] if node.handlers else pc
+            self.block((each,))
+        met = self.met.pop()
         self.assigned.pop()
         self.block(node.otherwise)
+        self.pc = pc
         after = self._snapshot()
         raised = self._joined(before, after)
-        decided = frozenset(read for value in log.values() for read in self.heap.taint(value))
-        pc, outer = self.pc, self.raised
+        decided = frozenset(read for value in log.values() for read in self.heap.taint(value)) | met
         self.raised = Value(self.all_reads())  # an error may say anything of what it met
         for handler in node.handlers:
             self._restore(raised)

@@ -218,6 +218,11 @@ CASES = [
     ("environ", [BOTH, "os.environ['K'] = str(b.x.mean())\nz = os.environ['K']", "json.dump(z, open('out/m.json', 'w'))"]),
     ("pd options", [BOTH, "pd.set_option('display.precision', int(b.x.mean()))", "open('out/m.txt', 'w').write(str(a))"]),
     ("set_printoptions", [BOTH, "np.set_printoptions(precision=int(b.x.mean()))", "open('out/m.txt', 'w').write(str(a.values))"]),
+    ("which statement failed", [BOTH, "z = 1\ntry:\n    b.x[9]\n    z = 2\nexcept KeyError:\n    z = 3", "json.dump(z, open('out/m.json', 'w'))"]),
+    (
+        "how far a list came",
+        [BOTH, "z = []\ntry:\n    z.append(1)\n    b.x[9]\n    z.append(2)\nexcept KeyError:\n    pass", "json.dump(z, open('out/m.json', 'w'))"],
+    ),
     ("exception value", [BOTH, "try:\n    raise ValueError(b.x.mean())\nexcept ValueError as e:\n    z = e.args[0]", "json.dump(z, open('out/m.json', 'w'))"]),
     (
         "generator send",
