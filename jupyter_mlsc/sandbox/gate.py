@@ -160,16 +160,24 @@ class Gate:
         return Resolved(found.descriptor, found.folder, found.name, (name, *found.names), found.status)
 
     def _verdict(self, found: Resolved, descriptor: int, shown: str, by: Actor, *, live: bool) -> Verdict:
-        from jupyter_mlsc.verbs.overseeing import oversee_read, target_named  # many runs never open what is governed, and all wait for this to be imported
+        from jupyter_mlsc.verbs.overseeing import (  # many runs never open what is governed, and all wait for this to be imported
+            oversee_read,
+            oversee_write,
+            target_named,
+        )
 
         status = os.fstat(descriptor)
         identity, state = FileIdentity.of(status), self._state()
         known = self._known.get(found.names) if live else None
         if known is not None and (known.identity, known.state) == (identity, state):
             return known.verdict
-        measured = self._measured.measure(descriptor, shown, time.time_ns(), whole=False, keep=live)
+        # What the tree is writing changes between being recorded and being judged: then these very bytes are recorded first.
+        changes = not live and found.status is not None and self.is_own(found.path, found.status)
+        measured = self._measured.measure(descriptor, shown, time.time_ns(), whole=changes, keep=live)
         with self.record:
             target = target_named(self._project, [name for name in found.names if name.startswith(b"/")])
+            if changes:
+                oversee_write(self._project, target, descriptor, measured, self._run, by)
             verdict = oversee_read(
                 self._project,
                 target,
@@ -291,13 +299,15 @@ class Gate:
         self._judged.update(dict.fromkeys(names, verdict))
 
     def _settle(self, name: bytes) -> None:
+        # It stays among what is written until it is on record: who opens it meanwhile must find it there.
         with self._lock:
-            written = self._written.pop(name, None)
+            written = self._written.get(name)
         if written is None:
             return
         try:
             descriptor = pinned.open_readable(name)
         except OSError as err:
+            self._forget_write(name, written)
             if err.errno not in (errno.ENOENT, errno.ENOTDIR):
                 self._say(("unrecorded", name), f"{printable(os.fsdecode(name))} was written, and that could not be recorded: {err.strerror}")
             return
@@ -305,8 +315,15 @@ class Gate:
             status = os.fstat(descriptor)
             if stat.S_ISREG(status.st_mode) and (status.st_dev, status.st_ino) == written.file:
                 self._record_write(name, descriptor, written)
+            else:
+                self._forget_write(name, written)
         finally:
             os.close(descriptor)
+
+    def _forget_write(self, name: bytes, written: _Written) -> None:
+        with self._lock:
+            if self._written.get(name) is written:
+                del self._written[name]
 
     def _record_write(self, name: bytes, descriptor: int, written: _Written) -> None:
         from jupyter_mlsc.digests import measure_descriptor
@@ -323,12 +340,11 @@ class Gate:
                 self._remember((name,), verdict)
         except MlscError as err:
             self._say(("unrecorded", name, err.message), f"{shown} was written, and that could not be recorded: {err}")
-        with self._lock:
-            if alone and pinned.is_leased(descriptor):
+        # Else somebody can still write to it, and would not ask again.
+        if alone and pinned.is_leased(descriptor):
+            with self._lock:
                 self._own[name] = FileIdentity.of(os.fstat(descriptor))
-            else:
-                # Somebody can still write to it, and would not ask again.
-                self._written.setdefault(name, written)
+            self._forget_write(name, written)
 
     # what is told
 

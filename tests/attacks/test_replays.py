@@ -104,7 +104,7 @@ FORGED: list[tuple[str, dict[str, Any]]] = [
     ("a result that nobody knows", {"output": {"result": "perfect"}}),
     ("a subject that it says nothing of", {"subject": "models/else.json"}),
     ("long ago", {"at": now(days=-11)}),
-    ("in the future", {"at": now(minutes=10)}),
+    ("in the future", {"at": now(days=1)}),
 ]
 
 

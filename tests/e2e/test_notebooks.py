@@ -71,5 +71,5 @@ def test_changed_data_stops_the_next_notebook_with_a_sentence(ada_with_wine: Per
         execute(ada_with_wine, "reload.ipynb", monkeypatch)
     assert blocked.value.ename == "BlockedArtifactError"
     assert "data/wine.csv was changed: ada signed" in str(blocked.value.evalue)
-    assert "next: restore the signed version" in str(blocked.value.evalue)
+    assert "then restore the signed version" in str(blocked.value.evalue)
     assert "site-packages" not in str(blocked.value)

@@ -324,7 +324,7 @@ def _small_files() -> Iterator[tuple[str, bytes]]:
     yield "conda.yaml", b"channels: [conda-forge]\ndependencies:\n  - python=3.11\n  - pip\n  - pip:\n    - scikit-learn==1.7\nname: env\n"
     yield (
         "requirements.txt",
-        b"# pinned\nnumpy==2.1.0 --hash=sha256:00\npandas>=2 ; python_version > '3.10'\n-r more.txt\n--index-url https://packages.test/simple\n",
+        b"# pinned\nnumpy==2.1.0 --hash=sha256:00\npandas>=2 ; python_version > '3.10'\n-r more.txt\n",
     )
     yield "extra.pth", b"/somewhere/src\n# a comment about import\n"
     yield "notes.txt", b"cat\nmodule\n(see below)\nimport os is a line of Python\n"

@@ -284,14 +284,8 @@ hostile_cells = st.lists(st.dictionaries(fields, st.sampled_from(["code", "markd
 @given(cells=hostile_cells, metadata=json_values)
 def test_no_notebook_makes_the_scan_fail(cells: Any, metadata: Any) -> None:
     document = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells}
-    assert {each.code for each in scanned(json.dumps(document).encode())} <= {
-        "not-understood",
-        "secret-random",
-        "code-hidden",
-        "code-invisible",
-        "output-script",
-        "secret-assigned",
-    }
+    failures = {"scanner-failed", "limit-reached"}
+    assert not failures & {each.code for each in scanned(json.dumps(document).encode())}
 
 
 def test_a_copy_without_secrets_differs_in_nothing_else() -> None:
