@@ -18,7 +18,7 @@ from typing import Any, Literal
 import msgspec
 
 from jupyter_mlsc.errors import UsageError
-from jupyter_mlsc.scan.environment.installed import normalized
+from jupyter_mlsc.policy.installing import normalized
 
 _ECOSYSTEM = "PyPI"
 _LARGEST = 16 << 20

@@ -13,7 +13,6 @@ import csv
 import hashlib
 import json
 import os
-import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,8 @@ from dataclasses import dataclass
 from email.parser import HeaderParser
 from pathlib import Path
 from typing import Literal
+
+from jupyter_mlsc.policy.installing import normalized
 
 _BLOCK = 1 << 20
 _CACHES = ("__pycache__",)
@@ -61,13 +62,8 @@ class _Row:
     size: int | None
 
 
-def normalized(name: str) -> str:
-    """A distribution's name in its normal form (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def check(sites: Iterable[Path], threads: int, progress: Callable[[int, int], None] | None = None) -> tuple[list[Distribution], list[str]]:
-    """All distributions in the folders ``sites``, sorted by name, and the files there that belong to none (absolute paths).
+def check(sites: Iterable[Path], threads: int, progress: Callable[[int, int], None] | None = None) -> tuple[list[Distribution], list[str], set[str]]:
+    """All distributions in the folders ``sites``, sorted by name, the files there that belong to none, and those that some RECORD names (absolute paths).
 
     ``progress`` hears (files done, files in all).
     """
@@ -87,12 +83,7 @@ def check(sites: Iterable[Path], threads: int, progress: Callable[[int, int], No
                 progress(done, len(every))
     owners, stray = _added(list(dict.fromkeys(site for site, *_ in found)), found)
     distributions = [_distribution(entry, rows, record, changes, owners.get(str(entry), [])) for _, entry, rows, record in found]
-    return sorted(distributions, key=lambda each: (each.name, each.folder)), stray
-
-
-def recorded_paths(sites: Iterable[Path]) -> set[str]:
-    """The absolute paths that some RECORD names."""
-    return {row.path for site in sites for entry in site.glob("*.dist-info") for row in _rows(site, entry)[0] or ()}
+    return sorted(distributions, key=lambda each: (each.name, each.folder)), stray, {row.path for row in every}
 
 
 def _rows(site: Path, folder: Path) -> tuple[list[_Row] | None, str | None]:

@@ -62,10 +62,10 @@ def look(asked: Asked, progress: Callable[[int, int], None] | None = None) -> Lo
     """Look at an environment. Raises UsageError for a database of advisories that cannot be used."""
     threads = max(os.cpu_count() or 1, 1)
     place = asked.place
-    distributions, stray = check_installed(place.sites, threads, progress)
+    distributions, stray, recorded = check_installed(place.sites, threads, progress)
     is_own = Path(sys.prefix) == place.prefix
     changed = {each.path for one in distributions for each in one.differences}
-    starting = find(place.sites, sys.path if is_own else (), _recorded(place, changed))
+    starting = find(place.sites, sys.path if is_own else (), recorded - changed)
     found: list[Finding] = []
     for one in distributions:
         found += _distribution(one)
@@ -92,12 +92,6 @@ def look(asked: Asked, progress: Callable[[int, int], None] | None = None) -> Lo
         if known is not None and one.record is not None and known != one.record:
             found.append(finding("environment-record-changed", os.path.join(one.folder, "RECORD"), package=one.name, version=one.version))
     return Looked(tuple(found), tuple(distributions), version, interpreter, matched)
-
-
-def _recorded(place: Place, changed: set[str]) -> set[str]:
-    from jupyter_mlsc.scan.environment.installed import recorded_paths
-
-    return recorded_paths(place.sites) - changed
 
 
 def _distribution(one: Distribution) -> Iterator[Finding]:

@@ -20,8 +20,8 @@ from typing import Literal
 import msgspec
 
 from jupyter_mlsc.errors import MissingLibraryError, MlscError
+from jupyter_mlsc.policy.installing import normalized
 from jupyter_mlsc.scan.environment.advisories import Advisory, Matched
-from jupyter_mlsc.scan.environment.installed import normalized
 
 Service = Literal["osv", "pypi"]
 KEPT = timedelta(hours=24)
