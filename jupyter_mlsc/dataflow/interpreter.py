@@ -151,13 +151,11 @@ class Interpreter(Evaluation):
         pc, outer = self.pc, self.raised
         self.assigned.append({})
         log = self.assigned[-1]
-        self.met.append(set())
-        for each in node.body:
-            # It is reached only where nothing before it failed, which what was met there decides.
-            self.pc = pc | self.met[-1] if node.handlers else pc
-            self.block((each,))
-        met = self.met.pop()
+        met = self._may_stop(node.body) if node.handlers else frozenset[tuple[int, str]]()
+        if not node.handlers:
+            self.block(node.body)
         self.assigned.pop()
+        self.pc = pc | met
         self.block(node.otherwise)
         self.pc = pc
         after = self._snapshot()
@@ -178,6 +176,16 @@ class Interpreter(Evaluation):
         self._restore(after)
         self.block(node.finally_)
 
+    def _may_stop(self, body: Sequence[Stmt]) -> Taint:
+        """Run statements each of which is reached only where none before it failed, which what was met there decides. What was met in all of them."""
+        pc = self.pc
+        self.met.append(set())
+        for each in body:
+            self.pc = pc | self.met[-1]
+            self.block((each,))
+        self.pc = pc
+        return frozenset(self.met.pop())
+
     def _within(self, node: nodes.Within) -> None:
         swallows = False
         for context, target in node.items:
@@ -188,7 +196,10 @@ class Interpreter(Evaluation):
                 self._assign(target, held | entered)
         before = self._snapshot()
         self.assigned.append({})
-        self.block(node.body)
+        if swallows:
+            self._may_stop(node.body)
+        else:
+            self.block(node.body)
         log = self.assigned.pop()
         if swallows:
             self._restore(self._joined(before, self._snapshot()))

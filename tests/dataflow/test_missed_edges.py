@@ -223,6 +223,10 @@ CASES = [
         "how far a list came",
         [BOTH, "z = []\ntry:\n    z.append(1)\n    b.x[9]\n    z.append(2)\nexcept KeyError:\n    pass", "json.dump(z, open('out/m.json', 'w'))"],
     ),
+    (
+        "which statement was suppressed",
+        [BOTH, "import contextlib\nz = 1\nwith contextlib.suppress(KeyError):\n    b.x[9]\n    z = 2", "json.dump(z, open('out/m.json', 'w'))"],
+    ),
     ("exception value", [BOTH, "try:\n    raise ValueError(b.x.mean())\nexcept ValueError as e:\n    z = e.args[0]", "json.dump(z, open('out/m.json', 'w'))"]),
     (
         "generator send",
