@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jupyter_mlsc.keys import PassphraseSource
+from jupyter_mlsc.keys import PassphraseSource, pkcs8
 from jupyter_mlsc.project import Project
 from jupyter_mlsc.recording import Run
 from jupyter_mlsc.results import Saved, Signed
@@ -92,6 +92,19 @@ class Person:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content if isinstance(content, bytes) else content.encode())
         return target
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_machine() -> Iterator[None]:
+    """Within the tests' own process keys are stretched less and nothing waits for the disk: no test here guesses a passphrase or cuts the power.
+
+    Both were half of the suite's time. Programs that tests start do both as they do for users, and `tests/keys` has the real stretching.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pkcs8, "SCRYPT_N", 1 << 10)
+        patch.setattr(pkcs8, "SCRYPT_P", 1)
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture

@@ -12,10 +12,19 @@ import pytest
 
 import jupyter_mlsc
 from jupyter_mlsc.home import Home
-from jupyter_mlsc.keys import KeyStore, PassphraseSource, Secret
+from jupyter_mlsc.keys import KeyStore, PassphraseSource, Secret, pkcs8
 
 REPOSITORY = Path(jupyter_mlsc.__file__).parent.parent
 PASSPHRASE = "correct horse battery staple"
+
+
+REAL = pkcs8.SCRYPT_N, pkcs8.SCRYPT_P
+
+
+@pytest.fixture(autouse=True)
+def _real_stretching(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pkcs8, "SCRYPT_N", REAL[0])
+    monkeypatch.setattr(pkcs8, "SCRYPT_P", REAL[1])
 
 
 @pytest.fixture

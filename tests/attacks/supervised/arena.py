@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from jupyter_mlsc.keys import pkcs8
 from jupyter_mlsc.sandbox import caller
 from tests.attacks.supervised.inside import MARKER, Table, Try
 from tests.conftest import Person
@@ -32,23 +31,19 @@ def build(folder: Path, table: Table) -> Person:
     root = folder / "arena"
     (root / "project").mkdir(parents=True)
     ada = Person("ada", root / "home-ada", root / "project")
-    n, p, pkcs8.SCRYPT_N, pkcs8.SCRYPT_P = pkcs8.SCRYPT_N, pkcs8.SCRYPT_P, 1 << 10, 1
-    try:
-        ada.init("enforce")
-        rules = (root / "project/mlsc.toml").read_text() + LOOSE
-        policy = ada.write("mlsc.toml", re.sub(r'(?m)^(match *= "data/\*\*".*)$', r'\1\nprofile = "none"', rules))  # each attack has a data set of its own
-        assert policy.exists()
-        trusted = ada.mlsc("policy", "trust", "--yes")
-        assert trusted.returncode == 0, trusted.stderr
-        ada.write("data/train.csv", SIGNED)
-        for name in table:
-            (root / "free" / name).mkdir(parents=True)
-            ada.write(f"data/{name}/secret.csv", MARKER + b"\n")
-        for name in table:
-            ada.write(f"data/{name}/signed.csv", SIGNED + name.encode() + b",1\n")
-        ada.sign("data/train.csv", *(f"data/{name}/signed.csv" for name in table))
-    finally:
-        pkcs8.SCRYPT_N, pkcs8.SCRYPT_P = n, p
+    ada.init("enforce")
+    rules = (root / "project/mlsc.toml").read_text() + LOOSE
+    policy = ada.write("mlsc.toml", re.sub(r'(?m)^(match *= "data/\*\*".*)$', r'\1\nprofile = "none"', rules))  # each attack has a data set of its own
+    assert policy.exists()
+    trusted = ada.mlsc("policy", "trust", "--yes")
+    assert trusted.returncode == 0, trusted.stderr
+    ada.write("data/train.csv", SIGNED)
+    for name in table:
+        (root / "free" / name).mkdir(parents=True)
+        ada.write(f"data/{name}/secret.csv", MARKER + b"\n")
+    for name in table:
+        ada.write(f"data/{name}/signed.csv", SIGNED + name.encode() + b",1\n")
+    ada.sign("data/train.csv", *(f"data/{name}/signed.csv" for name in table))
     return ada
 
 
