@@ -8,8 +8,9 @@ CONSTRAINTS := requirements/constraints.txt
 PANEL := $(shell find labextension/src -type f) labextension/package.json labextension/tsconfig.json
 PANEL_TESTS := $(shell find labextension/tests -type f)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PYTHONDONTWRITEBYTECODE  # hundreds of processes import the package; each would compile it anew
 
-.PHONY: demo test test-all lint types bench setup clean wheel
+.PHONY: demo test test-all ready lint python-lint types bench setup clean wheel
 
 setup: .make/system .make/venv .make/interop .make/labextension
 
@@ -59,15 +60,21 @@ SYSTEM := chromium:chromium dot:graphviz pg_ctlcluster:postgresql fc-list:fontco
 demo: .make/venv
 	@$(BIN)/python -m demo
 
-test: setup lint
+# Setting up waits for the network and for the disk, linting for neither: what does not need the other is done beside it.
+ready:
+	@$(MAKE) --no-print-directory --jobs 3 setup lint
+
+test: ready
 	@cd labextension && node_modules/.bin/vitest run
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
-test-all: setup lint
+test-all: ready
 	@cd labextension && node_modules/.bin/vitest run
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
-lint: .make/venv .make/panel-lint
+lint: python-lint .make/panel-lint
+
+python-lint: .make/venv
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy

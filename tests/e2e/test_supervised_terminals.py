@@ -73,7 +73,7 @@ def test_an_interrupt_ends_the_program_and_not_the_shell(terminal: Terminal) -> 
     terminal.type(READS)
     terminal.wait_for("begun")
     terminal.type("\x03")
-    terminal.wait_for(r"\^C")
+    terminal.wait_for(r"\^C\n\$ ")  # what is typed before the prompt is echoed twice
     assert terminal.run("echo $?")[1] == "130\n"
 
 
@@ -81,7 +81,7 @@ def test_jobs_stop_and_go_on(terminal: Terminal) -> None:
     terminal.type(READS)
     terminal.wait_for("begun")
     terminal.type("\x1a")
-    terminal.wait_for("Stopped")
+    terminal.wait_for(r"Stopped[^\n]*\n\$ ")
     assert "Stopped" in terminal.run("jobs")[1]
     assert "Running" in terminal.run("sleep 300 & jobs")[1]
     terminal.type("fg %1\r")

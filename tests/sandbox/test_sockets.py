@@ -32,7 +32,9 @@ def server(address: str, kind: int = socket.SOCK_STREAM) -> Iterator[Callable[[]
         listener.bind(address)
         if kind != socket.SOCK_DGRAM:
             listener.listen()
-        yield lambda: bool(select.select([listener], [], [], 0)[0])
+        watched = select.poll()
+        watched.register(listener, select.POLLIN)
+        yield lambda: bool(watched.poll(0))
 
 
 CONNECT = """
