@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from jupyter_mlsc import predicates
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.following import Following
@@ -27,8 +29,7 @@ GUARDED, SUPERVISED = "guarded", "supervised"
 """How a run was observed: from its own process, or by another one that it cannot touch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where in a notebook something happens; all None outside a notebook. ``code`` is ``sha256:<hex>`` of the cell's source."""
 
     notebook: str | None = None
@@ -44,8 +45,7 @@ class Place:
         return self.cell_id or (str(self.execution_count) if self.execution_count is not None else None)
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(msgspec.Struct, frozen=True):
     """The process of a supervised run that read or wrote something, as the supervisor saw it: its id and the program that it ran.
 
     ``place`` is where the kernel that it belongs to says to be, where a run has several kernels.
@@ -56,8 +56,7 @@ class Actor:
     place: Place | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(msgspec.Struct, frozen=True):
     """One artifact that the run read, as it was judged at that moment."""
 
     name: str
