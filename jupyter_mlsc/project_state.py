@@ -108,25 +108,22 @@ class ProjectState:
         from jupyter_mlsc.artifacts import Digest
         from jupyter_mlsc.attestation import seal
         from jupyter_mlsc.bookkeeping import entry_of
-        from jupyter_mlsc.environment import installed
         from jupyter_mlsc.recording import phase_statement
 
         entries = [entry]
         if not run.started:
             now = self.clock()
-            statement = phase_statement(run, installed(), now, "start")
-            begun = entry_of("run", seal(statement, [self.run_signer]), predicates.RUN, [("environment", Digest.parse(installed().digest))], now)
+            statement = phase_statement(run, now, "start")
+            begun = entry_of("run", seal(statement, [self.run_signer]), predicates.RUN, [("environment", Digest.parse(run.environment.digest))], now)
             entries.insert(0, begun)
         indexes = self.books.append(entries)
         run.started = True
         return None if indexes is None else indexes[-1]
 
-    def prepare(self) -> None:
+    def prepare(self, run: Run) -> None:
         """Open what a first verdict and its record need, while something else takes its time. Raises LedgerError."""
-        from jupyter_mlsc.environment import installed
-
         self.books.faults  # noqa: B018  # opens the ledger and looks at its newest end
-        installed()
+        run.environment  # noqa: B018  # is read from the disk
 
     @cached_property
     def identities(self) -> dict[str, PublicKey]:

@@ -218,7 +218,7 @@ class Gate:
             return
         try:
             with self.record:
-                self._project.prepare()
+                self._project.prepare(self._run)
         except MlscError as err:
             self._say(("no-record", err.message), f"what this run writes cannot be recorded: {err}")
             if self._mode is Mode.ENFORCE:

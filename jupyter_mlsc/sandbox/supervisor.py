@@ -63,7 +63,7 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_o
         environ["JUPYTER_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="mlsc-runtime-")
     tables = calls()
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
-    run = Run(project.project_id, SUPERVISED)
+    run = Run(project.project_id, SUPERVISED, program=os.path.abspath(executable))
     run.at(Place(notebook=spec.notebook))
     messages = Messages(tell)
     gate = Gate(project, run, seen.places, seen.linked, messages.tell)
