@@ -186,3 +186,19 @@ def test_a_kernel_is_spoken_to_over_unix_sockets_and_makes_nothing_else_beside_t
     environ = {**ada.environ, "JUPYTER_DATA_DIR": str(ada.home / ".local/share/jupyter"), "JUPYTER_RUNTIME_DIR": str(outside)}
     done = subprocess.run([sys.executable, "-c", OVER_UNIX_SOCKETS], cwd=ada.root, env=environ, capture_output=True, text=True, check=False, timeout=200)
     assert done.stdout.splitlines()[-1:] == ["PermissionError True"], done.stdout + done.stderr
+
+
+LOOKS = """
+import sys
+for name in sys.argv[1:]:
+    try: open(name, 'r+').close()
+    except PermissionError: print('refused')
+"""
+
+
+def test_jupyters_look_at_its_mark_is_refused_without_a_word_and_any_other_with_one(ada: Person) -> None:
+    prepare_for(["jupyter", "lab"], ada.environ)
+    (ada.home / ".jupyter/jupyter_server_config.py").touch()
+    done = ada.mlsc("exec", "--", sys.executable, "-c", LOOKS, *(str(ada.home / ".jupyter" / name) for name in ("migrated", "jupyter_server_config.py")))
+    assert done.stdout.split() == ["refused", "refused"]
+    assert ("migrated" in done.stderr, "jupyter_server_config.py was refused" in done.stderr) == (False, True)

@@ -8,8 +8,12 @@ import sys
 import sysconfig
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tests.attacks.supervised.inside import Stage, Table
+from tests.attacks.supervised.inside import MARKER, Stage, Table
+
+if TYPE_CHECKING:
+    from tests.conftest import Person
 
 ATTACKS = Table()
 attack = ATTACKS.attack
@@ -146,6 +150,25 @@ for _name in _SECRETS.split():
     _register(_name)
 
 
+def with_secrets(ada: Person) -> Person:
+    """Put into Ada's home what opens other doors. Outside, before the attacks."""
+    for name in _SECRETS.split():
+        secret = ada.home / name
+        secret.parent.mkdir(parents=True, exist_ok=True)
+        secret.write_bytes(MARKER)
+    (ada.home / ".azure").symlink_to("dotfiles/aws")
+    return ada
+
+
+PASSPHRASE = "the-marker-of-a-passphrase"
+
+
+def secret_variables(terminal: str) -> dict[str, str]:
+    """What the supervisor is started with and nobody inside may see; the name of a pty that somebody outside holds."""
+    tokens = dict.fromkeys(("MLSC_KEY_PASSPHRASE", "JUPYTER_TOKEN", "JPY_API_TOKEN", "JUPYTERHUB_API_TOKEN", "AWS_SECRET_ACCESS_KEY"), PASSPHRASE)
+    return {**tokens, "SSH_AUTH_SOCK": "/nowhere", "ARENA_TERMINAL": terminal}
+
+
 @attack("nothing", control=False)
 def secrets_in_the_environment(s: Stage) -> str:
     names = [
@@ -163,7 +186,7 @@ def secrets_in_the_environments_of_others(s: Stage) -> str:
     for number in filter(str.isdigit, os.listdir("/proc")):
         for name in ("environ", "task/" + number + "/environ", "cmdline"):
             try:
-                if b"the-marker-of-a-passphrase" in Path(f"/proc/{number}/{name}").read_bytes():
+                if PASSPHRASE.encode() in Path(f"/proc/{number}/{name}").read_bytes():
                     found.append(f"{number}/{name}")
             except OSError:
                 continue
@@ -173,7 +196,7 @@ def secrets_in_the_environments_of_others(s: Stage) -> str:
 @attack("nothing", control=False)
 def secrets_that_ps_shows(s: Stage) -> str:
     shown = subprocess.run(["ps", "eaxww"], capture_output=True, check=False).stdout
-    return "reached" if b"the-marker-of-a-passphrase" in shown else "nothing"
+    return "reached" if PASSPHRASE.encode() in shown else "nothing"
 
 
 @attack("nothing", control=False)
