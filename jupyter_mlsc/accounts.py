@@ -17,7 +17,7 @@ from jupyter_mlsc import predicates
 from jupyter_mlsc.artifacts import Digest, Measurement
 from jupyter_mlsc.attestation import Envelope, Statement, Subject, seal
 from jupyter_mlsc.bookkeeping import entry_of
-from jupyter_mlsc.environment import git_state, installed
+from jupyter_mlsc.environment import git_state
 from jupyter_mlsc.errors import BlockedArtifactError, LedgerError
 from jupyter_mlsc.judging import Target, kind_of, whole_digest
 from jupyter_mlsc.project_state import ProjectState
@@ -96,9 +96,9 @@ def record_end(project: ProjectState, run: Run) -> None:
     """The run's last statement: how it was observed and what was not. Nothing where there is nothing to tell. Raises LedgerError."""
     if not run.started and not run.installs:
         return
-    now, environment = project.clock(), installed()
-    statement = phase_statement(run, environment, now, "end")
-    entry = entry_of("run", seal(statement, [project.run_signer]), predicates.RUN, [("environment", Digest.parse(environment.digest))], now)
+    now = project.clock()
+    statement = phase_statement(run, now, "end")
+    entry = entry_of("run", seal(statement, [project.run_signer]), predicates.RUN, [("environment", Digest.parse(run.environment.digest))], now)
     project.record(run, entry)
     run.started = False
 
@@ -127,7 +127,7 @@ def tell_output(
     name, digest = target.asked, whole_digest(measured)
     inputs, precise = run.inputs_of(name, variable) if observed else (run.inputs, False)
     state = run.work_tree(lambda: git_state(project.root))
-    facts = run.facts(by, environment=installed().digest, git_commit=state.commit, git_dirty=state.dirty)
+    facts = run.facts(by, environment=run.environment.digest, git_commit=state.commit, git_dirty=state.dirty)
     output = predicates.OutputBody(
         name,
         kind_of(project.policy, name, families),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 Algorithm = Literal["sha256", "dirhash"]
 Kind = Literal["dataset", "model", "notebook", "environment", "config"]
@@ -18,8 +19,7 @@ MOST_ARTIFACTS = 1_000
 _HEX64 = re.compile(r"[0-9a-f]{64}\Z")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Digest:
+class Digest(msgspec.Struct, frozen=True, order=True):
     """What an artifact is: ``sha256`` over a file's bytes, or in-toto's ``dirHash`` over a tree's sorted manifest lines."""
 
     algorithm: Algorithm
@@ -54,8 +54,7 @@ class Digest:
         return None
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ManifestLine:
+class ManifestLine(msgspec.Struct, frozen=True, order=True):
     """One file of a tree: its name relative to the tree (posix), its SHA-256 in hex and its size in bytes."""
 
     name: str
@@ -63,8 +62,7 @@ class ManifestLine:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Measurement:
+class Measurement(msgspec.Struct, frozen=True):
     """What was computed from bytes. A file has ``sha256`` or ``content_root`` or both; a tree has ``dirhash`` and ``manifest``.
 
     ``content_root`` is the hex root of an RFC 6962 tree over the file's 1 MiB blocks; ``size`` is in bytes (of all files of a tree).

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from jupyter_mlsc.errors import UsageError
 
 PRIVATE_FOLDER = 0o700
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(msgspec.Struct, frozen=True):
     """The folder of this user's state. Nothing is made before it is needed."""
 
     path: Path

@@ -10,10 +10,12 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from jupyter_mlsc import predicates
 from jupyter_mlsc.artifacts import Digest, Measurement
@@ -121,7 +123,7 @@ class Judge:
 
     def explain(self, target: Target, measured: Measurement, *, families: frozenset[str], faults: tuple[Reason, ...]) -> Explanation:
         """The grounds of the strictest verdict; ``measured`` in full."""
-        from jupyter_mlsc.policy import explain
+        from jupyter_mlsc.policy.explain import explain
 
         governed = [n for n in target.names if self.policy.governs(n)] or [target.asked]
         found = [explain(self.policy, self._evidence(n, target.path, measured, measured.digest, families, faults, (), None), self.now()) for n in governed]

@@ -88,6 +88,8 @@ class RunFacts(PredicateBody, frozen=True):
     """``sha256:<hex>`` of the cell's source."""
     environment: str | None = None
     """``sha256:<hex>`` over the sorted ``name==version`` lines of the installed distributions."""
+    environment_from: str | None = None
+    """``supervisor`` where the environment is that of a supervised run's supervisor: what the run's program is made of cannot be told."""
     git_commit: str | None = None
     git_dirty: bool | None = None
     process: int | None = None

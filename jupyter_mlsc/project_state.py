@@ -5,7 +5,6 @@ The policy is read once, when the project is found. Everything else is opened, a
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,12 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from jupyter_mlsc.errors import PolicyUntrustedError, UsageError
+from jupyter_mlsc.errors import PolicyUntrustedError
 from jupyter_mlsc.home import Home
 from jupyter_mlsc.keys import KeyStore, PublicKey, Signer
 from jupyter_mlsc.policy import Policy
+from jupyter_mlsc.project_root import POLICY_FILE, find_root
 from jupyter_mlsc.recording import GUARDED
-from jupyter_mlsc.trust import POLICY_FILE, Trust, load_trust
+from jupyter_mlsc.trust import Trust, load_trust
 from jupyter_mlsc.verdict import Reason, reason
 
 if TYPE_CHECKING:
@@ -108,25 +108,22 @@ class ProjectState:
         from jupyter_mlsc.artifacts import Digest
         from jupyter_mlsc.attestation import seal
         from jupyter_mlsc.bookkeeping import entry_of
-        from jupyter_mlsc.environment import installed
         from jupyter_mlsc.recording import phase_statement
 
         entries = [entry]
         if not run.started:
             now = self.clock()
-            statement = phase_statement(run, installed(), now, "start")
-            begun = entry_of("run", seal(statement, [self.run_signer]), predicates.RUN, [("environment", Digest.parse(installed().digest))], now)
+            statement = phase_statement(run, now, "start")
+            begun = entry_of("run", seal(statement, [self.run_signer]), predicates.RUN, [("environment", Digest.parse(run.environment.digest))], now)
             entries.insert(0, begun)
         indexes = self.books.append(entries)
         run.started = True
         return None if indexes is None else indexes[-1]
 
-    def prepare(self) -> None:
+    def prepare(self, run: Run) -> None:
         """Open what a first verdict and its record need, while something else takes its time. Raises LedgerError."""
-        from jupyter_mlsc.environment import installed
-
         self.books.faults  # noqa: B018  # opens the ledger and looks at its newest end
-        installed()
+        run.environment  # noqa: B018  # is read from the disk
 
     @cached_property
     def identities(self) -> dict[str, PublicKey]:
@@ -201,30 +198,3 @@ class ProjectState:
     def identity_of(self, key_id: str) -> str | None:
         """The identity of a key in any layer of the policy, or None."""
         return self.policy.identity_name(key_id)
-
-
-def find_root(near: Path) -> Path:
-    """The nearest folder with ``mlsc.toml`` at or above a path. Raises UsageError where there is none, and as `enclosing_project` does."""
-    root = enclosing_project(near)
-    if root is None:
-        raise UsageError(f"there is no {POLICY_FILE} at or above {near}, so this is no project", next_step="make one: mlsc init")
-    return root
-
-
-def enclosing_project(near: Path) -> Path | None:
-    """The nearest folder with ``mlsc.toml`` at or above a path as it is written, or None. Raises UsageError where a link leads from one project into another.
-
-    A symbolic link belongs to the project that it lies in and not to the one that it leads to: else a link to another project's signed file would
-    be judged by that project's policy.
-    """
-    start = Path(os.path.abspath(near))
-    found = [folder for folder in (start, *start.parents) if (folder / POLICY_FILE).is_file()]
-    if not found:
-        return None
-    root = Path(os.path.realpath(found[0]))
-    for around in found[1:]:
-        if Path(os.path.realpath(around)) / found[0].relative_to(around) != root:
-            raise UsageError(
-                f"{near} leads out of the project {around} into the project {root}", next_step="name it by its own path, in the project that is meant"
-            )
-    return root

@@ -11,7 +11,10 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
 
 from jupyter_mlsc import predicates
 from jupyter_mlsc.artifacts import Digest
@@ -27,8 +30,7 @@ GUARDED, SUPERVISED = "guarded", "supervised"
 """How a run was observed: from its own process, or by another one that it cannot touch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where in a notebook something happens; all None outside a notebook. ``code`` is ``sha256:<hex>`` of the cell's source."""
 
     notebook: str | None = None
@@ -44,8 +46,7 @@ class Place:
         return self.cell_id or (str(self.execution_count) if self.execution_count is not None else None)
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(msgspec.Struct, frozen=True):
     """The process of a supervised run that read or wrote something, as the supervisor saw it: its id and the program that it ran.
 
     ``place`` is where the kernel that it belongs to says to be, where a run has several kernels.
@@ -56,8 +57,7 @@ class Actor:
     place: Place | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(msgspec.Struct, frozen=True):
     """One artifact that the run read, as it was judged at that moment."""
 
     name: str
@@ -84,6 +84,8 @@ class Run:
     id: str = field(default_factory=lambda: secrets.token_hex(16))
     place: Place = field(default_factory=Place)
     started: bool = False
+    program: str | None = None
+    """The program of a supervised run, whose environment is the run's; None where that is this process's own."""
     coverage: dict[str, int] = field(default_factory=dict)
     """What the guard did not see, by code and count; empty where no guard is on."""
     installs: tuple[predicates.InstallBody, ...] = ()
@@ -93,7 +95,18 @@ class Run:
     _recorded: set[tuple[str, str, Digest, str]] = field(default_factory=set)
     _outputs: dict[tuple[str, Digest], bool] = field(default_factory=dict)
     _work_tree: tuple[Place, GitState] | None = None
+    _environment_from: str | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @cached_property
+    def environment(self) -> Environment:
+        """The distributions that the run has: those that its program runs with, or, of one that is no Python, those of the process that observes it."""
+        from jupyter_mlsc.environment import installed, installed_for
+
+        own = None if self.program is None else installed_for(self.program)
+        if self.program is not None and own is None:
+            self._environment_from = "supervisor"
+        return own or installed()
 
     def at(self, place: Place) -> None:
         """The run has come to another cell."""
@@ -142,6 +155,8 @@ class Run:
             "execution_count": place.execution_count,
             "code": place.code,
         }
+        if "environment" in more:
+            more["environment_from"] = self._environment_from
         if by is not None:
             more |= {"process": by.process, "executable": by.executable}
         if self.tier == SUPERVISED and place.cell is not None:
@@ -215,10 +230,11 @@ class Run:
             return tuple(self._reads.values())
 
 
-def phase_statement(run: Run, environment: Environment, at: datetime, phase: Literal["start", "end"]) -> Statement:
+def phase_statement(run: Run, at: datetime, phase: Literal["start", "end"]) -> Statement:
     """A run begins, with its distributions, or ends, with what was not observed of it."""
     from jupyter_mlsc.attestation import Statement, Subject
 
+    environment = run.environment
     packages = environment.packages if phase == "start" else ()
     cells = run.cells if phase == "end" else ()
     body = predicates.RunBody(run.facts(environment=environment.digest), phase, at, packages, dict(run.coverage), cells, run.installs if phase == "end" else ())

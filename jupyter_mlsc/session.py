@@ -200,7 +200,7 @@ class Session:
 
     def scan(self, paths: Sequence[PathLike]) -> Scanned:
         """Look for what is dangerous in files and folders; a project is not needed for that, and inside a supervised tree nothing is recorded."""
-        from jupyter_mlsc.project_state import enclosing_project
+        from jupyter_mlsc.project_root import enclosing_project
 
         with self._unwatched():
             named = [Path(p) for p in paths]

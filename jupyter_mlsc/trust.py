@@ -9,29 +9,29 @@ point into the project are refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.errors import AttestationError, PolicyError, UsageError
 from jupyter_mlsc.home import Home, refuse_inside
 from jupyter_mlsc.keys import PublicKey
 from jupyter_mlsc.policy import AcceptedPolicies, Policy, PolicyChange, PolicyLayer, parse_policy, resolve
+from jupyter_mlsc.project_root import POLICY_FILE as POLICY_FILE
 from jupyter_mlsc.verdict import Reason
 
 if TYPE_CHECKING:
     from jupyter_mlsc.ledger import Ledger
 
-POLICY_FILE = "mlsc.toml"
 ADMIN_POLICY = Path("/etc/mlsc/policy.toml")
 
 State = Literal["named", "accepted", "changed", "untrusted"]
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
+class Trust(msgspec.Struct, frozen=True):
     """The policy that rules, and how it came to. ``digest`` is of the project layer's text; ``file`` is that layer as the file has it now."""
 
     policy: Policy

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NoReturn
+
+import msgspec
 
 from jupyter_mlsc.artifacts import Digest
 
@@ -29,8 +30,7 @@ class Decision(StrEnum):
 STRICTNESS = (Decision.ALLOW, Decision.WARN, Decision.BLOCK)
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True):
     """Why a verdict is what it is: a stable code, a sentence, and what to do next. A note (``fails`` false) costs nothing."""
 
     code: str
@@ -188,8 +188,7 @@ def reason_codes() -> tuple[str, ...]:
     return tuple(_REASONS)
 
 
-@dataclass(frozen=True, slots=True)
-class SignerSeen:
+class SignerSeen(msgspec.Struct, frozen=True):
     """Who stands behind a verdict: an identity of the policy, the id of the key, and the time that the statement gives (RFC 3339)."""
 
     identity: str | None
@@ -197,8 +196,7 @@ class SignerSeen:
     at: str
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionSeen:
+class DecisionSeen(msgspec.Struct, frozen=True):
     """A person's decision that a verdict rests on: ``approved``, ``rejected``, ``promoted``, ``revoked`` or ``overridden``; by whom, when, why.
 
     ``about`` is what was revoked, where that is not the artifact itself; ``until`` is when an exception ends. Times are RFC 3339.
@@ -212,8 +210,7 @@ class DecisionSeen:
     about: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """The policy's answer for one artifact. It has no truth value: ask ``allowed``, ``verified`` or ``decision``."""
 
     path: str
@@ -225,7 +222,7 @@ class Verdict:
     signers: tuple[SignerSeen, ...] = ()
     tier: str | None = None
     governed: bool = True
-    person_signed: bool = field(default=False)
+    person_signed: bool = False
     """A person (not a run) whom the policy trusts for this artifact stands for exactly these bytes: lifts the unpickle allowlist."""
     decisions: tuple[DecisionSeen, ...] = ()
 
@@ -260,7 +257,7 @@ def with_reason(verdict: Verdict, added: Reason, mode: Mode) -> Verdict:
     """The verdict with one reason more, decided anew by the mode; it never becomes weaker."""
     reasons = (*verdict.reasons, added)
     decision = max(verdict.decision, decision_for(mode, reasons), key=STRICTNESS.index)
-    return replace(verdict, reasons=reasons, decision=decision)
+    return msgspec.structs.replace(verdict, reasons=reasons, decision=decision)
 
 
 def printable(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -199,8 +200,16 @@ class Failed(_Message, frozen=True):
 
 Answer = Fine | Told | Rules | Judged | Written | Lineage | Impacts | Compared | Facts | Done | Failed
 
-_question: msgspec.json.Decoder[Question] = msgspec.json.Decoder(Question)
-_answer: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
+
+@cache
+def _questions() -> msgspec.json.Decoder[Question]:
+    return msgspec.json.Decoder(Question)
+
+
+@cache
+def _answers() -> msgspec.json.Decoder[Answer]:
+    """Each end reads one kind, and a kernel waits for it."""
+    return msgspec.json.Decoder(Answer)
 
 
 def send(channel: socket.socket, message: Question | Answer) -> None:
@@ -211,12 +220,12 @@ def send(channel: socket.socket, message: Question | Answer) -> None:
 
 def receive_question(channel: socket.socket) -> Question:
     """The one question of a connection. Raises ValueError for what is none, OSError."""
-    return _receive(channel, MOST, _question.decode)
+    return _receive(channel, MOST, _questions().decode)
 
 
 def receive_answer(channel: socket.socket) -> Answer:
     """The answer. Raises ValueError where the other side went away or speaks something else, OSError."""
-    return _receive(channel, _MOST_ANSWERED, _answer.decode)
+    return _receive(channel, _MOST_ANSWERED, _answers().decode)
 
 
 def _receive(channel: socket.socket, most: int, decode: Callable[[bytes], _T]) -> _T:

@@ -102,7 +102,7 @@ def _store() -> KeyStore:
     """This user's keys. They need no project; where there is one, they do not lie in it. Raises UsageError."""
     from jupyter_mlsc.home import Home
     from jupyter_mlsc.keys import KeyStore
-    from jupyter_mlsc.project_state import enclosing_project
+    from jupyter_mlsc.project_root import enclosing_project
 
     return KeyStore(Home.find(os.environ, project=enclosing_project(Path())))
 

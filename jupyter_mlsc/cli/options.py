@@ -38,7 +38,7 @@ class Options:
         Raises UsageError where there is none, and where there are several: one policy would be asked about what another one governs.
         """
         from jupyter_mlsc.project import Project
-        from jupyter_mlsc.project_state import enclosing_project
+        from jupyter_mlsc.project_root import enclosing_project
 
         roots = {root: path for path in paths if (root := enclosing_project(Path(path))) is not None}
         if len(roots) > 1:

@@ -25,8 +25,8 @@ def command() -> None:
 @globals_too
 def check(options: Options) -> int:
     """Parse the policy strictly and say what it asks. Exit code 2 names the line of a mistake."""
-    from jupyter_mlsc.policy import differences
-    from jupyter_mlsc.project_state import find_root
+    from jupyter_mlsc.policy.differences import differences
+    from jupyter_mlsc.project_root import find_root
     from jupyter_mlsc.trust import POLICY_FILE, parse_checked, read_policy_file
 
     file = options.policy or find_root(Path()) / POLICY_FILE
@@ -87,8 +87,9 @@ def trust(options: Options, yes: bool) -> int:
     from jupyter_mlsc.bookkeeping import Bookkeeper
     from jupyter_mlsc.home import Home
     from jupyter_mlsc.keys import KeyStore
-    from jupyter_mlsc.policy import AcceptedPolicies, differences, parse_policy
-    from jupyter_mlsc.project_state import find_root
+    from jupyter_mlsc.policy import AcceptedPolicies, parse_policy
+    from jupyter_mlsc.policy.differences import differences
+    from jupyter_mlsc.project_root import find_root
     from jupyter_mlsc.trust import POLICY_FILE, counts_here, parse_checked, read_policy_file
     from jupyter_mlsc.verdict import printable
 

@@ -97,7 +97,7 @@ def _accept(options: Options, paths: list[Path], codes: tuple[str, ...], why: st
 
 
 def _environment(options: Options, prefix: Path | None, advisories: str | None) -> Scanned:
-    from jupyter_mlsc.project_state import enclosing_project
+    from jupyter_mlsc.project_root import enclosing_project
 
     if not _is_supervised() and (options.policy is not None or enclosing_project(Path(os.curdir)) is not None):
         project = options.project()

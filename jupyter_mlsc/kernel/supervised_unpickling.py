@@ -15,14 +15,15 @@ from jupyter_mlsc import wire
 from jupyter_mlsc.errors import MlscError
 from jupyter_mlsc.formats.unpickling import DeniedUnpicklingError, Own, current_mark, judge_elsewhere, unpickling
 from jupyter_mlsc.inside import ask
-from jupyter_mlsc.kernel.adapters.tables import WATCHED
+from jupyter_mlsc.kernel.adapters.unpicklers import ROWS
 from jupyter_mlsc.kernel.adapters.wrapping import Wrapping
 from jupyter_mlsc.kernel.unmarked import UnmarkedUnpickling
 
 if TYPE_CHECKING:
     from jupyter_mlsc.verdict import Verdict
 
-_LOADERS = Wrapping(row for row in WATCHED if row.unpickles)
+_LOADERS = Wrapping(row for row in ROWS if row.unpickles)
+"""All loaders of the table that unpickle stand in one file of it: a kernel waits for what is imported."""
 
 
 class SupervisedUnpickling:

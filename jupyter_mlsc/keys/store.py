@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -74,8 +73,7 @@ class _Index(msgspec.Struct, forbid_unknown_fields=True):
     keys: tuple[KeyEntry, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class KeyStore:
+class KeyStore(msgspec.Struct, frozen=True):
     """The keys of one user. ``allowed_backends`` are the modules of keyring backends that may hold a vouching key."""
 
     home: Home
@@ -275,8 +273,7 @@ class KeyStore:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """What an opener of key URIs may need: the folder of key files, a passphrase, the keychains that may be used."""
 
     folder: Path

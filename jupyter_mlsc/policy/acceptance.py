@@ -19,9 +19,9 @@ from typing import Literal
 import msgspec
 
 from jupyter_mlsc.errors import PolicyError
-from jupyter_mlsc.policy.decide import is_policy_admin
 from jupyter_mlsc.policy.document import parse_policy
 from jupyter_mlsc.policy.rules import PolicyLayer
+from jupyter_mlsc.policy.ruling import is_policy_admin
 from jupyter_mlsc.verdict import Reason, reason
 
 State = Literal["accepted", "changed", "untrusted"]

@@ -7,12 +7,13 @@ from datetime import datetime
 import msgspec
 
 from jupyter_mlsc.policy.counting import COUNTED, Counted
-from jupyter_mlsc.policy.decide import Judgement, Policy
+from jupyter_mlsc.policy.decide import Judgement
 from jupyter_mlsc.policy.differences import asks
 from jupyter_mlsc.policy.evidence import Evidence
 from jupyter_mlsc.policy.lines import line_of
 from jupyter_mlsc.policy.reasons import outcome_sentence, shown
 from jupyter_mlsc.policy.rules import PolicyLayer, Rule
+from jupyter_mlsc.policy.ruling import Policy
 from jupyter_mlsc.verdict import Mode, Reason, Verdict
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
 
 from jupyter_mlsc.policy.counting import ELSEWHERE, Counted, Tally, is_about
 from jupyter_mlsc.policy.evidence import Claim, Evidence, InputClaim, Revocation

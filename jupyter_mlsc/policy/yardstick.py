@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from jupyter_mlsc.policy.counting import CLOCK_SKEW
-from jupyter_mlsc.policy.decide import Policy
 from jupyter_mlsc.policy.evidence import Revocation
 from jupyter_mlsc.policy.revoking import revoked_keys, revoker
 from jupyter_mlsc.policy.rules import PolicyLayer, Rule
+from jupyter_mlsc.policy.ruling import Policy
 from jupyter_mlsc.profiles import ProfileBody
 
 

@@ -6,6 +6,7 @@ came from; what opens a key never reaches the supervisor's environment, nor the 
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -15,13 +16,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from jupyter_mlsc.sandbox.teller import Teller
-
 if TYPE_CHECKING:
     from jupyter_mlsc.sandbox.desk import CarryOut
 
-_BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); import jupyter_mlsc; del sys.path[0]; from jupyter_mlsc.supervising import main; main()"
-"""The folder is on the path for one import: it may be a project's own, and nothing else of it is to be imported."""
+_BOOT = (
+    "import gc, sys; gc.disable(); sys.path.insert(0, sys.argv.pop(1)); import jupyter_mlsc; del sys.path[0]; from jupyter_mlsc.supervising import main; main()"
+)
+"""The folder is on the path for one import: it may be a project's own, and nothing else of it is to be imported. What is imported is no garbage."""
 _SECRETS = ("PASSPHRASE", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "API_KEY", "COOKIE")
 """Parts of the names of environment variables that hold secrets."""
 _NO_SECRETS = frozenset({"TOKENIZERS_PARALLELISM"})
@@ -31,6 +32,9 @@ _SOCKETS = frozenset({"SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "DOCKER_HOST"
 END_TREE = getattr(signal, "SIGUSR2", signal.SIGTERM)
 """The signal that asks a supervisor to kill its tree, and to record what that wrote."""
 
+
+SAYS_SUPERVISED = "MLSC_SUPERVISED"
+"""`wire.VARIABLE`, which is not imported for its name alone."""
 
 _FOR_A_GUARD = ("MLSC_HOME", "MLSC_POLICY")
 
@@ -81,6 +85,7 @@ def main(carry_out: CarryOut) -> None:
     from jupyter_mlsc.project import Project
     from jupyter_mlsc.recording import SUPERVISED
     from jupyter_mlsc.sandbox.features import probe
+    from jupyter_mlsc.sandbox.teller import Teller
     from jupyter_mlsc.verdict import Mode
 
     tell = Teller(sys.stderr.fileno()).tell
@@ -93,6 +98,8 @@ def main(carry_out: CarryOut) -> None:
         if machine.complete:
             from jupyter_mlsc.sandbox.supervisor import supervise
 
+            gc.freeze()
+            gc.enable()
             status = supervise(project, spec, tell, carry_out)
         else:
             why = f"this machine cannot supervise: {'; '.join(machine.missing)}"

@@ -14,7 +14,6 @@ from pathlib import Path
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.errors import MlscError
 from jupyter_mlsc.file_identity import FileIdentity
-from jupyter_mlsc.judging import name_in_project
 from jupyter_mlsc.project_state import ProjectState
 from jupyter_mlsc.recording import Actor, Run
 from jupyter_mlsc.sandbox.resolve import Resolved
@@ -54,6 +53,8 @@ class Code:
         with open(descriptor, "rb") as stream:
             identity = FileIdentity.of(os.fstat(descriptor))
             digest = Digest("sha256", hashlib.file_digest(stream, "sha256").hexdigest())
+        from jupyter_mlsc.judging import name_in_project  # many commands read no code of the project, and all wait for what is imported
+
         try:
             name = name_in_project(Path(os.fsdecode(found.path)), self._project.root, self._project.policy)
         except MlscError:

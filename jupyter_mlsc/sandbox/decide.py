@@ -95,8 +95,11 @@ def decide_open(question: OpenQuestion) -> Answer:
     strictest = question.strictest
     if strictest is Region.HIDDEN:
         return refuse("hidden")
-    if (writes or creates) and strictest in NOT_WRITTEN:
-        return refuse(_WHY.get(strictest, "not-writable"))
+    if writes or creates:
+        # Of several names the strictest counts, and what is written is the final one: a system folder is read more freely than the project, and not written.
+        for region in (strictest, question.final):
+            if region in NOT_WRITTEN:
+                return refuse(_WHY.get(region, "not-writable"))
     if mode is not None and strictest in _FREE and question.final in _FREE and not question.governed_inode:
         return CONTINUE
     if creates and strictest is Region.FREE:

@@ -15,7 +15,6 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -65,8 +64,7 @@ _PATIENCE = 30.0
 """Seconds that a connection may take to say what it wants."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Asker:
+class _Asker(msgspec.Struct, frozen=True):
     """Who asks, and a descriptor of the folder that it asks from."""
 
     actor: Actor

@@ -12,8 +12,9 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from jupyter_mlsc.errors import BlockedArtifactError, MlscError
 from jupyter_mlsc.file_identity import FileIdentity
@@ -32,15 +33,13 @@ _MOST_REMEMBERED = 10_000
 """Names whose last verdict is kept for those who ask."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(msgspec.Struct, frozen=True):
     identity: FileIdentity
     state: object
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
+class _Written(msgspec.Struct, frozen=True):
     """Who wrote to a name, and which file it was: under the same name there may be another one soon."""
 
     by: Actor
@@ -219,7 +218,7 @@ class Gate:
             return
         try:
             with self.record:
-                self._project.prepare()
+                self._project.prepare(self._run)
         except MlscError as err:
             self._say(("no-record", err.message), f"what this run writes cannot be recorded: {err}")
             if self._mode is Mode.ENFORCE:

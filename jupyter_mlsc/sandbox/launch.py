@@ -11,7 +11,8 @@ import os
 import signal
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from jupyter_mlsc.errors import SupervisionError
 from jupyter_mlsc.sandbox import landlock, linux
@@ -21,8 +22,7 @@ from jupyter_mlsc.sandbox.filter import Row, install
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
 
-@dataclass(frozen=True, slots=True)
-class Launched:
+class Launched(msgspec.Struct, frozen=True):
     """The command's process, the listener that its questions arrive at, and who ends all that it starts."""
 
     pid: int
@@ -30,13 +30,36 @@ class Launched:
     ender: Ender
 
 
+class Launching:
+    """A command's process that puts itself under supervision. There is time for something else until `launched` is asked for."""
+
+    def __init__(self, pid: int, channel: socket.socket, to_ender: socket.socket) -> None:
+        self._pid, self._channel, self._to_ender = pid, channel, to_ender
+
+    def launched(self) -> Launched:
+        """Wait until the command runs. Raises SupervisionError where the kernel refuses the wall or the filter."""
+        with self._channel as channel:
+            message, ancillary, _, _ = channel.recvmsg(4096, socket.CMSG_SPACE(array.array("i", [0]).itemsize))
+        listeners = array.array(
+            "i", [fd for level, kind, data in ancillary if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS) for fd in _descriptors(data)]
+        )
+        if not listeners:
+            os.waitpid(self._pid, 0)
+            why = message.decode("utf-8", "replace") or "the process died"
+            raise SupervisionError(f"the command could not be put under supervision: {why}", next_step="see what this machine can do: mlsc status")
+        os.set_inheritable(listeners[0], False)
+        number = self._to_ender.recv(32)
+        if not number:
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+            raise SupervisionError("the command was not run: what it starts could not be ended for sure", next_step="see what this machine can do: mlsc status")
+        return Launched(self._pid, listeners[0], Ender(int(number), self._to_ender))
+
+
 def launch(
     argv: Sequence[str], executable: str, environ: Mapping[str, str], *, rows: list[Row], seccomp_number: int, grants: Sequence[tuple[bytes, int]]
-) -> Launched:
-    """Start ``executable`` with ``argv`` under supervision. Call it before any thread is started.
-
-    Raises SupervisionError where the kernel refuses the wall or the filter.
-    """
+) -> Launching:
+    """Begin to start ``executable`` with ``argv`` under supervision. Call it before any thread is started."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     to_ender, of_ender = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     supervisor = os.getpid()
@@ -46,24 +69,7 @@ def launch(
         _become(theirs, of_ender, argv, executable, environ, supervisor, rows, seccomp_number, grants)
     theirs.close()
     of_ender.close()
-    try:
-        message, ancillary, _, _ = ours.recvmsg(4096, socket.CMSG_SPACE(array.array("i", [0]).itemsize))
-    finally:
-        ours.close()
-    listeners = array.array(
-        "i", [fd for level, kind, data in ancillary if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS) for fd in _descriptors(data)]
-    )
-    if not listeners:
-        os.waitpid(pid, 0)
-        why = message.decode("utf-8", "replace") or "the process died"
-        raise SupervisionError(f"the command could not be put under supervision: {why}", next_step="see what this machine can do: mlsc status")
-    os.set_inheritable(listeners[0], False)
-    number = to_ender.recv(32)
-    if not number:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        raise SupervisionError("the command was not run: what it starts could not be ended for sure", next_step="see what this machine can do: mlsc status")
-    return Launched(pid, listeners[0], Ender(int(number), to_ender))
+    return Launching(pid, ours, to_ender)
 
 
 def _descriptors(data: bytes) -> array.array[int]:

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 _TABLE = "/proc/self/mountinfo"
 _OCTAL = re.compile(r"\\([0-7]{3})")
 _LIVES_IN_ONE_PLACE = {"proc": "/proc", "devpts": "/dev", "devtmpfs": "/dev"}
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(msgspec.Struct, frozen=True):
     """One mount: the file system's device, the folder of that file system which is shown, where it is shown, and the file system's kind."""
 
     device: str

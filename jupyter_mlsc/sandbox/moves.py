@@ -8,15 +8,15 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from jupyter_mlsc.sandbox.gate import Gate
 from jupyter_mlsc.sandbox.places import Places, Region
 from jupyter_mlsc.sandbox.resolve import Resolved
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(msgspec.Struct, frozen=True):
     """A file that gets other names. ``own`` is whether the run may call it its output there, ``foreign`` whether another rule would judge it there."""
 
     old: tuple[bytes, ...]

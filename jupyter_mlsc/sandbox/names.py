@@ -21,7 +21,7 @@ from jupyter_mlsc.sandbox.gate import Gate
 from jupyter_mlsc.sandbox.listener import Listener, Notification
 from jupyter_mlsc.sandbox.moves import Move, Moves
 from jupyter_mlsc.sandbox.ordinary import Ordinary
-from jupyter_mlsc.sandbox.places import Places, Region
+from jupyter_mlsc.sandbox.places import NOT_WRITTEN, Places, Region
 from jupyter_mlsc.sandbox.resolve import Resolved, Resolver, error
 from jupyter_mlsc.sandbox.slow import SlowAnswers
 from jupyter_mlsc.sandbox.syscalls import NAME_CALLS, Calls, PathCall
@@ -281,7 +281,8 @@ class Names:
         others = [r for r in map(self._places.of, names[:-1]) if r not in (Region.PROCESS, Region.DEVICE)]
         if region is Region.DEVICE and found.status is not None and found.descriptor is not None:
             return Region.WRITABLE if stat.S_ISCHR(found.status.st_mode) and is_own_terminal(names[-1], self._in_tree) else region
-        return max((region, *others))
+        strictest = max((region, *others))
+        return region if region in NOT_WRITTEN and strictest not in NOT_WRITTEN else strictest
 
     def _is_governed(self, found: Resolved) -> bool:
         if found.status is not None and self._gate.is_governed_inode(found.status):

@@ -10,7 +10,8 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 _SOCK_DIAG = 4
 """NETLINK_SOCK_DIAG."""
@@ -28,8 +29,7 @@ File = tuple[int, int]
 """A file system's device number as the kernel keeps it, and the low half of an inode number, which is all that sock_diag tells."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(msgspec.Struct, frozen=True):
     """A Unix socket: its own inode, its type, the name that it was bound to, and the file that stands for it (None for an abstract name)."""
 
     inode: int

@@ -18,9 +18,8 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_core.paths import jupyter_runtime_dir
 
-from jupyter_mlsc.inside import is_supervised
-from jupyter_mlsc.project_state import find_root
-from jupyter_mlsc.sandbox.boot import END_TREE, Spec, command_line, without_secrets
+from jupyter_mlsc.project_root import find_root
+from jupyter_mlsc.sandbox.boot import END_TREE, SAYS_SUPERVISED, Spec, command_line, without_secrets
 from jupyter_mlsc.sandbox.jupyter_homes import prepare_profile
 
 NAME = "mlsc-supervised"
@@ -45,7 +44,7 @@ class SupervisedProvisioner(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Start the supervisor with the kernel's own command. Raises UsageError where there is no project."""
         environ: dict[str, str] = dict(kwargs.get("env") or os.environ)
-        if is_supervised(os.environ):
+        if _is_supervised():
             return await super().launch_kernel(with_extension(cmd), **kwargs)  # the supervisor around the server decides its opens, too
         folder = str(kwargs.get("cwd") or os.getcwd())
         root = find_root(Path(folder))
@@ -78,6 +77,14 @@ class SupervisedProvisioner(LocalProvisioner):
         """Ask the kernel to end; the supervisor hands the question on."""
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
+
+
+def _is_supervised() -> bool:
+    if os.environ.get(SAYS_SUPERVISED) != "1":
+        return False
+    from jupyter_mlsc.inside import is_supervised  # who starts a kernel waits for all that is imported here
+
+    return is_supervised(os.environ)
 
 
 def notebook_name(session: str | None, root: Path) -> str | None:

@@ -12,7 +12,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from jupyter_mlsc.sandbox.caller import has_signal_waiting
 from jupyter_mlsc.sandbox.listener import Listener, Notification
@@ -28,8 +29,7 @@ RESTART = 512
 Work = Callable[[], None]
 
 
-@dataclass(slots=True)
-class _Begun:
+class _Begun(msgspec.Struct):
     question: Notification
     thread: int | None = None
 
@@ -43,9 +43,8 @@ class SlowAnswers:
         self._begun: dict[int, _Begun] = {}
         self._lock = threading.Lock()
         self._waiting = 0
+        self._has_threads = False
         signal.signal(signal.SIGUSR1, _interrupt_a_call)
-        for target in (*(self._compute,) * WORKERS, self._look):
-            threading.Thread(target=target, name="mlsc-slow", daemon=True).start()
 
     def compute(self, question: Notification, work: Work) -> None:
         """Do something that takes processor or disk time, in turn."""
@@ -79,6 +78,11 @@ class SlowAnswers:
     def _note(self, question: Notification) -> None:
         with self._lock:
             self._begun[question.id] = _Begun(question)
+            if self._has_threads:
+                return
+            self._has_threads = True
+        for target in (*(self._compute,) * WORKERS, self._look):
+            threading.Thread(target=target, name="mlsc-slow", daemon=True).start()
 
     def _forget(self, question: Notification) -> None:
         with self._lock:

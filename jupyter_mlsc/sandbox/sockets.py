@@ -12,7 +12,6 @@ import socket
 import stat
 import struct
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from jupyter_mlsc.sandbox import caller, linux, peers
 from jupyter_mlsc.sandbox.addresses import LONGEST, PATH_AT, by_descriptor, family_of, pathname, shown
@@ -281,6 +280,8 @@ def _bind_from(thread: int, ours: socket.socket, address: bytes, found: Resolved
 
     try:
         # A thread that ends afterwards: all others keep the folder that they have.
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(1) as alone:
             alone.submit(bind).result()
     finally:

@@ -17,34 +17,21 @@ from jupyter_mlsc.errors import MlscError, UsageError
 from jupyter_mlsc.project import Project
 from jupyter_mlsc.recording import SUPERVISED, Place, Run
 from jupyter_mlsc.sandbox import linux
-from jupyter_mlsc.sandbox.boot import END_TREE, Spec, for_command
-from jupyter_mlsc.sandbox.code import Code
+from jupyter_mlsc.sandbox.boot import END_TREE, SAYS_SUPERVISED, Spec, for_command
 from jupyter_mlsc.sandbox.filter import program
 from jupyter_mlsc.sandbox.gate import Gate
 from jupyter_mlsc.sandbox.inherited import judge_standard_streams
-from jupyter_mlsc.sandbox.later_desk import LaterDesk
 from jupyter_mlsc.sandbox.launch import Launched, launch
-from jupyter_mlsc.sandbox.listed import ListedSockets
-from jupyter_mlsc.sandbox.listener import Listener
-from jupyter_mlsc.sandbox.loop import Loop
 from jupyter_mlsc.sandbox.messages import Messages
-from jupyter_mlsc.sandbox.names import Names
-from jupyter_mlsc.sandbox.opens import Opens
-from jupyter_mlsc.sandbox.ordinary import Ordinary
-from jupyter_mlsc.sandbox.processes import Processes
 from jupyter_mlsc.sandbox.resolve import Resolver
-from jupyter_mlsc.sandbox.sockets import Sockets
 from jupyter_mlsc.sandbox.survey import survey
 from jupyter_mlsc.sandbox.syscalls import calls
 from jupyter_mlsc.sandbox.tree import Tree
-from jupyter_mlsc.sandbox.umasks import Umasks
-from jupyter_mlsc.sandbox.ways import Ways
 
 if TYPE_CHECKING:
-    from jupyter_mlsc.sandbox.desk import CarryOut, Desk
+    from jupyter_mlsc.sandbox.desk import CarryOut
+    from jupyter_mlsc.sandbox.loop import Loop
 
-INSIDE = "MLSC_SUPERVISED"
-"""`wire.VARIABLE`, which is not imported for its name alone."""
 _GRACE = 2.0
 """Seconds that what is left of a tree gets to end by itself."""
 
@@ -57,7 +44,7 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_o
     executable = shutil.which(spec.argv[0], path=os.environ.get("PATH"))
     if executable is None:
         raise UsageError(f"{spec.argv[0]} was not found", next_step="check the command's name and PATH")
-    environ = {**for_command(os.environ), INSIDE: "1"}
+    environ = {**for_command(os.environ), SAYS_SUPERVISED: "1"}
     if spec.kernel:
         environ["JPY_PARENT_PID"] = str(os.getpid())  # a kernel that no front end started says so on its terminal
     policy = project.policy
@@ -76,14 +63,14 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_o
         environ["JUPYTER_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="mlsc-runtime-")
     tables = calls()
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
-    run = Run(project.project_id, SUPERVISED)
+    run = Run(project.project_id, SUPERVISED, program=os.path.abspath(executable))
     run.at(Place(notebook=spec.notebook))
     messages = Messages(tell)
     gate = Gate(project, run, seen.places, seen.linked, messages.tell)
     tree = Tree(os.getpid())
     resolver = Resolver(tree.contains, seen.aliases)
     judge_standard_streams(resolver, seen.places, gate, network=policy.supervise.network == "allow")
-    launched = launch(
+    launching = launch(
         spec.argv,
         executable,
         environ,
@@ -93,30 +80,27 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_o
     )
     linux.prctl(linux.PR_SET_DUMPABLE, 0)
     linux.drop_capabilities()
-    listener = Listener(launched.listener)
-    loop = Loop(listener, messages.tell)
+    from jupyter_mlsc.sandbox.answering import answering  # beside the command's process, which has its own to do until it asks
 
-    def make_desk() -> Desk:
-        from jupyter_mlsc.sandbox.desk import Desk
-
-        return Desk(project, run, gate, seen.places, listener, messages, spec, carry_out)
-
-    desk = LaterDesk(make_desk)
-    network, slow, in_tree = policy.supervise.network == "allow", loop.slow, tree.contains
-    listed = ListedSockets(policy.supervise.sockets, root=os.path.realpath(project.root), home=os.path.realpath(environ.get("HOME") or os.path.expanduser("~")))
-    ways = Ways(seen.places, tuple(other for other, _ in seen.aliases))
-    umasks = Umasks(tables, listener)
-    ordinary = Ordinary(listener, resolver, ways, umasks, gate)
-    for handler in (
-        umasks,
-        Opens(
-            tables, listener, resolver, seen.places, gate, ordinary=ordinary, umasks=umasks, fast=seen.fast, in_tree=in_tree, slow=slow, code=Code(project, run)
-        ),
-        Sockets(tables, listener, resolver, seen.places, gate, slow, tree, listed, desk=desk, umasks=umasks, network=network),
-        Processes(tables, listener, tree),
-        Names(tables, listener, resolver, seen.places, gate, ways=ways, ordinary=ordinary, umasks=umasks, slow=slow, in_tree=in_tree),
-    ):
-        loop.add(handler)
+    launched = launching.launched()
+    home = environ.get("HOME") or os.path.expanduser("~")
+    loop, desk = answering(
+        project,
+        spec,
+        run,
+        seen,
+        tables,
+        home=home,
+        descriptor=launched.listener,
+        gate=gate,
+        tree=tree,
+        resolver=resolver,
+        messages=messages,
+        carry_out=carry_out,
+    )
+    if spec.kernel:
+        # Its extension will say something: until then a kernel has half a second of its own to do.
+        threading.Thread(target=desk.made, name="mlsc-desk", daemon=True).start()
     ending = _Ending(launched.pid, spec.parent)
     with _signals(ending):
         status = _serve(loop, launched, gate, ending)

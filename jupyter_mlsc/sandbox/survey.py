@@ -20,6 +20,7 @@ from jupyter_mlsc.policy.rules import Supervise
 from jupyter_mlsc.sandbox import landlock
 from jupyter_mlsc.sandbox.boot import package_location
 from jupyter_mlsc.sandbox.decide import ACCELERATORS, PLAIN_DEVICES
+from jupyter_mlsc.sandbox.jupyter_homes import own_sockets
 from jupyter_mlsc.sandbox.known_folders import in_home
 from jupyter_mlsc.sandbox.mounts import aliases, mounts, strays
 from jupyter_mlsc.sandbox.places import PROTECTED, Places, Region
@@ -208,7 +209,7 @@ def _protect(draft: _Draft, environ: Mapping[str, str], mlsc_home: str, command:
     for argument in command:
         path = os.path.realpath(argument.removeprefix("--f="))
         if os.path.isfile(path) and regions.get(os.path.dirname(path)) is Region.HIDDEN:
-            regions[path] = Region.WRITABLE  # its own connection file
+            regions.update(dict.fromkeys((path, *own_sockets(path)), Region.WRITABLE))  # its own connection file
     if environ.get("JUPYTER_CONFIG_DIR"):
         regions[os.path.realpath(environ["JUPYTER_CONFIG_DIR"])] = Region.READ_ONLY
     regions[f"{root}/mlsc.toml"] = Region.READ_ONLY

@@ -9,7 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import platform
-from dataclasses import dataclass
+
+import msgspec
 
 REVIEWED = 462
 """The last system call that was read for these tables (mseal); the numbers above 424 are the same everywhere."""
@@ -138,8 +139,7 @@ pidfd_getfd 438 438
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Calls:
+class Calls(msgspec.Struct, frozen=True):
     """The tables of one architecture: numbers by name. ``refused`` has the error that a call answers with."""
 
     machine: str
@@ -179,8 +179,7 @@ def _numbers(text: str, column: int) -> dict[str, int]:
     return {row[0]: int(row[1 + column]) for row in _rows(text) if row[1 + column] != "-"}
 
 
-@dataclass(frozen=True, slots=True)
-class PathCall:
+class PathCall(msgspec.Struct, frozen=True):
     """Where a call's arguments are, by index. ``paths`` are (folder descriptor's, path's) pairs; a folder descriptor of None is the working directory.
 
     ``descriptor`` is the argument that names an open file instead of a path; ``rest`` are the others, in the order that `names` takes them.
@@ -233,8 +232,7 @@ NAME_CALLS: dict[str, PathCall] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class OpenCall:
+class OpenCall(msgspec.Struct, frozen=True):
     """Where the arguments of a call that opens are. ``how`` is the argument that points at a ``struct open_how``."""
 
     path: int

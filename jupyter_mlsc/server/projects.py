@@ -173,14 +173,14 @@ class Projects:
 
     def root_at(self, near: Path) -> Path | None:
         """The root of the project that a place lies in, or None. Raises UsageError for a link from one project into another."""
-        from jupyter_mlsc.project_state import enclosing_project
+        from jupyter_mlsc.project_root import enclosing_project
 
         return enclosing_project(near)
 
     def at(self, near: Path) -> OpenProject:
         """The open project that a place lies in. Raises UsageError where there is none, SupervisionError where a supervisor has it."""
         self._require_ours()
-        from jupyter_mlsc.project_state import find_root
+        from jupyter_mlsc.project_root import find_root
 
         root = find_root(near)
         with self._lock:

@@ -86,7 +86,7 @@ def _load_file(project: ProjectState, target: Target, opened: OpenedFile, run: R
         known = project.digest_cache.get(opened.status, time.time_ns())
         if known is not None and known.content_root is None:
             known = None
-        with _preparing(project) if opened.size >= SEALED_FROM else contextlib.nullcontext():
+        with _preparing(project, run) if opened.size >= SEALED_FROM else contextlib.nullcontext():
             copy = copy_privately(opened, measured=known is None)
         if copy.measured is not None:
             project.digest_cache.put(opened.status, copy.measured, time.time_ns())
@@ -124,7 +124,7 @@ def _load_overlapped(
 
     value: object = None
     problem: MlscError | None = None
-    with _preparing(project), ThreadPoolExecutor(1, thread_name_prefix="mlsc-digest") as pool:
+    with _preparing(project, run), ThreadPoolExecutor(1, thread_name_prefix="mlsc-digest") as pool:
         measuring = pool.submit(measure_open, False)
         try:
             with opened.stream() as stream:
@@ -142,10 +142,10 @@ def _load_overlapped(
 
 
 @contextlib.contextmanager
-def _preparing(project: ProjectState) -> Iterator[None]:
+def _preparing(project: ProjectState, run: Run) -> Iterator[None]:
     """Beside the block, open what the verdict and its record will need. Raises LedgerError."""
     with ThreadPoolExecutor(1, thread_name_prefix="mlsc-prepare") as pool:
-        preparing = pool.submit(project.prepare)
+        preparing = pool.submit(project.prepare, run)
         yield
         preparing.result()
 

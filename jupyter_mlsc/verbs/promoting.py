@@ -13,6 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from jupyter_mlsc import decisions, predicates
 from jupyter_mlsc.artifact_scans import ENTRY_KIND as SCAN
 from jupyter_mlsc.artifact_scans import accepted_codes, held_still, scan_statement, scans_of
@@ -169,10 +171,12 @@ def _with_steps(verdict: Verdict, move: _Move, stage: Stage) -> Verdict:
 
     def mended(each: Reason) -> Reason:
         if each.code in _OTHERS:
-            return replace(each, next=f"ask another person in {' or '.join(stage.by)} to run: mlsc promote {shlex.quote(move.source.asked)} --to {stage.name}")
-        return replace(each, next=each.next.replace(shlex.quote(move.name), shlex.quote(move.source.asked)))
+            return msgspec.structs.replace(
+                each, next=f"ask another person in {' or '.join(stage.by)} to run: mlsc promote {shlex.quote(move.source.asked)} --to {stage.name}"
+            )
+        return msgspec.structs.replace(each, next=each.next.replace(shlex.quote(move.name), shlex.quote(move.source.asked)))
 
-    return replace(verdict, reasons=tuple(mended(each) for each in verdict.reasons))
+    return msgspec.structs.replace(verdict, reasons=tuple(mended(each) for each in verdict.reasons))
 
 
 def _copy(move: _Move, place: Path) -> None:

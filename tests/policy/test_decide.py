@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 from policy_cases import DATA, NAME, NOW, OTHER_PROJECT, bundle, codes, decide, evidence, key_id, layer, made, measured, tree, vouch
 
@@ -319,7 +320,7 @@ class TestTrees:
 
 
 class TestPartialMeasurements:
-    ROOT_ONLY = replace(measured("v1"), sha256=None)
+    ROOT_ONLY = msgspec.structs.replace(measured("v1"), sha256=None)
 
     def test_a_statement_with_the_root_is_enough(self):
         policy = Policy((layer(DATA),))

@@ -266,7 +266,7 @@ def replace_rules(admin):
 
 
 def test_claims_of_decisions_are_told_apart_from_others_by_an_explanation():
-    from jupyter_mlsc.policy import explain
+    from jupyter_mlsc.policy.explain import explain
 
     policy = Policy((layer(STEWARD, head=DECIDING),))
     told = explain(policy, evidence(HOLDING, replace(HOLDING, decision=None)), NOW)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from policy_cases import DATA, IDENTITIES, encoded, policy_text
 
-from jupyter_mlsc.policy import differences, parse_policy
-from jupyter_mlsc.policy.differences import WEAKER
+from jupyter_mlsc.policy import parse_policy
+from jupyter_mlsc.policy.differences import WEAKER, differences
 
 MODELS = 'match = "models/**"\nkind = "model"\nsigned = { by = "ml-lead", threshold = 2, max-age = "30d", not-author = true, channel = "panel" }'
 FORMATS = MODELS + '\nrequire = ["provenance"]\nformats = { deny = ["pickle"] }\nmode = "enforce"'

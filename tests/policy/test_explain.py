@@ -5,8 +5,9 @@ from __future__ import annotations
 from policy_cases import DATA, NOW, OTHER_PROJECT, bundle, evidence, layer, made, vouch
 
 from jupyter_mlsc import predicates
-from jupyter_mlsc.policy import Policy, explain
+from jupyter_mlsc.policy import Policy
 from jupyter_mlsc.policy.counting import COUNTED, ELSEWHERE, NOT_VOUCHING
+from jupyter_mlsc.policy.explain import explain
 from jupyter_mlsc.policy.reasons import LIFTED_BY_OWN_OUTPUT
 from jupyter_mlsc.verdict import reason_codes
 

@@ -12,7 +12,8 @@ from policy_cases import DECIDING, NOW, OTHER_PROJECT, PROJECT, bundle, day, dec
 
 from jupyter_mlsc import predicates
 from jupyter_mlsc.decisions import APPROVED, OVERRIDDEN, PROMOTED, REJECTED
-from jupyter_mlsc.policy import Policy, explain
+from jupyter_mlsc.policy import Policy
+from jupyter_mlsc.policy.explain import explain
 from jupyter_mlsc.verdict import STRICTNESS, reason
 
 signed = st.builds(

@@ -79,6 +79,18 @@ def test_a_link_on_the_way_makes_the_answer_as_strict_as_its_own_name(region: Re
     assert _said(decide_open(OpenQuestion(link, region, R, FILE))) == OPENS[link][0]
 
 
+WRITES = [index for index, (flags, mode) in enumerate(ASKED) if flags not in (R, PATH) or mode is None]
+
+
+@pytest.mark.parametrize("region", sorted(NOT_WRITTEN))
+@pytest.mark.parametrize("link", sorted(set(Region) - NOT_WRITTEN))
+@pytest.mark.parametrize("index", WRITES)
+def test_what_is_not_written_is_not_written_by_a_link_that_may_be(region: Region, link: Region, index: int) -> None:
+    flags, mode = ASKED[index]
+
+    assert _said(decide_open(OpenQuestion(max(link, region), region, flags, mode))) == OPENS[region][index]
+
+
 @pytest.mark.parametrize("region", [Region.FREE, Region.SYSTEM, Region.WRITABLE, Region.ELSEWHERE])
 def test_another_name_of_a_governed_file_is_judged_too(region: Region) -> None:
     assert decide_open(OpenQuestion(region, region, R, FILE, governed_inode=True)).way is Way.JUDGE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 
 from jupyter_mlsc.cli.kernels import supervised_name
-from jupyter_mlsc.sandbox.jupyter_homes import prepare_for, prepare_profile
+from jupyter_mlsc.sandbox.jupyter_homes import own_sockets, prepare_for, prepare_profile
 from jupyter_mlsc.sandbox.provisioner import NAME, notebook_name, with_extension
 from tests.conftest import Person
 
@@ -139,3 +140,65 @@ def test_a_jupyter_that_is_there_is_left_alone_and_other_commands_need_nothing(t
     (tmp_path / ".jupyter").mkdir()
     prepare_for(["jupyter", "lab"], {"HOME": str(tmp_path)})
     assert os.listdir(tmp_path / ".jupyter") == []
+
+
+PORTS = {"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 7}
+
+
+@pytest.mark.parametrize(
+    ("said", "numbers"),
+    [
+        ({"transport": "ipc", **PORTS}, (1, 2, 3, 4, 7)),
+        ({"transport": "ipc", **PORTS, "ip": "/home/ada/.ssh/id"}, (1, 2, 3, 4, 7)),  # a kernel may have written that, and is started again
+        ({"transport": "tcp", **PORTS}, ()),
+        ({"transport": "ipc", **PORTS, "hb_port": "1/../../x"}, ()),
+        ([], ()),
+        (None, ()),
+    ],
+)
+def test_a_kernel_makes_its_own_unix_sockets_and_says_nothing_of_where(tmp_path: Path, said: object, numbers: tuple[int, ...]) -> None:
+    place = tmp_path / "kernel-x.json"
+    if said is not None:
+        place.write_text(json.dumps(said))
+    assert own_sockets(str(place)) == [str(tmp_path / f"kernel-x-ipc-{number}") for number in numbers]
+
+
+OVER_UNIX_SOCKETS = """
+import os, sys
+from jupyter_client.manager import KernelManager
+manager = KernelManager(kernel_name="python3-supervised", transport="ipc")
+manager.start_kernel()
+client = manager.client()
+client.start_channels()
+client.wait_for_ready(timeout=100)
+folder = os.path.dirname(manager.connection_file)
+said = client.execute_interactive(f"open({folder + '/other'!r}, 'w')", timeout=100)
+print(said["content"]["ename"], sorted(os.listdir(folder)) == sorted(f"{os.path.splitext(os.path.basename(manager.connection_file))[0]}{end}"
+      for end in (".json", *(f"-ipc-{number}" for number in manager.ports))))
+client.stop_channels()
+manager.shutdown_kernel(now=True)
+"""
+
+
+def test_a_kernel_is_spoken_to_over_unix_sockets_and_makes_nothing_else_beside_them(ada: Person, outside: Path) -> None:
+    ada.mlsc("kernels", "install", "--user")
+    # A Unix address has 107 bytes.
+    environ = {**ada.environ, "JUPYTER_DATA_DIR": str(ada.home / ".local/share/jupyter"), "JUPYTER_RUNTIME_DIR": str(outside)}
+    done = subprocess.run([sys.executable, "-c", OVER_UNIX_SOCKETS], cwd=ada.root, env=environ, capture_output=True, text=True, check=False, timeout=200)
+    assert done.stdout.splitlines()[-1:] == ["PermissionError True"], done.stdout + done.stderr
+
+
+LOOKS = """
+import sys
+for name in sys.argv[1:]:
+    try: open(name, 'r+').close()
+    except PermissionError: print('refused')
+"""
+
+
+def test_jupyters_look_at_its_mark_is_refused_without_a_word_and_any_other_with_one(ada: Person) -> None:
+    prepare_for(["jupyter", "lab"], ada.environ)
+    (ada.home / ".jupyter/jupyter_server_config.py").touch()
+    done = ada.mlsc("exec", "--", sys.executable, "-c", LOOKS, *(str(ada.home / ".jupyter" / name) for name in ("migrated", "jupyter_server_config.py")))
+    assert done.stdout.split() == ["refused", "refused"]
+    assert ("migrated" in done.stderr, "jupyter_server_config.py was refused" in done.stderr) == (False, True)

@@ -130,10 +130,13 @@ class Wrapping:
     def _replace(self, wrapped: list[tuple[Any, Any]], modules: list[Any]) -> None:
         """Put the wrappers where modules hold the functions under a name of their own: ``from library import function``."""
         by_id = {id(original): watched for original, watched in wrapped}
+        ids = frozenset(by_id)
         homes = (sys.modules.get(getattr(original, "__module__", None) or "") for original, _ in wrapped)
         for module in {id(each): each for each in (*modules, *homes)}.values():
             names = getattr(module, "__dict__", None) if isinstance(module, ModuleType) else None
-            for name, value in list(names.items()) if names is not None else ():
+            if names is None or ids.isdisjoint(map(id, list(names.values()))):
+                continue  # nearly every module, and a kernel has a thousand
+            for name, value in list(names.items()):
                 watched = by_id.get(id(value))
                 if watched is not None:
                     self._set(module, name, value, watched)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tests.attacks.supervised.inside import Stage, Table
+from tests.attacks.supervised.inside import MARKER, Stage, Table, libc
+
+if TYPE_CHECKING:
+    from tests.conftest import Person
 
 ATTACKS = Table()
 attack = ATTACKS.attack
@@ -93,6 +98,94 @@ def a_module_beside_this_very_package(s: Stage) -> str:
     return "reached"
 
 
+def through_links(name: str, place: Path) -> None:
+    """Register attacks on a folder that is read and not written, by links that lie where the tree may make them: in the project, and under a governed name.
+
+    What is made is taken away again, and what is there is left as it is: where the attack succeeds, the folder is everybody's.
+    """
+
+    def made(s: Stage, link: Path, target: Path, *, whole: bool) -> str:
+        link.symlink_to(target if whole else target.parent)
+        with open(link if whole else link / target.name, "wb"):
+            target.unlink()
+        return "reached"
+
+    def folder_made(s: Stage, link: Path, target: Path) -> str:
+        link.symlink_to(target.parent)
+        (link / target.name).mkdir()
+        target.rmdir()
+        return "reached"
+
+    def moved_in(s: Stage, link: Path, target: Path) -> str:
+        link.symlink_to(target.parent)
+        (s.project / s.name).write_bytes(b"")
+        os.rename(s.project / s.name, link / target.name)
+        target.unlink()
+        return "reached"
+
+    def file_without_a_name(s: Stage, link: Path, target: Path) -> str:
+        link.symlink_to(target.parent)
+        os.close(os.open(link, os.O_TMPFILE | os.O_WRONLY))
+        return "reached"
+
+    def relabelled(s: Stage, link: Path, target: Path) -> str:
+        link.symlink_to(target.parent)
+        os.chmod(link, os.stat(link).st_mode & 0o7777)
+        return "reached"
+
+    def dated(s: Stage, link: Path, target: Path) -> str:
+        link.symlink_to(target.parent)
+        os.utime(link, ns=(os.stat(link).st_atime_ns, os.stat(link).st_mtime_ns))
+        return "reached"
+
+    ways: dict[str, Callable[[Stage, Path, Path], str]] = {
+        "file": lambda s, link, target: made(s, link, target, whole=False),
+        "file_that_a_link_names": lambda s, link, target: made(s, link, target, whole=True),
+        "folder": folder_made,
+        "moved_file": moved_in,
+        "nameless_file": file_without_a_name,
+        "mode": relabelled,
+        "date": dated,
+    }
+    for where in ("project", "governed"):
+        for what, does in ways.items():
+
+            def through(s: Stage, where: str = where, does: Callable[[Stage, Path, Path], str] = does) -> str:
+                return does(s, (s.project if where == "project" else s.data) / f"{s.name}.csv", place / f"mlsc-{s.name}")
+
+            through.__name__ = f"{what}_in_{name}_through_a_link_in_a_{where}_folder"
+            attack(control=False)(through)
+
+
+through_links("the_environment", SITE)
+through_links("the_systems_settings", Path("/etc"))
+
+
+@attack(control=False)
+def a_system_folders_file_opened_to_write_through_a_link(s: Stage) -> str:
+    (s.project / f"{s.name}.csv").symlink_to(os.__file__)
+    with open(s.project / f"{s.name}.csv", "ab"):
+        return "reached"
+
+
+@attack(control=False)
+def a_system_folders_file_cut_to_its_own_length_through_a_link(s: Stage) -> str:
+    (s.project / f"{s.name}.csv").symlink_to(os.__file__)
+    os.truncate(s.project / f"{s.name}.csv", os.stat(os.__file__).st_size)
+    return "reached"
+
+
+@attack("EACCES EXDEV", control=False)
+def a_system_folders_file_linked_by_what_a_link_leads_to(s: Stage) -> str:
+    """linkat(2) with AT_SYMLINK_FOLLOW, which Python never says: the new name would be written to."""
+    (s.project / f"{s.name}.csv").symlink_to(os.__file__)
+    source, target = os.fsencode(s.project / f"{s.name}.csv"), os.fsencode(s.project / f"{s.name}.hard")
+    if libc.linkat(-100, source, -100, target, 0x400):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return "reached"
+
+
 @attack("EACCES ETXTBSY", control=False)
 def the_interpreter(s: Stage) -> str:
     with open(os.path.realpath(sys.executable), "ab"):
@@ -146,6 +239,25 @@ for _name in _SECRETS.split():
     _register(_name)
 
 
+def with_secrets(ada: Person) -> Person:
+    """Put into Ada's home what opens other doors. Outside, before the attacks."""
+    for name in _SECRETS.split():
+        secret = ada.home / name
+        secret.parent.mkdir(parents=True, exist_ok=True)
+        secret.write_bytes(MARKER)
+    (ada.home / ".azure").symlink_to("dotfiles/aws")
+    return ada
+
+
+PASSPHRASE = "the-marker-of-a-passphrase"
+
+
+def secret_variables(terminal: str) -> dict[str, str]:
+    """What the supervisor is started with and nobody inside may see; the name of a pty that somebody outside holds."""
+    tokens = dict.fromkeys(("MLSC_KEY_PASSPHRASE", "JUPYTER_TOKEN", "JPY_API_TOKEN", "JUPYTERHUB_API_TOKEN", "AWS_SECRET_ACCESS_KEY"), PASSPHRASE)
+    return {**tokens, "SSH_AUTH_SOCK": "/nowhere", "ARENA_TERMINAL": terminal}
+
+
 @attack("nothing", control=False)
 def secrets_in_the_environment(s: Stage) -> str:
     names = [
@@ -163,7 +275,7 @@ def secrets_in_the_environments_of_others(s: Stage) -> str:
     for number in filter(str.isdigit, os.listdir("/proc")):
         for name in ("environ", "task/" + number + "/environ", "cmdline"):
             try:
-                if b"the-marker-of-a-passphrase" in Path(f"/proc/{number}/{name}").read_bytes():
+                if PASSPHRASE.encode() in Path(f"/proc/{number}/{name}").read_bytes():
                     found.append(f"{number}/{name}")
             except OSError:
                 continue
@@ -173,7 +285,7 @@ def secrets_in_the_environments_of_others(s: Stage) -> str:
 @attack("nothing", control=False)
 def secrets_that_ps_shows(s: Stage) -> str:
     shown = subprocess.run(["ps", "eaxww"], capture_output=True, check=False).stdout
-    return "reached" if b"the-marker-of-a-passphrase" in shown else "nothing"
+    return "reached" if PASSPHRASE.encode() in shown else "nothing"
 
 
 @attack("nothing", control=False)

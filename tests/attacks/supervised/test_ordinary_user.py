@@ -6,14 +6,16 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from tests.attacks.supervised.arena import build, check_refused, environ, outcomes
 from tests.attacks.supervised.inside import Table
+from tests.attacks.supervised.starts import secret_variables, with_secrets
 from tests.sandbox.accounts import Account, CannotError, account
 
-THEMES = ("reads", "moves", "protected", "calls")
+THEMES = ("reads", "moves", "protected", "calls", "starts")
 
 
 @pytest.fixture(scope="module")
@@ -28,15 +30,29 @@ def ordinary() -> Iterator[Account]:
         pytest.skip(f"not tried as an ordinary user: {err}")
 
 
+@contextmanager
+def a_terminal(owner: Account) -> Iterator[str]:
+    """A pty of somebody's that no tree of theirs has: only supervision keeps them from it."""
+    master, terminal = os.openpty()
+    try:
+        if owner.uid is not None:
+            os.fchown(terminal, owner.uid, -1)
+        yield os.ttyname(terminal)
+    finally:
+        os.close(terminal)
+        os.close(master)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="supervision is Linux's")
 @pytest.mark.parametrize("theme", THEMES)
 def test_every_attack_of_a_theme_is_refused(ordinary: Account, theme: str) -> None:
     table: Table = importlib.import_module(f"tests.attacks.supervised.{theme}").ATTACKS
     folder = ordinary.folder / theme
-    ada = build(folder, table)
+    ada = with_secrets(build(folder, table)) if theme == "starts" else build(folder, table)
     ordinary.give(folder)
     inside = [ordinary.python, "-m", "tests.attacks.supervised.inside", theme, str(ada.root.parent)]
-    ran = ordinary.run(*ordinary.supervised(*inside), cwd=ada.root, env=environ(ada))
+    with a_terminal(ordinary) as terminal:
+        ran = ordinary.run(*ordinary.supervised(*inside), cwd=ada.root, env={**environ(ada), **secret_variables(terminal)})
     met = outcomes(ran)
     assert set(met) == set(table)
     for name, attack in table.items():

@@ -11,24 +11,17 @@ from pathlib import Path
 import pytest
 
 from tests.attacks.supervised.arena import build, check_refused, check_works_unwatched, entry_of_output, environ, run_supervised, run_unwatched, supervised
-from tests.attacks.supervised.inside import MARKER, Table
-from tests.attacks.supervised.starts import _SECRETS, ATTACKS
+from tests.attacks.supervised.inside import Table
+from tests.attacks.supervised.starts import ATTACKS, secret_variables, with_secrets
 from tests.conftest import Person
 
 Outcomes = dict[str, dict[str, str]]
-PASSPHRASE = "the-marker-of-a-passphrase"
 
 
 @pytest.fixture(scope="module")
 def ada(tmp_path_factory: pytest.TempPathFactory) -> Person:
     """Ada, with secrets in her home."""
-    made = build(tmp_path_factory.mktemp("starts"), ATTACKS)
-    for name in _SECRETS.split():
-        secret = made.home / name
-        secret.parent.mkdir(parents=True, exist_ok=True)
-        secret.write_bytes(MARKER)
-    (made.home / ".azure").symlink_to("dotfiles/aws")
-    return made
+    return with_secrets(build(tmp_path_factory.mktemp("starts"), ATTACKS))
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +29,8 @@ def both(ada: Person) -> tuple[Outcomes, Outcomes]:
     """What the attacks reached with nobody watching, then supervised."""
     unwatched = run_unwatched(ada, "starts")
     master, terminal = os.openpty()
-    tokens = {"MLSC_KEY_PASSPHRASE": PASSPHRASE, "JUPYTER_TOKEN": PASSPHRASE, "JPY_API_TOKEN": PASSPHRASE, "JUPYTERHUB_API_TOKEN": PASSPHRASE}
-    outside = {"SSH_AUTH_SOCK": "/nowhere", "AWS_SECRET_ACCESS_KEY": PASSPHRASE, "ARENA_TERMINAL": os.ttyname(terminal)}
     try:
-        return unwatched, run_supervised(ada, "starts", **tokens, **outside)
+        return unwatched, run_supervised(ada, "starts", **secret_variables(os.ttyname(terminal)))
     finally:
         os.close(terminal)
         os.close(master)

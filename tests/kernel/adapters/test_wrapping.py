@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import wrapt
 
+from jupyter_mlsc.kernel.adapters import unpicklers
 from jupyter_mlsc.kernel.adapters.row import Row
 from jupyter_mlsc.kernel.adapters.tables import WATCHED
 from jupyter_mlsc.kernel.adapters.watched import is_watched
@@ -258,3 +259,7 @@ def test_libraries_that_are_imported_later_are_wrapped_then(tmp_path: Path) -> N
     heard, restored = done.stdout.splitlines()
     assert heard == str(sorted([("read", "a.parquet"), ("read", "a.safetensors"), ("write", "a.parquet"), ("write", "a.safetensors")]))
     assert restored == "<built-in function load>"
+
+
+def test_all_loaders_that_unpickle_stand_in_the_file_that_a_supervised_kernel_reads() -> None:
+    assert [row for row in WATCHED if row.unpickles] == [row for row in unpicklers.ROWS if row.unpickles]
