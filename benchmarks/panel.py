@@ -77,13 +77,18 @@ SCROLL = """
 })
 """
 
-FIRST_ROW = """
-new MutationObserver((_, observer) => {
-  if (document.querySelector('[data-testid="mlsc-row"]')) {
-    observer.disconnect();
-    requestAnimationFrame(() => setTimeout(() => { window.firstRow = performance.now(); }));
-  }
-}).observe(document, { childList: true, subtree: true });
+WATCH_FIRST = """
+folder => {
+  performance.clearResourceTimings();
+  window.firstRow = null;
+  const look = () => {
+    if (document.querySelector(`[data-testid="mlsc-row"][data-path^="${folder}/"]`)) {
+      // The frame in which it stands is drawn before this is called.
+      requestAnimationFrame(() => setTimeout(() => { window.firstRow = performance.now(); }));
+    } else requestAnimationFrame(look);
+  };
+  look();
+}
 """
 
 ASKED = """
@@ -112,8 +117,8 @@ def _rows_after_cells(browser: Browser, desk: Desk, cells: int) -> Row:
     return Row(f"{cells} cells", "finished cell to its row, median", statistics.median(waits), "ms", limit=300)
 
 
-def _red_after_revocations(browser: Browser, desk: Desk, times: int) -> Row:
-    """From the call that revokes, in another process than the server's, to the row in a tab that only watches; the signature is in this time."""
+def _red_after_revocations(browser: Browser, desk: Desk, times: int) -> list[Row]:
+    """From a revocation in another process than the server's to the row in a tab that only watches."""
     names = [f"data/revoked{index}.csv" for index in range(times)]
     for name in names:
         desk.ada.write(name, f"x\n{name}\n")
@@ -127,11 +132,14 @@ def _red_after_revocations(browser: Browser, desk: Desk, times: int) -> Row:
             expect_verdict(other, name, "allow")
         for name in names:
             other.evaluate(WATCH_RED, name)
-            project, start = desk.ada.project, time.time()
-            project.revoke(name, why="a label was flipped", channel="terminal", passphrases=desk.ada.passphrases)
+            told = desk.ada.project.revoke(str(desk.ada.root / name), why="a label was flipped", channel="terminal", passphrases=desk.ada.passphrases)
             other.wait_for_function("window.redAt !== null")
-            waits.append(other.evaluate("window.redAt") - start * 1000)
-    return Row(f"{times} revocations", "a row turns red in another tab, slowest", max(waits), "ms", limit=2000)
+            # Counted from the statement's own time: it is signed and put on record after that.
+            waits.append(other.evaluate("window.redAt") - told.at.timestamp() * 1000)
+    return [
+        Row(f"{times} revocations", "signed until a row is red in another tab, median", statistics.median(waits), "ms", limit=2000),
+        Row(f"{times} revocations", "signed until a row is red in another tab, slowest", max(waits), "ms", limit=2000),
+    ]
 
 
 def _first_pictures(browser: Browser, desk: Desk, counts: Sequence[int]) -> list[Row]:
@@ -142,9 +150,11 @@ def _first_pictures(browser: Browser, desk: Desk, counts: Sequence[int]) -> list
         with panel_of(browser, desk.server, f"many{count}") as page:
             # Once before, so that the server has measured and judged the files: what is timed is the panel.
             page.locator('[data-testid="mlsc-verdict"][data-standing="allow"]').wait_for(timeout=SETTLED * 1000)
-            page.add_init_script(FIRST_ROW)
-            page.reload()
-            page.wait_for_function("window.firstRow !== undefined")
+            page.locator(".jp-DirListing-item", has_text="live.ipynb").dblclick()
+            expect_verdict(page, "data/0.csv", "allow")
+            page.evaluate(WATCH_FIRST, f"many{count}")
+            page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab", has_text=f"many{count}.ipynb").click()
+            page.wait_for_function("window.firstRow !== null")
             drawn, whole = page.evaluate(ASKED)
             frames = page.evaluate(SCROLL)
         with running(desk.ada) as new:
@@ -179,7 +189,7 @@ def main(arguments: Sequence[str]) -> None:
     rows = _bundle()
     with tempfile.TemporaryDirectory(prefix="mlsc-panel-") as folder, chromium() as browser, desk_of(Path(folder)) as desk:
         rows.append(_rows_after_cells(browser, desk, asked.cells))
-        rows.append(_red_after_revocations(browser, desk, asked.revocations))
+        rows += _red_after_revocations(browser, desk, asked.revocations)
         rows += _first_pictures(browser, desk, [int(count) for count in asked.counts.split(",")])
     print(table(rows))
 
