@@ -84,7 +84,7 @@ python-lint: .make/venv
 	@cd labextension && node_modules/.bin/tsc --noEmit -p tsconfig.test.json && node_modules/.bin/eslint src tests
 	@touch $@
 
-# The front end's types come from the OpenAPI document, which comes from jupyter_mlsc/server/shapes.py.
+# The front end's types come from the OpenAPI document, which comes from jupyter_mlsc/server/shapes/.
 types: .make/node
 	@$(BIN)/python docs/schemas/generate.py
 	@cd labextension && node_modules/.bin/openapi-typescript ../docs/schemas/openapi.json -o src/tokens.ts

@@ -39,6 +39,7 @@ BENCHMARKS: dict[str, tuple[list[str], list[str]]] = {
     "ledger": (["--quick"], []),
     "dataflow": ([], []),
     "panel": (["--counts", "10,1000"], []),
+    "server": (["--requests", "400", "--turns", "1"], []),
     "graph": (["--edges", "1000,10000"], ["--edges", "1000,10000,100000,1000000"]),
     "scanning": (["--size", "256MiB", "--pickles", "100"], []),
     "profile": (["--size", "50MB"], ["--size", "500MB"]),

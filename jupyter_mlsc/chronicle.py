@@ -1,14 +1,15 @@
 """The runs of a project as they are on record, followed: what each read and wrote, where, when, under which verdict, and how it ended.
 
 The record is the ledger and, in a fresh clone that has none, the provenance in the claim files, which names the notebook and the inputs too.
-Rules kept: an entry is read and its signature checked once, so that who follows a ledger pays for what is new; what no key that the policy names
+Rules kept: an entry is read and its signature checked once, so that who follows a ledger pays for what is new, and for what is old only when the
+runs are asked for; what no key that the policy names
 has signed tells no story: verdicts report it.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -16,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 from jupyter_mlsc import predicates
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.attestation import Envelope, Statement, open_envelope
-from jupyter_mlsc.claim_files import FoundEnvelope
 from jupyter_mlsc.errors import AttestationError
 from jupyter_mlsc.story import Execution, RecordedRun, Touch
 
 if TYPE_CHECKING:
     from jupyter_mlsc.bookkeeping import Bookkeeper
     from jupyter_mlsc.keys import PublicKey
+    from jupyter_mlsc.ledger import Entry, Ledger
     from jupyter_mlsc.policy import Policy
 
 RUN_KINDS = frozenset({"read", "write", "run"})
@@ -56,38 +57,58 @@ class Chronicle:
         self._policy = policy
         self._keys = keys
         self._books = books
-        self._position = 0
+        self._position: int | None = None
+        self._come = 0
         self._runs: dict[str, RecordedRun] = {}
         self._seen: set[str] = set()
+        self.listeners: list[Callable[[News], None]] = []
+        """Who is told what is new, whoever made this look."""
 
     def follow(self) -> News:
-        """Read what the ledger has that was not read yet. Raises LedgerError."""
+        """What the ledger has got since this was asked last; what stood there at first is not new, and not read for this. Raises LedgerError."""
         ledger = self._books.ledger
         if ledger is None:
+            # What a ledger holds that is made later is new.
+            self._position = self._position or 0
             return News(0, (), (), ())
         size = ledger.size
+        if self._position is None:
+            self._position = size
         kinds: dict[str, None] = {}
         notebooks: dict[str, None] = {}
         subjects: list[tuple[str, str, str]] = []
-        for entry in ledger.entries(start=self._position, stop=size):
+        new = list(ledger.entries(start=self._position, stop=size))
+        for entry in new:
             kinds[entry.kind] = None
             subjects += [(entry.kind, name, digest) for name, digest in entry.subjects]
-            if entry.kind in RUN_KINDS:
-                try:
-                    envelope = Envelope.from_json(ledger.envelope(entry.envelope))
-                except AttestationError:
-                    continue  # `log verify` reports it
-                self._seen.add(envelope.digest)
-                for told in self._open(entry.kind, entry.index, envelope):
-                    run = _add(self._runs, told, self._project, self._policy)
-                    if run is not None and run.notebook is not None:
-                        notebooks[run.notebook] = None
+        follows_on = self._come == self._position
+        for told in self._tell(ledger, new):
+            run = _add(self._runs if follows_on else {}, told, self._project, self._policy)
+            if run is not None and run.notebook is not None:
+                notebooks[run.notebook] = None
         self._position = size
-        return News(size, tuple(kinds), tuple(subjects), tuple(notebooks))
+        if follows_on:
+            self._come = size
+        news = News(size, tuple(kinds), tuple(subjects), tuple(notebooks))
+        for tell in self.listeners if new else ():
+            tell(news)
+        return news
+
+    def read_back(self, most: int | None = None) -> bool:
+        """Read what stood on record at first, or at most so many entries of it; whether all was read. Raises LedgerError."""
+        self.follow()
+        ledger, position = self._books.ledger, self._position
+        if ledger is None or position is None:
+            return True
+        stop = position if most is None else min(position, self._come + most)
+        for told in self._tell(ledger, ledger.entries(start=self._come, stop=stop)):
+            _add(self._runs, told, self._project, self._policy)
+        self._come = stop
+        return stop == position
 
     def runs(self) -> dict[str, RecordedRun]:
         """All runs on record in the order in which they last said something; follows the ledger first. Raises LedgerError."""
-        self.follow()
+        self.read_back()
         runs = dict(self._runs)
         for told in self._filed():
             facts = _facts(told.statement)[0]
@@ -107,6 +128,18 @@ class Chronicle:
         nameless = [r for r in runs if r.notebook is None and r.executions and sum(e.code in known for e in r.executions) * 2 > len(r.executions)]
         return nameless[-1:]
 
+    def _tell(self, ledger: Ledger, entries: Iterable[Entry]) -> Iterator[_Told]:
+        """What entries of runs say, their envelopes opened."""
+        for entry, content in ledger.with_envelopes(entry for entry in entries if entry.kind in RUN_KINDS):
+            try:
+                envelope = Envelope.from_json(content)
+            except AttestationError:
+                continue  # `log verify` reports it
+            for told in self._open(entry.kind, entry.index, envelope):
+                if told.statement.predicate_type == predicates.PROVENANCE:
+                    self._seen.add(envelope.digest)
+                yield told
+
     def _open(self, kind: str, index: int | None, envelope: Envelope) -> Iterator[_Told]:
         try:
             opened = open_envelope(envelope, self._keys)
@@ -118,8 +151,8 @@ class Chronicle:
     def _filed(self) -> Iterator[_Told]:
         """Provenance of the claim files that the ledger does not have, oldest first."""
         found = []
-        for item in self._books.claims.read():
-            if isinstance(item, FoundEnvelope) and item.statement.predicate_type == predicates.PROVENANCE and item.envelope.digest not in self._seen:
+        for item in self._books.claims.of_type(predicates.PROVENANCE):
+            if item.envelope.digest not in self._seen:
                 try:
                     found.append((predicates.from_predicate(item.statement.predicate, predicates.ProvenanceBody).finished_on, item.envelope))
                 except AttestationError:
@@ -147,7 +180,7 @@ def _add(runs: dict[str, RecordedRun], told: _Told, project: str, policy: Policy
     if isinstance(body, predicates.RunBody):
         if body.phase == "end":
             run.ended, run.coverage = body.at, dict(body.coverage)
-            run.executions = _executions(body.cells)
+            run.executed_in_all(_executions(body.cells))
             run.cells = body.cells
         else:
             run.began, run.packages = body.at, body.packages

@@ -30,6 +30,9 @@ from jupyter_mlsc.verdict import Reason, reason
 if TYPE_CHECKING:
     from jupyter_mlsc.ledger import Entry, Ledger
 
+READ_KIND = "read"
+"""The kind of the entries that put a read on record."""
+
 MOST_ANCESTORS = 2_000
 """Artifacts that are looked at behind one, for revoked ones among them; where there are more, the verdict says so."""
 
@@ -75,6 +78,21 @@ class _Logbook:
             answers[key] = self.ledger.find(name=name, digest=digest)
         return answers[key]
 
+    def learn(self, names: Iterable[str], digests: Iterable[str]) -> None:
+        """Ask for many names and digests at once, and for the envelopes that speak of them: `find` and `envelope` know the answers afterwards."""
+        answers = self._answers
+        new_names = [name for name in names if (name, None) not in answers]
+        new_digests = [digest for digest in digests if (None, digest) not in answers]
+        by_name, by_digest = self.ledger.find_each(new_names, new_digests)
+        answers.update({(name, None): found for name, found in by_name.items()})
+        answers.update({(None, digest): found for digest, found in by_digest.items()})
+        speaking = {entry.envelope: entry for found in (*by_name.values(), *by_digest.values()) for entry in found if _may_speak(entry)}
+        unread = [entry for digest, entry in speaking.items() if digest not in self._envelopes]
+        for entry, content in self.ledger.with_envelopes(unread):
+            # One that cannot be read is read again, and told, where it is asked for.
+            with suppress(AttestationError):
+                self._envelopes[entry.envelope] = Envelope.from_json(content)
+
     def newest_time(self) -> datetime | None:
         """The time of the newest entry."""
         if not self._newest:
@@ -96,17 +114,17 @@ class Gatherer:
     root: Path
     find_ledger: Callable[[], Ledger | None]
     keys: Mapping[str, PublicKey]
+    folder: ClaimFolder
     _opened: dict[tuple[str, str], tuple[tuple[Claim, ...], tuple[str, ...]]] = field(default_factory=dict)
     _logbook: _Logbook | None = None
 
     def __post_init__(self) -> None:
-        self._folder = ClaimFolder(self.root / ".mlsc" / "claims")
-        self.revocations = Revocations(self.find_ledger, self._folder, self.keys)
+        self.revocations = Revocations(self.find_ledger, self.folder, self.keys)
 
     @contextmanager
     def one_look(self) -> Iterator[None]:
         """Within the block ledger and claim files are looked at once: a command that asks about many names sees them all in one state."""
-        with self._folder.held():
+        with self.folder.held():
             logbook = self._current_logbook()
             if logbook is not None:
                 logbook.holds += 1
@@ -115,6 +133,14 @@ class Gatherer:
             finally:
                 if logbook is not None:
                     logbook.holds -= 1
+
+    def prepare(self, about: Iterable[tuple[str, Digest | None]]) -> None:
+        """Before many are gathered, in `one_look`: ask the ledger for all of these names and digests at once. Raises LedgerError."""
+        logbook = self._current_logbook()
+        if logbook is not None:
+            asked = list(about)
+            names = {each for name, _ in asked for each in (name, *_parents(name))}
+            logbook.learn(names, {str(digest) for _, digest in asked if digest is not None})
 
     def gather(self, name: str, path: Path, measured: Measurement | None, digest: Digest | None = None) -> Gathered:
         """Claims about ``name`` (also as a file of a signed tree), and about the same bytes under any other name.
@@ -195,7 +221,7 @@ class Gatherer:
                 with suppress(AttestationError):
                     seen.add(entry.envelope)
                     yield logbook.envelope(entry.envelope)
-        for item in self._folder.about([name], None):
+        for item in self.folder.about([name], None):
             if not isinstance(item, UnreadableClaim) and item.statement.predicate_type == predicate_type and item.envelope.digest not in seen:
                 seen.add(item.envelope.digest)
                 yield item.envelope
@@ -227,7 +253,7 @@ class Gatherer:
         for found in self._logged(name, names, digest, faults):
             seen.add(found.envelope.digest)
             yield found
-        for item in (*self._folder.about(names, digest), *lines_beside(path)):
+        for item in (*self.folder.about(names, digest), *lines_beside(path)):
             if isinstance(item, UnreadableClaim):
                 if digest is not None and item.digest_hex in (digest.hex, None):
                     faults.setdefault(item.source, reason("statement-invalid", name=name, where=item.source, why=item.why))
@@ -244,7 +270,7 @@ class Gatherer:
             entries.update({entry.index: entry for entry in logbook.find(digest=str(digest))})
         for index in sorted(entries):
             entry = entries[index]
-            if entry.predicate_type not in STATEMENT_KINDS:
+            if not _may_speak(entry):
                 continue
             source = f"ledger entry {index}"
             try:
@@ -317,6 +343,11 @@ def _left_out(claims: Iterable[Claim]) -> Iterator[Claim]:
             and (claim.name, claim.predicate_type, claim.keys, claim.signed_at, claim.source) not in naming
         ):
             yield replace(claim, within=claim.name)
+
+
+def _may_speak(entry: Entry) -> bool:
+    """Whether what an entry holds can speak for or against an artifact. A read on record cannot, and a data set has as many as it was read."""
+    return entry.predicate_type in STATEMENT_KINDS and entry.kind != READ_KIND
 
 
 def _parents(name: str) -> Iterator[str]:

@@ -180,7 +180,8 @@ class Project(ProjectState):
         from jupyter_mlsc.verbs.notebooks import saved_notebook
         from jupyter_mlsc.verbs.overview import overview
 
-        return overview(self, saved_notebook(self, path), run=run, patient=patient)
+        with self.gatherer.one_look():
+            return overview(self, saved_notebook(self, path), run=run, patient=patient)
 
     def judge_save(self, path: Path, find: Callable[[str], Sequence[Finding]]) -> SaveJudged | None:
         """Judge a notebook that is about to be saved; ``find`` scans it under a name. None where no rule asks. Raises nothing that a scan raises."""

@@ -135,7 +135,7 @@ class ProjectState:
         """Finds statements about artifacts."""
         from jupyter_mlsc.gathering import Gatherer
 
-        return Gatherer(self.root, lambda: self.books.ledger, self.identities)
+        return Gatherer(self.root, lambda: self.books.ledger, self.identities, self.books.claims)
 
     @cached_property
     def provenance(self) -> Provenance:
@@ -175,7 +175,9 @@ class ProjectState:
         """How artifacts stand now, kept while nothing that this rests on changed."""
         from jupyter_mlsc.standings import Standings
 
-        return Standings(self.root, self.policy, self.judge, self.gatherer)
+        made = Standings(self.root, self.policy, self.judge, self.gatherer)
+        self.chronicle.listeners.append(made.tell)
+        return made
 
     def target(self, path: Path) -> Target:
         """A path as the policy sees it."""

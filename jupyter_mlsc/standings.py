@@ -8,8 +8,10 @@ could bear on it, and after some minutes, since rules have ages too. No gate ask
 from __future__ import annotations
 
 import os
+import stat
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -114,34 +116,49 @@ class Standings:
 
     def of(self, name: str, budget: Budget) -> Standing:
         """How what lies under a name of the project stands. Names that lie outside and that no rule governs are not looked at: ``missing``."""
-        path = self.root / name
-        if not self._is_ours(name):
-            return Standing("missing")
-        try:
-            status = os.stat(path)
-        except OSError:
-            return Standing("missing")
-        seen = (FileIdentity.of(status), *(_identity(Path(f"{path}{suffix}")) for suffix in _BESIDE))
-        kept, now = self._kept.get(name), self.judge.now()
-        settled = time.time_ns() - status.st_ctime_ns > RACY_NS
-        is_file = os.path.isfile(path)
-        if kept is not None and is_file and settled and kept.seen == seen and now - kept.at < KEPT_FOR:
-            return kept.standing
-        identity = seen[0]
-        assert identity is not None  # just made
-        unknown = is_file and self._measured.recall([identity])[0] is None
-        if not budget.spend(status.st_size if unknown else 0):
-            return Standing("unmeasured")
-        try:
-            standing, names = self._judged(path)
-        except ArtifactError as err:
-            return Standing("unreadable", why=err.message)
-        self._kept[name] = _Kept(standing, seen, now, names)
-        return standing
+        return self.of_each([name], budget)[name]
 
-    def measure(self, name: str) -> None:
+    def of_each(self, names: Iterable[str], budget: Budget) -> dict[str, Standing]:
+        """`of` for many names: what is to be judged anew is measured, and what speaks of it asked for, together."""
+        found: dict[str, Standing] = {}
+        new: dict[str, tuple[FileIdentity | None, ...]] = {}
+        around: dict[str, frozenset[str]] = {}
+        root, now, clock = os.fspath(self.root), self.judge.now(), time.time_ns()
+        for name in dict.fromkeys(names):
+            found[name] = Standing("missing")
+            path = os.path.join(root, name)
+            if not self._is_ours(name) or (status := _stat(path)) is None:
+                continue
+            identity, is_file = FileIdentity.of(status), stat.S_ISREG(status.st_mode)
+            seen = (identity, *_beside(path, around))
+            kept = self._kept.get(name)
+            if kept is not None and is_file and clock - status.st_ctime_ns > RACY_NS and kept.seen == seen and now - kept.at < KEPT_FOR:
+                found[name] = kept.standing
+            elif budget.spend(status.st_size if is_file and self._measured.recall([identity])[0] is None else 0):
+                new[name] = seen
+            else:
+                found[name] = Standing("unmeasured")
+        if len(new) > 1:
+            self._prepare(new)
+        for name, seen in new.items():
+            try:
+                found[name], bound = self._judged(self.root / name)
+                self._kept[name] = _Kept(found[name], seen, now, bound)
+            except ArtifactError as err:
+                found[name] = Standing("unreadable", why=err.message)
+        return found
+
+    def _prepare(self, names: Iterable[str]) -> None:
+        about: list[tuple[str, Digest | None]] = []
+        for name in names:
+            # What cannot be measured says so when it is judged.
+            with suppress(ArtifactError):
+                about.append((name, self.measure(name).digest))
+        self.gatherer.prepare(about)
+
+    def measure(self, name: str) -> Measurement:
         """Hash what lies under a name, so that the next look knows it. In any thread. Raises ArtifactError."""
-        measure(self.root / name, sha256=True, content_tree=True, memory=self._measured)
+        return measure(self.root / name, sha256=True, content_tree=True, memory=self._measured)
 
     def tell(self, news: News) -> None:
         """The ledger has grown: drop the verdicts that the new entries could bear on."""
@@ -152,8 +169,11 @@ class Standings:
             self._kept.clear()
             return
         names, digests = {name for name, _ in about}, {digest for _, digest in about}
-        for kept_name in [each for each, kept in self._kept.items() if _bears_on(kept, names, digests)]:
-            del self._kept[kept_name]
+        # On the name itself, on a tree that holds it, on what lies in it.
+        trees = names.union(*(_parents(name) for name in names))
+        for kept_name, kept in list(self._kept.items()):
+            if str(kept.standing.digest) in digests or any(own in trees or not names.isdisjoint(_parents(own)) for own in kept.names):
+                del self._kept[kept_name]
 
     def forget(self) -> None:
         """Drop all verdicts: claim files or something else changed that is not followed by name."""
@@ -171,15 +191,27 @@ class Standings:
         return Standing("judged", verdict, verdict.digest), target.names
 
 
-def _identity(path: Path) -> FileIdentity | None:
+def _stat(path: str) -> os.stat_result | None:
     try:
-        return FileIdentity.of(os.stat(path))
+        return os.stat(path)
     except OSError:
         return None
 
 
-def _bears_on(kept: _Kept, names: set[str], digests: set[str]) -> bool:
-    """Whether statements about these names and digests may change a verdict: on the name, on a tree that holds it, on what lies in it."""
-    if str(kept.standing.digest) in digests:
-        return True
-    return any(own == name or own.startswith(f"{name}/") or name.startswith(f"{own}/") for own in kept.names for name in names)
+def _beside(path: str, around: dict[str, frozenset[str]]) -> Iterator[FileIdentity | None]:
+    """Which statements lie beside an artifact. ``around`` are the names in folders that were looked at: most of thousands of files have none beside them."""
+    folder, name = os.path.split(path)
+    if folder not in around:
+        try:
+            around[folder] = frozenset(each for each in os.listdir(folder) if each.endswith(_BESIDE))
+        except OSError:
+            around[folder] = frozenset()
+    for suffix in _BESIDE:
+        status = _stat(path + suffix) if name + suffix in around[folder] else None
+        yield None if status is None else FileIdentity.of(status)
+
+
+def _parents(name: str) -> Iterator[str]:
+    while "/" in name:
+        name = name.rpartition("/")[0]
+        yield name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
@@ -78,12 +78,14 @@ class RecordedRun:
     """Names of what it was never let read."""
     writes: dict[str, Digest] = field(default_factory=dict)
     written: set[tuple[str, Digest]] = field(default_factory=set)
-    executions: list[Execution] = field(default_factory=list)
     coverage: dict[str, int] | None = None
     made_from: dict[str, tuple[tuple[str, ...], bool]] = field(default_factory=dict)
     """The inputs that the provenance of each output names, and whether that is precise."""
     cells: tuple[Any, ...] = ()
     """The executions as the run's last statement has them, with the cells' summaries."""
+    _executed: list[Execution] = field(default_factory=list)
+    _last_reads: dict[str, None] = field(default_factory=dict)
+    """What the last execution read: a cell may read thousands of files, each told by itself."""
 
     def touched(self, touch: Touch) -> None:
         """One more read or write. What only the provenance of an output tells does not replace what the ledger says."""
@@ -100,12 +102,28 @@ class RecordedRun:
             self.reads[touch.name] = touch.digest
             self.refused.pop(touch.name, None)
 
+    @property
+    def executions(self) -> tuple[Execution, ...]:
+        """What ran, in order."""
+        self._settle()
+        return tuple(self._executed)
+
     def executed(self, seen: Execution) -> None:
         """One more execution. One that told of several reads and writes is one."""
-        if self.executions and (last := self.executions[-1]).is_the_same_as(seen):
-            self.executions.pop()
-            seen = replace(seen, reads=tuple(dict.fromkeys((*last.reads, *seen.reads))))
-        self.executions.append(seen)
+        if not self._executed or not self._executed[-1].is_the_same_as(seen):
+            self._settle()
+            self._executed.append(seen)
+            self._last_reads = {}
+        self._last_reads.update(dict.fromkeys(seen.reads))
+
+    def executed_in_all(self, seen: Iterable[Execution]) -> None:
+        """What ran, as the run's last statement has it, in place of what was gathered before."""
+        self._executed = list(seen)
+        self._last_reads = dict.fromkeys(self._executed[-1].reads) if self._executed else {}
+
+    def _settle(self) -> None:
+        if self._executed:
+            self._executed[-1] = replace(self._executed[-1], reads=tuple(self._last_reads))
 
     def made(self, claimed: Mapping[str, frozenset[str]]) -> tuple[MadeFrom, ...]:
         """What each output was made from, and what is ``claimed`` of those of which that is not told precisely."""

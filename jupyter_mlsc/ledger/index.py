@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TypeAlias
 
-from sqlalchemy import Connection, Select, Table, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, Table, bindparam, delete, func, insert, or_, select, union, update
 
 from jupyter_mlsc.ledger import tables
 from jupyter_mlsc.ledger.record import Record, decode_record
@@ -136,6 +136,15 @@ def candidates(*, name: str | None = None, digest: str | None = None, kind: str 
     if kind is not None:
         question = question.where(tables.entry.c.number.in_(select(tables.kind_index.c.entry).where(tables.kind_index.c.kind == kind)))
     return question.order_by(tables.entry.c.number)
+
+
+def candidates_of_any(names: Sequence[str], digests: Sequence[str]) -> Select[tuple[int]]:
+    """Select the numbers of the entries that the indexes give for any of these names or digests."""
+    subjects = tables.subject_index.c
+    asked = ((subjects.name_key, names), (subjects.digest_key, digests))
+    return select(tables.entry.c.number).where(
+        tables.entry.c.number.in_(union(*(select(subjects.entry).where(column.in_([key_of(each) for each in some])) for column, some in asked)))
+    )
 
 
 def remake(store: Store) -> None:

@@ -11,6 +11,7 @@ import logging
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, bindparam, insert, select
@@ -198,6 +199,26 @@ class Ledger:
                     yield entry
             low, high = (low, rows[-1].number) if newest_first else (rows[-1].number + 1, high)
 
+    def find_each(self, names: Iterable[str], digests: Iterable[str]) -> tuple[dict[str, list[Entry]], dict[str, list[Entry]]]:
+        """What `find` gives for each of these names, and for each of these digests, in a few questions for all of them."""
+        by_name: dict[str, list[Entry]] = {name: [] for name in names}
+        by_digest: dict[str, list[Entry]] = {digest: [] for digest in digests}
+        if self._indexed():
+            numbers: set[int] = set()
+            named, known = list(by_name), list(by_digest)
+            with self.store.reading() as connection:
+                for first in range(0, max(len(named), len(known)), _ENVELOPES):
+                    some = slice(first, first + _ENVELOPES)
+                    numbers.update(row.number for row in connection.execute(index.candidates_of_any(named[some], known[some])))
+            found: Iterable[Entry] = self._at(sorted(numbers))
+        else:
+            found = self.entries()
+        for entry in found:
+            for table, keys in ((by_name, {name for name, _ in entry.subjects}), (by_digest, {digest for _, digest in entry.subjects})):
+                for key in keys & table.keys():
+                    table[key].append(entry)
+        return by_name, by_digest
+
     def find(self, name: str | None = None, digest: str | None = None, kind: str | None = None) -> list[Entry]:
         """Entries, oldest first, of this kind with a subject of this name and digest. What an index says counts only if the record agrees."""
         if name is None and digest is None:
@@ -227,21 +248,30 @@ class Ledger:
 
     def statements_at(self, numbers: Iterable[int]) -> Iterator[tuple[Entry, bytes]]:
         """The entries of these numbers, in order, each with its envelope; what the ledger has no entry for is left out. Raises as `entries` and `envelope`."""
-        wanted = sorted(set(numbers))
-        for first in range(0, len(wanted), _ENVELOPES):
+        return self.with_envelopes(self._at(sorted(set(numbers))))
+
+    def with_envelopes(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, bytes]]:
+        """Each of these entries with its envelope, many at once. Raises LedgerTamperedError for an envelope that was edited or is missing."""
+        waiting = iter(entries)
+        while some := list(islice(waiting, _ENVELOPES)):
+            digests = {bytes.fromhex(entry.envelope.removeprefix("sha256:")) for entry in some}
+            question = select(tables.envelope.c.digest, tables.envelope.c.content).where(tables.envelope.c.digest.in_(digests))
             with self.store.reading() as connection:
-                end = self._checkpoint(connection).size
-                some = [number for number in wanted[first : first + _ENVELOPES] if number < end]
-                rows = connection.execute(_ENTRY.where(tables.entry.c.number.in_(some)).order_by(tables.entry.c.number)).all()
-                entries = [read_entry(row.number, bytes(row.record), bytes(row.leaf_hash)) for row in rows]
-                digests = {bytes.fromhex(entry.envelope.removeprefix("sha256:")) for entry in entries}
-                found = select(tables.envelope.c.digest, tables.envelope.c.content).where(tables.envelope.c.digest.in_(digests))
-                contents = {bytes(row.digest): bytes(row.content) for row in connection.execute(found)}
-            for entry in entries:
+                contents = {bytes(row.digest): bytes(row.content) for row in connection.execute(question)}
+            for entry in some:
                 content = contents.get(bytes.fromhex(entry.envelope.removeprefix("sha256:")))
                 if content is None or f"sha256:{sha256(content).hexdigest()}" != entry.envelope:
                     raise LedgerTamperedError(f"the envelope of ledger entry {entry.index} was edited or is missing", next_step="run: mlsc log verify")
                 yield entry, content
+
+    def _at(self, numbers: Sequence[int]) -> Iterator[Entry]:
+        """The entries of these numbers, in their order, without those that the newest checkpoint does not cover."""
+        for first in range(0, len(numbers), _ENVELOPES):
+            with self.store.reading() as connection:
+                end = self._checkpoint(connection).size
+                some = [number for number in numbers[first : first + _ENVELOPES] if number < end]
+                rows = connection.execute(_ENTRY.where(tables.entry.c.number.in_(some)).order_by(tables.entry.c.number)).all()
+            yield from (read_entry(row.number, bytes(row.record), bytes(row.leaf_hash)) for row in rows)
 
     def known_envelopes(self, digests: Iterable[str]) -> frozenset[str]:
         """Those of these envelopes (``sha256:<hex>``) that the ledger holds."""

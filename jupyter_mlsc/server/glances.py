@@ -142,7 +142,7 @@ def runs(desk: Desk, asked: shapes.NotebookQuery, parameters: Mapping[str, str])
 def _settle(opened: OpenProject, place: Path, run: str | None) -> None:
     """Look again and again, some names at a time, until all of a notebook's artifacts were looked at: nobody waits, and others get their turn."""
     before = -1
-    while True:
+    while not opened.is_closed:
         with opened.looking() as project:
             seen = project.overview(place, run=run)
             standings = project.standings
@@ -205,13 +205,13 @@ def _notebook(desk: Desk, project: Project, asked: str, seen: NotebookOverview) 
     )
 
 
-def _row(root: Path, row: RowSeen, seen: NotebookOverview, named: Callable[[Path], str | None]) -> shapes.Row:
+def _row(root: Path, row: RowSeen, seen: NotebookOverview, named: Callable[[str], str | None]) -> shapes.Row:
     from jupyter_mlsc.predicates import rfc3339
 
     touch, verdict = row.touch, row.verdict
     return shapes.Row(
         path=touch.name,
-        server_path=named(root / touch.name),
+        server_path=named(os.path.join(root, touch.name)),
         op=touch.operation,
         kind=touch.kind if verdict is None else verdict.kind or touch.kind,
         digest=str(touch.digest),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -73,8 +72,14 @@ class RouteHandler(_Guarded, APIHandler):
         desk: Desk = self.settings[DESK]
         from jupyter_mlsc.server.answers import ANSWERERS
 
+        def answered() -> bytes:
+            return msgspec.json.encode(ANSWERERS[route.operation](desk, asked, parameters))
+
         try:
-            answer = await desk.projects.work(partial(ANSWERERS[route.operation], desk, asked, parameters))
+            if route.action == "read":
+                answer = await desk.projects.share((route.operation, asked, *sorted(parameters.items())), answered)
+            else:
+                answer = await desk.projects.work(answered)
         except MlscError as err:
             self._refuse(err.http_status, shapes.Problem(code=err.code, message=err.message, next=err.next_step))
             return
@@ -112,14 +117,14 @@ class RouteHandler(_Guarded, APIHandler):
         except UnicodeDecodeError:
             raise web.HTTPError(400, f"{name} is not UTF-8") from None
 
-    def _finish(self, answer: msgspec.Struct) -> None:
+    def _finish(self, answer: bytes) -> None:
         self.set_header("Content-Type", "application/json")
         self.set_header("Cache-Control", "no-store")
-        self.finish(msgspec.json.encode(answer))
+        self.finish(answer)
 
     def _refuse(self, status: int, problem: shapes.Problem) -> None:
         self.set_status(status)
-        self._finish(problem)
+        self._finish(msgspec.json.encode(problem))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Tell an error in the one shape: of what the server itself refused, its reason; of what nobody foresaw, only that it is logged."""

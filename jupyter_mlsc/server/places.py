@@ -67,19 +67,20 @@ class Places:
             return None
         return Path(relative).as_posix()
 
-    def one_answer(self) -> Callable[[Path], str | None]:
+    def one_answer(self) -> Callable[[str], str | None]:
         """`named` for many places of one answer: where their folders lead is looked up once for each."""
-        folders: dict[Path, str | None] = {}
+        folders: dict[str, str | None] = {}
 
-        def named(place: Path) -> str | None:
-            if place.name in ("", ".."):
-                return self.named(place)
-            if place.parent not in folders:
-                folders[place.parent] = self.named(place.parent)
-            folder = folders[place.parent]
+        def named(place: str) -> str | None:
+            parent, name = os.path.split(place)
+            if name in ("", ".", ".."):
+                return self.named(Path(place))
+            if parent not in folders:
+                folders[parent] = self.named(Path(parent))
+            folder = folders[parent]
             if folder is None or os.path.islink(place):
-                return self.named(place)
-            return f"{folder}/{place.name}" if folder else place.name
+                return self.named(Path(place))
+            return f"{folder}/{name}" if folder else name
 
         return named
 

@@ -10,19 +10,23 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from jupyter_mlsc.errors import ArtifactError, SupervisionError
+from jupyter_mlsc.errors import ArtifactError, MlscError, SupervisionError
 
 if TYPE_CHECKING:
+    from jupyter_mlsc.chronicle import News
     from jupyter_mlsc.project import Project
 
 T = TypeVar("T")
+
+_AT_ONCE = 500
+"""Entries of a long record that are read between two turns of others."""
 
 Fingerprint = tuple[tuple[str, int, int, int], ...]
 
@@ -45,7 +49,9 @@ class OpenProject:
         self._lock = threading.Lock()
         self._project: Project | None = None
         self._seen: Fingerprint = ()
-        self._is_first = self._project_was_open = False
+        self._project_was_open = False
+        self.is_closed = False
+        """Whether the server ends: what takes long, and is waited for by nobody, stops."""
         self._size = 0
         self._kinds: dict[str, None] = {}
         self._notebooks: dict[str, None] = {}
@@ -72,15 +78,23 @@ class OpenProject:
         with self._lock:
             project = self._current()
             project.books.look_again()
-            news = project.chronicle.follow()
-            project.standings.tell(news)
-            if self._is_first:
-                self._is_first = False  # what was there before anybody looked is not new
-            else:
-                self._kinds.update(dict.fromkeys(news.kinds))
-                self._notebooks.update(dict.fromkeys(news.notebooks))
-            self._size = news.size
+            self._size = project.chronicle.follow().size
             yield project
+
+    def _hear(self, news: News) -> None:
+        """Keep what a look, whosever it was, found new on record."""
+        self._kinds.update(dict.fromkeys(news.kinds))
+        self._notebooks.update(dict.fromkeys(news.notebooks))
+
+    def read_back(self) -> None:
+        """Read the runs that are on record, some at a time, so that others get their turn and nobody waits for them who asks later."""
+        try:
+            is_read = False
+            while not is_read and not self.is_closed:
+                with self.looking() as project:
+                    is_read = project.chronicle.read_back(_AT_ONCE)
+        except MlscError:
+            pass  # whoever asks is told
 
     def forget_verdicts(self) -> None:
         """Claim files changed: verdicts that were kept are made anew."""
@@ -89,7 +103,8 @@ class OpenProject:
                 self._project.standings.forget()
 
     def close(self) -> None:
-        """Close the ledger."""
+        """Close the ledger; what still reads it in a thread beside ends soon."""
+        self.is_closed = True
         with self._lock:
             self._drop()
 
@@ -102,7 +117,8 @@ class OpenProject:
             if self._project_was_open:
                 self._kinds["policy"] = None
             self._project = Project.find(self.root, self._environ)
-            self._is_first = self._project_was_open = True
+            self._project.chronicle.listeners.append(self._hear)
+            self._project_was_open = True
             # What finding it wrote down (a signed change that was accepted) is seen too.
             self._seen = self._fingerprint()
         return self._project
@@ -146,6 +162,7 @@ class Projects:
         self.environ = environ
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="mlsc-server")
         self._open: dict[Path, OpenProject] = {}
+        self._waiting: dict[Hashable, asyncio.Future[Any]] = {}
         self._lock = threading.Lock()
         self.on_open: Callable[[OpenProject], None] = lambda opened: None
         """Called, in a worker's thread, with each project that is opened for the first time."""
@@ -166,6 +183,19 @@ class Projects:
     async def work(self, task: Callable[[], T]) -> T:
         """Run something that blocks in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, task)
+
+    async def share(self, question: Hashable, task: Callable[[], T]) -> T:
+        """As `work`; who asks the same before it has begun gets that answer too, which is then no older than the question."""
+        answer: asyncio.Future[T] | None = self._waiting.get(question)
+        if answer is None:
+
+            def begin() -> T:
+                self._waiting.pop(question, None)
+                return task()
+
+            answer = self._waiting[question] = asyncio.ensure_future(self.work(begin))
+        # One who goes away takes the answer from nobody.
+        return await asyncio.shield(answer)
 
     def beside(self, task: Callable[[], None]) -> None:
         """Run something that nobody waits for, after what waits already. What it raises is logged."""
@@ -189,6 +219,7 @@ class Projects:
                 return known
             made = self._open[root] = OpenProject(root, self.environ)
         self.on_open(made)
+        self.beside(made.read_back)
         return made
 
     def fresh(self, near: Path) -> Project:
@@ -217,12 +248,15 @@ class Projects:
 
     def close(self) -> None:
         """Wait for what is being done, refuse what waits, and close everything."""
+        with self._lock:
+            opened = list(self._open.values())
+            self._open.clear()
+        for each in opened:
+            each.close()
         for pool in (self._pool, self._slow):
             pool.shutdown(wait=True, cancel_futures=True)
-        with self._lock:
-            for each in self._open.values():
-                each.close()
-            self._open.clear()
+        for each in opened:
+            each.close()  # what was under way may have opened it again
 
     def _require_ours(self) -> None:
         if self.is_supervised:

@@ -29,7 +29,7 @@ def overview(project: ProjectState, saved: NotebookStory, *, run: str | None, pa
     Raises ArtifactError, LedgerError, UsageError for a run that is none of this notebook's.
     """
     name = saved.path
-    project.standings.tell(project.chronicle.follow())
+    standings = project.standings
     runs = project.chronicle.of_notebook(name, (cell.code for cell in saved.saved))
     chosen = next((each for each in runs if each.run == run), None) if run is not None else (runs[-1] if runs else None)
     if run is not None and chosen is None:
@@ -37,12 +37,12 @@ def overview(project: ProjectState, saved: NotebookStory, *, run: str | None, pa
     budget = Budget.endless() if patient else Budget(UNASKED)
     touches = [] if chosen is None else list(chosen.touches.values())
     with project.gatherer.one_look():
-        own = project.standings.of(name, budget)
-        standings = {touch.name: project.standings.of(touch.name, budget) for touch in touches}
+        found = standings.of_each([name, *(touch.name for touch in touches)], budget)
+        own = found[name]
         story = saved if chosen is None else saved.of_run(chosen)
-        story = story.beside({each: found.digest for each, found in standings.items() if found.digest is not None or found.state == "missing"})
+        story = story.beside({each.name: at.digest for each in touches if (at := found[each.name]).digest is not None or at.state == "missing"})
         states = {cell.id: cell.state for cell in story.cells}
-        rows = tuple(_row(touch, standings[touch.name], states) for touch in touches)
+        rows = tuple(_row(touch, found[touch.name], states) for touch in touches)
     decision, sentence, failing = _headline(rows, own.verdict, is_run=chosen is not None)
     return NotebookOverview(decision, sentence, failing, story, chosen, tuple(reversed(runs)), rows, own.verdict)
 

@@ -32,16 +32,22 @@ export const rowKey = (row: Row): string => `${row.op} ${row.path} ${row.digest}
 /** A row that somebody should look at. */
 export const isProblem = (row: Row): boolean => row.verdict !== 'allow' || row.changed || row.missing || row.stale;
 
-const byName = (one: Row, other: Row): number => one.path.localeCompare(other.path, undefined, { numeric: true });
+// One for all comparisons: of ten thousand names there are more than a hundred thousand.
+const NAMES = new Intl.Collator(undefined, { numeric: true });
+
+const byName = (one: Row, other: Row): number => NAMES.compare(one.path, other.path);
 
 const ORDERS: Readonly<Record<Order, (one: Row, other: Row) => number>> = {
   cell: (one, other) => (one.execution_count ?? Infinity) - (other.execution_count ?? Infinity) || byName(one, other),
   verdict: (one, other) => STRICTNESS[one.verdict] - STRICTNESS[other.verdict] || byName(one, other),
   name: byName,
-  time: (one, other) => other.at.localeCompare(one.at) || byName(one, other)
+  time: (one, other) => (one.at < other.at ? 1 : one.at > other.at ? -1 : 0) || byName(one, other)
 };
 
 function found(row: Row, words: readonly string[]): boolean {
+  if (words.length === 0) {
+    return true;
+  }
   const text = `${row.path} ${row.kind ?? ''} ${row.digest} ${signersOf(row).join(' ')} ${row.reasons.map(reason => reason.code).join(' ')}`.toLowerCase();
   return words.every(word => text.includes(word));
 }
@@ -56,7 +62,7 @@ export function chosen(rows: readonly Row[], view: View): Row[] {
         (view.cell === null || row.cell_id === view.cell) &&
         found(row, words)
     )
-    .sort((one, other) => ORDERS[view.order](one, other) || rowKey(one).localeCompare(rowKey(other)));
+    .sort((one, other) => ORDERS[view.order](one, other) || (rowKey(one) < rowKey(other) ? -1 : 1));
 }
 
 /** The list: inputs under their heading, then outputs under theirs. */

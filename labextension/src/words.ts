@@ -4,7 +4,7 @@
  * Rules kept: one word for one thing, the same as on the command line; placeholders are `%1`, `%2`, as JupyterLab's translator has them.
  */
 
-import type { Mode, Row, Verdict } from './api';
+import type { Mode, NotebookRuns, Row, Verdict } from './api';
 
 /** JupyterLab's translation bundle, or anything that has its two methods. */
 export interface Words {
@@ -25,6 +25,28 @@ export const ENGLISH: Words = {
 /** A verdict in one word. */
 export function verdictWord(verdict: Verdict, words: Words): string {
   return { allow: words.__('Allowed'), warn: words.__('Warning'), block: words.__('Blocked') }[verdict];
+}
+
+/** How a notebook stands: its verdict, or why there is none yet that anybody could rely on. */
+export type NotebookStanding = Verdict | 'unrun' | 'waiting';
+
+/** A notebook of which no run is on record is not in order, it is unknown; nor is one in order of which files were not looked at yet. */
+export function standingOf(runs: Pick<NotebookRuns, 'verdict' | 'run' | 'rows'>): NotebookStanding {
+  if (runs.verdict !== 'allow') {
+    return runs.verdict;
+  }
+  if (runs.run === null) {
+    return 'unrun';
+  }
+  return runs.rows.some(row => row.judged === 'record' && !row.missing) ? 'waiting' : 'allow';
+}
+
+/** How a notebook stands, in few words. */
+export function standingWord(standing: NotebookStanding, words: Words): string {
+  if (standing === 'unrun') {
+    return words.__('No run on record');
+  }
+  return standing === 'waiting' ? words.__('Allowed so far') : verdictWord(standing, words);
 }
 
 /** What the policy's mode means, in a few words. */

@@ -1,6 +1,7 @@
 import { fireEvent, render, screen, within } from '@testing-library/react';
 import * as React from 'react';
 import { describe, expect, it, vi } from 'vitest';
+import type { NotebookRuns } from '../src/api';
 import type { Deeds } from '../src/components/context';
 import { NO_DEEDS, SurroundingsContext } from '../src/components/context';
 import { Panel } from '../src/components/Panel';
@@ -43,6 +44,22 @@ describe('the panel', () => {
       expect(panel.querySelector(`.mlsc-Header .mlsc-mod-${verdict}`)).not.toBeNull();
       panel.remove();
     }
+  });
+
+  it('says nothing good of a notebook that was not run, or not looked at in full', () => {
+    const unknown: [Partial<NotebookRuns>, string][] = [
+      [{ run: null, rows: [] }, 'No run on record'],
+      [{ rows: [row(), row({ path: 'large.csv', judged: 'record' })] }, 'Allowed so far']
+    ];
+    for (const [change, word] of unknown) {
+      const panel = show({ runs: runs(change) });
+      expect(within(panel).getByTestId('mlsc-verdict').textContent).toBe(word);
+      expect(panel.querySelector('.mlsc-Header .mlsc-mod-none')).not.toBeNull();
+      expect(panel.querySelector('.mlsc-Header.mlsc-mod-allow')).toBeNull();
+      panel.remove();
+    }
+    const refused = show({ runs: runs({ run: null, rows: [], verdict: 'block' }) });
+    expect(within(refused).getByTestId('mlsc-verdict').textContent).toBe('Blocked');
   });
 
   it('has a row for each artifact with the fixed handles, spoken as one sentence', () => {

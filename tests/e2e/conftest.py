@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import Person
 from tests.e2e.lab import CHROMIUM, chromium
+from tests.e2e.panel import Desk, desk_of
 from tests.e2e.supervised_people import prepare
 
 if TYPE_CHECKING:
@@ -24,6 +25,14 @@ def supervised(signed_dataset: Person, monkeypatch: pytest.MonkeyPatch) -> Perso
     return prepare(signed_dataset)
 
 
+@pytest.fixture(scope="session")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """Ada's project, enforced, with her server, which all tests of the panel share: each has a notebook and files of its own."""
+    with desk_of(tmp_path_factory.mktemp("desk")) as made:
+        yield made
+
+
+# Not for the session: Playwright's loop runs as long as the browser does, and other tests of this process run loops of their own.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium, started once for a module. `lab.page_of` opens a page of a server in it."""

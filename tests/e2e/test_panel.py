@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
-
-import pytest
 
 from tests.conftest import Person
 from tests.e2e.lab import FRONT, end, page_of, run_cell, running
-from tests.e2e.panel import Desk, answer, desk_of, expect_verdict, open_panel, panel_of, ready, row, run_all, told, training, verdict
+from tests.e2e.panel import Desk, answer, expect_verdict, open_panel, panel_of, ready, row, run_all, told, training, verdict
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """Ada's project, enforced, with her server."""
-    with desk_of(tmp_path_factory.mktemp("panel")) as made:
-        yield made
 
 
 def test_a_first_project_is_begun_in_the_panel(browser: Browser, person: Callable[..., Person]) -> None:

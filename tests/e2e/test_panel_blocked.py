@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
-
-import pytest
 
 from tests.conftest import CSV
 from tests.e2e.lab import FRONT, output_of, run_cell, wait_until_idle
-from tests.e2e.panel import KERNEL, Desk, answer, desk_of, expect_verdict, panel_of, ready, told
+from tests.e2e.panel import KERNEL, Desk, answer, expect_verdict, panel_of, ready, told
 from tests.e2e.supervised_people import notebook
 
 if TYPE_CHECKING:
@@ -20,13 +17,6 @@ class BlockedArtifactError(PermissionError): pass
 print('data/other.csv: blocked\\n  why: no statement names data/other.csv [unsigned]')
 raise BlockedArtifactError('data/other.csv: no statement names data/other.csv [unsigned]')
 """
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """Ada's project, enforced, with her server."""
-    with desk_of(tmp_path_factory.mktemp("blocked")) as made:
-        yield made
 
 
 def test_a_blocked_load_has_a_card_whose_button_signs_and_whose_cell_then_runs(browser: Browser, desk: Desk) -> None:

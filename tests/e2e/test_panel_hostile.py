@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import nbformat
 
 from tests.conftest import Person
-from tests.e2e.lab import run_cell, running
-from tests.e2e.panel import KERNEL, expect_verdict, panel_of, ready, row, verdict
+from tests.e2e.lab import run_cell
+from tests.e2e.panel import KERNEL, Desk, expect_verdict, panel_of, ready, row, verdict
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -28,18 +28,18 @@ def _hostile(person: Person) -> None:
     reads = nbformat.v4.new_code_cell(f"len(open({NAME!r}).read())")
     book = nbformat.v4.new_notebook(cells=[lies, reads], metadata={"jupyter_mlsc": CLAIM, "mlsc": CLAIM, "title": SCRIPT})
     book.metadata["kernelspec"] = {"name": KERNEL, "display_name": KERNEL, "language": "python"}
-    nbformat.write(book, person.root / "work.ipynb")
+    nbformat.write(book, person.root / "hostile.ipynb")
 
 
-def test_nothing_of_a_hostile_notebook_runs_and_nothing_is_believed(browser: Browser, signed_dataset: Person) -> None:
-    _hostile(signed_dataset)
-    with running(signed_dataset) as server, panel_of(browser, server, "work") as page:
+def test_nothing_of_a_hostile_notebook_runs_and_nothing_is_believed(browser: Browser, desk: Desk) -> None:
+    _hostile(desk.ada)
+    with panel_of(browser, desk.server, "hostile") as page:
         verdict(page).wait_for()
         assert page.get_by_test_id("mlsc-row").count() == 0
         assert page.get_by_test_id("mlsc-card").count() == 0
         assert page.get_by_test_id("mlsc-cell-mark").count() == 0
         assert "ada" not in page.locator(".mlsc-Header").inner_text()
-        ready(page, server, "work")
+        ready(page, desk.server, "hostile")
         run_cell(page, 0)
         run_cell(page, 1)
         expect_verdict(page, NAME, "block")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmarks.panel_project import many_reads
-from tests.e2e.panel import Desk, desk_of, expect_verdict, panel_of, picture, ready, row, run_all
+from tests.e2e.panel import Desk, expect_verdict, panel_of, picture, ready, row, run_all
 from tests.e2e.supervised_people import notebook
 from tests.kernel.live_kernel import LONG
 
@@ -21,16 +21,13 @@ AXE = Path(__file__).parents[2] / "labextension/node_modules/axe-core/axe.min.js
 MANY = 5000
 
 
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """Ada's project, with her server."""
-    with desk_of(tmp_path_factory.mktemp("manners")) as made:
-        yield made
-
-
-def _dark(desk: Desk) -> None:
-    folder = desk.ada.home / "jupyter/lab/user-settings/@jupyterlab/apputils-extension"
-    (folder / "themes.jupyterlab-settings").write_text(json.dumps({"theme": "JupyterLab Dark"}))
+@pytest.fixture
+def theme(desk: Desk, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The theme of the pages that are opened meanwhile."""
+    settings = desk.ada.home / "jupyter/lab/user-settings/@jupyterlab/apputils-extension/themes.jupyterlab-settings"
+    settings.write_text(json.dumps({"theme": f"JupyterLab {request.param.title()}"}))
+    yield request.param
+    settings.unlink()
 
 
 def _serious(page: Page, *places: str) -> list[str]:
@@ -42,7 +39,7 @@ def _serious(page: Page, *places: str) -> list[str]:
     return [f"{each['id']}: {node['html'][:160]} {node['failureSummary']}" for each in found for node in each["nodes"]]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", "dark"], indirect=True)
 def test_axe_finds_nothing_serious(browser: Browser, desk: Desk, theme: str) -> None:
     if not AXE.exists():
         pytest.skip("axe is not here: make setup fetches it with the panel's packages")
@@ -56,8 +53,6 @@ def test_axe_finds_nothing_serious(browser: Browser, desk: Desk, theme: str) -> 
         name=f"{theme}.ipynb",
         kernel="python3",
     )
-    if theme == "dark":
-        _dark(desk)
     with panel_of(browser, desk.server, theme) as page:
         assert page.locator("body").get_attribute("data-jp-theme-light") == str(theme == "light").lower()
         ready(page, desk.server, theme)

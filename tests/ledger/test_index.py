@@ -28,6 +28,9 @@ def ledger(ledger: Ledger) -> Ledger:
 
 def answers(ledger: Ledger) -> list[list[int]]:
     found = (ledger.find(name="data/3.csv"), ledger.find(digest=digest_of(6)), ledger.find(kind="review"), ledger.entries(kind="signature"))
+    by_name, by_digest = ledger.find_each(["data/3.csv", "data/none.csv"], [digest_of(6), digest_of(99)])
+    assert by_name == {"data/3.csv": ledger.find(name="data/3.csv"), "data/none.csv": []}
+    assert by_digest == {digest_of(6): ledger.find(digest=digest_of(6)), digest_of(99): []}
     return [[entry.index for entry in each] for each in found]
 
 

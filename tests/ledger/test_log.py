@@ -66,6 +66,17 @@ def test_entries_are_found_by_name_digest_and_kind(ledger: Ledger) -> None:
     assert ledger.find(name="data/1") == ledger.find(name="DATA/1.csv") == []
 
 
+def test_many_names_and_digests_are_found_at_once_as_each_by_itself(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jupyter_mlsc.ledger.log._ENVELOPES", 3)
+    ledger.append([new_entry(number) for number in range(20)])
+    names, digests = [f"data/{number}.csv" for number in range(7)], [digest_of(number) for number in range(5, 25)]
+    by_name, by_digest = ledger.find_each(names, digests)
+    assert by_name == {name: ledger.find(name=name) for name in names}
+    assert by_digest == {digest: ledger.find(digest=digest) for digest in digests}
+    assert ledger.find_each([], []) == ({}, {})
+    assert [(entry.index, content) for entry, content in ledger.with_envelopes(ledger.entries())] == [(number, envelope(number)) for number in range(20)]
+
+
 def test_name_and_digest_must_belong_to_one_subject(ledger: Ledger) -> None:
     two = NewEntry("signature", START, envelope(0), "https://example.org/artifact/v1", (("a.csv", digest_of(1)), ("b.csv", digest_of(2))))
     ledger.append([two])

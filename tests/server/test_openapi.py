@@ -78,18 +78,19 @@ print(json.dumps({"called": called, "failed": failed}))
 """
 
 
-@pytest.fixture
-def server(person: Any, tmp_path: Path) -> Any:
-    """A server in a process of its own, as a person starts it: its address and token."""
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A server in a process of its own, as a person starts it: its address, token and log."""
     import os
     import signal
     import socket
     import time
     import urllib.request
 
+    tmp_path = tmp_path_factory.mktemp("openapi")
     root = tmp_path / "served"
     root.mkdir()
-    ada: Person = person("ada", root=root)
+    ada = Person("ada", tmp_path / "home", root)
     ada.init("enforce")
     ada.write("data/train.csv")
     ada.sign("data/train.csv")

@@ -87,14 +87,16 @@ export function Artifacts({ rows, left, selected, cell, onCell }: Props): React.
   React.useEffect(() => virtual.measure(), [list, virtual]);
 
   const places = React.useMemo(() => list.flatMap((line, index) => ('row' in line ? [index] : [])), [list]);
-  const activeAt = list.findIndex(line => 'row' in line && rowKey(line.row) === active);
+  const positions = React.useMemo(() => new Map(places.map((index, at) => [index, at + 1])), [places]);
+  const at = React.useMemo(() => new Map(list.flatMap((line, index) => ('row' in line ? [[rowKey(line.row), index] as const] : []))), [list]);
+  const activeAt = active === null ? -1 : (at.get(active) ?? -1);
   const chosenKey = selected === null ? null : rowKey(selected);
 
   // The details take room from the list: what was chosen stays in sight.
   React.useEffect(() => {
-    const at = list.findIndex(line => 'row' in line && rowKey(line.row) === chosenKey);
-    if (at >= 0) {
-      const frame = requestAnimationFrame(() => virtual.scrollToIndex(at, { align: 'auto' }));
+    const place = chosenKey === null ? undefined : at.get(chosenKey);
+    if (place !== undefined) {
+      const frame = requestAnimationFrame(() => virtual.scrollToIndex(place, { align: 'auto' }));
       return () => cancelAnimationFrame(frame);
     }
     return undefined;
@@ -112,15 +114,15 @@ export function Artifacts({ rows, left, selected, cell, onCell }: Props): React.
   );
 
   const move = (event: React.KeyboardEvent): void => {
-    const at = places.indexOf(activeAt);
+    const active = (positions.get(activeAt) ?? 0) - 1;
     const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / ROW_HEIGHT) - 1);
     const targets: Readonly<Record<string, number>> = {
-      ArrowDown: at + 1,
-      ArrowUp: at < 0 ? places.length - 1 : at - 1,
+      ArrowDown: active + 1,
+      ArrowUp: active < 0 ? places.length - 1 : active - 1,
       Home: 0,
       End: places.length - 1,
-      PageDown: at + page,
-      PageUp: at - page
+      PageDown: active + page,
+      PageUp: active - page
     };
     const target = targets[event.key];
     const current = list[activeAt];
@@ -188,7 +190,7 @@ export function Artifacts({ rows, left, selected, cell, onCell }: Props): React.
                 id={`${prefix}-${item.index}`}
                 selected={key === chosenKey}
                 active={key === active}
-                position={places.indexOf(item.index) + 1}
+                position={positions.get(item.index) ?? 0}
                 count={places.length}
                 style={style}
                 onPick={pick}

@@ -2,7 +2,7 @@
 
 import * as React from 'react';
 import type { Decision, Gap, NotebookRuns, Reason, Status } from '../api';
-import { ago, modeMeaning, plain, tierMeaning, verdictWord } from '../words';
+import { ago, modeMeaning, plain, standingOf, standingWord, tierMeaning } from '../words';
 import { useSurroundings } from './context';
 import { Icon, VerdictIcon } from './Icon';
 
@@ -97,13 +97,14 @@ export function Header({ runs, status, reviews }: Props): React.JSX.Element {
   const { words, now } = useSurroundings();
   const gaps = coverageOf(runs.coverage);
   const tier = runs.tier ?? status?.tier ?? null;
+  const standing = standingOf(runs);
   const failing = runs.reasons.filter(reason => reason.fails);
   return (
-    <header className={`mlsc-Header mlsc-mod-${runs.verdict}`}>
+    <header className={`mlsc-Header mlsc-mod-${standing}`}>
       <div className="mlsc-Header-verdict">
-        <VerdictIcon verdict={runs.verdict} />
-        <strong data-testid="mlsc-verdict" data-verdict={runs.verdict}>
-          {verdictWord(runs.verdict, words)}
+        <VerdictIcon verdict={standing} />
+        <strong data-testid="mlsc-verdict" data-verdict={runs.verdict} data-standing={standing}>
+          {standingWord(standing, words)}
         </strong>
         <span className="mlsc-Quiet mlsc-Header-when">
           {runs.at === null ? '' : runs.complete ? ago(runs.at, now) : words.__('run not ended')}

@@ -1,7 +1,7 @@
 /** Small drawings. Those of verdicts differ in shape as well as in colour. */
 
 import * as React from 'react';
-import type { Verdict } from '../api';
+import type { NotebookStanding } from '../words';
 
 /** Strokes on a grid of 16 by 16. */
 export const STROKES = {
@@ -31,7 +31,8 @@ export function Icon({ name, className = '' }: { readonly name: IconName; readon
   );
 }
 
-/** A verdict's sign: a ring with a tick, a triangle, an octagon with a cross. */
-export function VerdictIcon({ verdict }: { readonly verdict: Verdict | null }): React.JSX.Element {
-  return <Icon name={verdict ?? 'none'} className={`mlsc-VerdictIcon mlsc-mod-${verdict ?? 'none'}`} />;
+/** A verdict's sign: a ring with a tick, a triangle, an octagon with a cross; where there is none that could be relied on, a ring with a bar. */
+export function VerdictIcon({ verdict }: { readonly verdict: NotebookStanding | null }): React.JSX.Element {
+  const sign = verdict === null || verdict === 'unrun' || verdict === 'waiting' ? 'none' : verdict;
+  return <Icon name={sign} className={`mlsc-VerdictIcon mlsc-mod-${sign}`} />;
 }

@@ -6,7 +6,7 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import * as React from 'react';
 import { VerdictIcon } from '../components/Icon';
-import { verdictWord } from '../words';
+import { standingOf, standingWord } from '../words';
 import { IStory } from './shared';
 import type { Story } from './shared';
 import { settingOf } from './settings';
@@ -17,6 +17,8 @@ function Item({ story }: { readonly story: Story }): React.JSX.Element | null {
   if (runs === null) {
     return null;
   }
+  const standing = standingOf(runs);
+  const word = standingWord(standing, words);
   const reads = runs.rows.filter(row => row.op === 'read').length;
   const writes = runs.rows.length - reads;
   return (
@@ -24,10 +26,10 @@ function Item({ story }: { readonly story: Story }): React.JSX.Element | null {
       className="mlsc-Status"
       data-testid="mlsc-status"
       title={runs.headline}
-      aria-label={words.__('Supply chain: %1. Open the panel', verdictWord(runs.verdict, words))}
+      aria-label={words.__('Supply chain: %1. Open the panel', word)}
       onClick={() => story.reveal(null)}
     >
-      <VerdictIcon verdict={runs.verdict} /> {words.__('%1 · %2 in · %3 out', verdictWord(runs.verdict, words), reads, writes)}
+      <VerdictIcon verdict={standing} /> {standing === 'unrun' ? word : words.__('%1 · %2 in · %3 out', word, reads, writes)}
     </button>
   );
 }
