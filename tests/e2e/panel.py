@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from tests.conftest import CSV, Person
 from tests.e2e.lab import FRONT, Server, page_of, run_cell, running, wait_until_idle
@@ -19,6 +21,7 @@ from tests.kernel.live_kernel import LONG
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
+AXE = Path(__file__).parents[2] / "labextension/node_modules/axe-core/axe.min.js"
 KERNEL = "python3"
 
 
@@ -131,3 +134,14 @@ def ready(page: Page, server: Server, name: str) -> None:
 
 def _is_ready(kernel: Mapping[str, object] | None) -> bool:
     return kernel is not None and kernel["connections"] != 0 and kernel["execution_state"] == "idle"
+
+
+def serious(page: Page, *places: str) -> list[str]:
+    """What axe finds that is serious or worse, in parts of the page."""
+    if not AXE.exists():
+        pytest.skip("axe is not here: make setup fetches it with the panel's packages")
+    if not page.evaluate("'axe' in window"):
+        page.add_script_tag(content=AXE.read_text())
+    told: dict[str, Any] = page.evaluate("places => axe.run({include: places.map(each => [each])}, {resultTypes: ['violations']})", list(places))
+    found = [each for each in told["violations"] if each["impact"] in ("serious", "critical")]
+    return [f"{each['id']}: {node['html'][:160]} {node['failureSummary']}" for each in found for node in each["nodes"]]
