@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,14 +41,14 @@ class Desk:
 
 
 @contextmanager
-def desk_of(folder: Path, mode: str = "enforce", **more: str) -> Iterator[Desk]:
-    """A new project of Ada's and a server for it."""
+def desk_of(folder: Path, mode: str = "enforce", *, python: str = sys.executable, options: Sequence[str] = (), **more: str) -> Iterator[Desk]:
+    """A new project of Ada's and a server for it; ``more`` is set in its environment."""
     home, root = folder / "home", folder / "project"
     for each in (home, root):
         each.mkdir()
     ada = Person("ada", home, root, dict(more))
     ada.init(mode)
-    with running(ada) as server:
+    with running(ada, python=python, options=options) as server:
         yield Desk(ada, server)
 
 
