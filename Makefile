@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INTEROP := .venv-interop
+COLLABORATION := .venv-collaboration
 CONSTRAINTS := requirements/constraints.txt
 PANEL := $(shell find labextension/src -type f) labextension/package.json labextension/tsconfig.json
 PANEL_TESTS := $(shell find labextension/tests -type f)
@@ -12,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE  # hundreds of processes import the package; ea
 
 .PHONY: demo test test-all ready lint python-lint types bench setup clean wheel
 
-setup: .make/system .make/venv .make/interop .make/labextension
+setup: .make/system .make/venv .make/interop .make/collaboration .make/labextension
 
 # Programs that tests drive for real: a browser, a database, a drawing tool. Where they cannot be installed the tests that want them are skipped, with the reason.
 SYSTEM := chromium:chromium dot:graphviz pg_ctlcluster:postgresql fc-list:fontconfig,fonts-dejavu-core
@@ -56,6 +57,15 @@ SYSTEM := chromium:chromium dot:graphviz pg_ctlcluster:postgresql fc-list:fontco
 	@echo "setting up $(INTEROP) (once)"
 	@$(INTEROP)/bin/pip install --quiet -r requirements/interop.txt
 	@mkdir -p .make && touch $@
+
+# Several people in one notebook: above the tests' own environment, since a server that finds it installed uses it for every notebook.
+.make/collaboration: .make/venv requirements/collaboration.txt
+	@test -x $(COLLABORATION)/bin/python || $(PYTHON) -m venv $(COLLABORATION)
+	@echo "setting up $(COLLABORATION) (once)"
+	@$(BIN)/python -c "import sysconfig; print('import site; site.addsitedir(' + repr(sysconfig.get_path('purelib')) + ')')" \
+		>"$$($(COLLABORATION)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/tests.pth"
+	@$(COLLABORATION)/bin/pip install --quiet -r requirements/collaboration.txt -c $(CONSTRAINTS)
+	@touch $@
 
 demo: .make/venv
 	@$(BIN)/python -m demo

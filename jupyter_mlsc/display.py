@@ -83,12 +83,16 @@ def verdict_html(verdict: Verdict) -> str:
 
 @dataclass(frozen=True)
 class Shown:
-    """A value that displays itself as text, as HTML and, where there is one, as a drawing in a notebook; ``value`` is what it shows."""
+    """A value that displays itself as text, as HTML and, where there is one, as a drawing in a notebook; ``value`` is what it shows.
+
+    ``view`` gives the same words as plain data, from which a widget builds what a person can search and unfold.
+    """
 
     value: Any
     text: Callable[[], str]
     html: Callable[[], str]
     svg: str | None = None
+    view: Callable[[], dict[str, Any]] | None = None
 
     def __repr__(self) -> str:
         return self.text()
@@ -118,7 +122,10 @@ def show_facts(title: str, rows: Iterable[tuple[str, str]], value: object = None
         cells = "".join(f"<tr><td><b>{escape(k)}</b></td><td style='text-align:left'>{escape(printable(v))}</td></tr>" for k, v in kept)
         return f"<table><caption>{escape(title)}</caption>{cells}</table>"
 
-    return Shown(value if value is not None else kept, lambda: facts_text(kept), html)
+    def view() -> dict[str, Any]:
+        return {"title": title, "facts": [[name, printable(told)] for name, told in kept]}
+
+    return Shown(value if value is not None else kept, lambda: facts_text(kept), html, view=view)
 
 
 def facts_text(rows: Iterable[tuple[str, str]]) -> str:

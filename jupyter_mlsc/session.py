@@ -167,21 +167,21 @@ class Session:
 
     def load(self, path: PathLike, *, format_name: str | None = None) -> Loaded:
         """Load a verified artifact; a verdict ``warn`` is told. Raises BlockedArtifactError."""
-        with self._unwatched():
+        with self.unwatched():
             loaded = self.verbs.load(Path(path), self.run, format_name=format_name)
         self._warn(loaded.verdict)
         return loaded
 
     def open(self, path: PathLike) -> BinaryIO:
         """A binary file object over exactly the bytes that were judged. Raises BlockedArtifactError."""
-        with self._unwatched():
+        with self.unwatched():
             stream, verdict = self.verbs.open(Path(path), self.run)
         self._warn(verdict)
         return stream
 
     def save(self, value: object, path: PathLike, *, format_name: str | None = None, variable: str | None = None) -> Saved:
         """Save a value whole, with its provenance; ``variable`` is the notebook's name for it."""
-        with self._unwatched():
+        with self.unwatched():
             self._note_code()
             saved = self.verbs.save(value, Path(path), self.run, format_name=format_name, variable=variable)
             if self.watcher is not None:
@@ -190,19 +190,19 @@ class Session:
 
     def sign(self, paths: Sequence[PathLike], *, kind: str | None = None, note: str = "", key: str | None = None) -> list[Signed]:
         """Stand for artifacts with a vouching key, through this session's channel."""
-        with self._unwatched():
+        with self.unwatched():
             return self.verbs.sign([Path(p) for p in paths], kind=kind, note=note, channel=self.channel, passphrases=self.passphrases, key=key)
 
     def verify_all(self, paths: Sequence[PathLike], *, full: bool = False) -> list[Verdict]:
         """Hash afresh and judge."""
-        with self._unwatched():
+        with self.unwatched():
             return self.verbs.verify([Path(p) for p in paths], full=full, run=self._run)
 
     def scan(self, paths: Sequence[PathLike]) -> Scanned:
         """Look for what is dangerous in files and folders; a project is not needed for that, and inside a supervised tree nothing is recorded."""
         from jupyter_mlsc.project_root import enclosing_project
 
-        with self._unwatched():
+        with self.unwatched():
             named = [Path(p) for p in paths]
             if self.is_supervised or enclosing_project(self.start) is None:
                 from jupyter_mlsc.verbs.scanning import scan
@@ -212,17 +212,17 @@ class Session:
 
     def diff(self, path: PathLike, *, against: PathLike | None = None) -> DatasetDiff:
         """How a data set differs from the last signed profile of it, or of another one."""
-        with self._unwatched():
+        with self.unwatched():
             return self.verbs.diff(Path(path), against=None if against is None else Path(against))
 
     def lineage(self, reference: PathLike, *, depth: int = LINEAGE_DEPTH, limit: int = MOST_ARTIFACTS) -> LineageNode:
         """What an artifact (a path or a digest) was made from."""
-        with self._unwatched():
+        with self.unwatched():
             return self.verbs.lineage(os.fspath(reference), depth=depth, limit=limit)
 
     def impact(self, reference: PathLike, *, depth: int = LINEAGE_DEPTH, limit: int = MOST_ARTIFACTS) -> Impact:
         """What was made from an artifact (a path or a digest), and from that."""
-        with self._unwatched():
+        with self.unwatched():
             return self.verbs.impact(os.fspath(reference), depth=depth, limit=limit)
 
     def drawn(self, drawing: Drawing, title: str) -> str | None:
@@ -231,7 +231,7 @@ class Session:
             return None
         from jupyter_mlsc.graphviz import svg
 
-        with self._unwatched():
+        with self.unwatched():
             try:
                 return svg(drawing, title)
             except (MissingLibraryError, DrawingError):
@@ -239,14 +239,14 @@ class Session:
 
     def status(self) -> Status:
         """The project, its policy and ledger, and this run."""
-        with self._unwatched():
+        with self.unwatched():
             return self.verbs.status(self._run)
 
     def end(self) -> None:
         """The run is over: its last statement says what was not observed. What cannot be written is told; there is nobody left to raise to."""
         if self._run is None:
             return
-        with self._unwatched():
+        with self.unwatched():
             try:
                 self.verbs.end_run(self._run)
             except MlscError as err:
@@ -275,7 +275,8 @@ class Session:
                 for err in observe_code(self.project, found, self.run, lambda err: self.tell(f"mlsc: code was not recorded: {err}")):
                     self.tell(str(err))
 
-    def _unwatched(self) -> AbstractContextManager[None]:
+    def unwatched(self) -> AbstractContextManager[None]:
+        """A block of our own work, of which the guard takes no notice in this thread."""
         return nullcontext() if self.watcher is None else self.watcher.quiet()
 
     def _warn(self, verdict: Verdict) -> None:

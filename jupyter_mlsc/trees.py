@@ -6,9 +6,10 @@ Rules kept: everything that comes from outside (names, cells, runs) is escaped; 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 from jupyter_mlsc import predicates
 from jupyter_mlsc.display import SHOWN_DIGITS, Shown, short
@@ -29,9 +30,12 @@ _ON: dict[Omitted, str] = {
 
 @dataclass(frozen=True, slots=True)
 class _Branch:
-    """One artifact: its line, what is said of it, and under titles (or none) what hangs on it."""
+    """One artifact: its line, which begins with its path, what is said of it, and under titles (or none) what hangs on it."""
 
+    path: str
     head: str
+    is_bad: bool
+    """It is revoked, or made from what is."""
     notes: tuple[str, ...]
     groups: tuple[tuple[str | None, tuple[_Branch, ...]], ...]
 
@@ -58,13 +62,36 @@ def impact_html(impact: Impact) -> str:
 
 def show_lineage(node: LineageNode, svg: str | None) -> Shown:
     """Lineage for a notebook's output; ``svg`` is its drawing, where one could be made."""
-    return Shown(node, lambda: "\n".join(lineage_lines(node)), lambda: _image(svg, f"What {node.path} was made from") + lineage_html(node), svg)
+    title = f"What {node.path} was made from"
+    return Shown(
+        node,
+        lambda: "\n".join(lineage_lines(node)),
+        lambda: _image(svg, title) + lineage_html(node),
+        svg,
+        lambda: _view(title, _of_lineage(node, ""), svg),
+    )
 
 
 def show_impact(impact: Impact, svg: str | None) -> Shown:
     """Impact for a notebook's output; ``svg`` is its drawing, where one could be made."""
     title = f"What was made from {impact.artifact.path}"
-    return Shown(impact, lambda: "\n".join(impact_lines(impact)), lambda: _image(svg, title) + impact_html(impact), svg)
+    return Shown(
+        impact,
+        lambda: "\n".join(impact_lines(impact)),
+        lambda: _image(svg, title) + impact_html(impact),
+        svg,
+        lambda: _view(title, _of_impact(impact.artifact), svg, _other_versions(impact)),
+    )
+
+
+def _view(title: str, branch: _Branch, svg: str | None, after: Sequence[str] = ()) -> dict[str, Any]:
+    """What a widget shows: the words of the lists, and the drawing."""
+    return {"title": printable(title), "tree": _as_data(branch), "after": [line.strip() for line in after], "drawing": svg}
+
+
+def _as_data(branch: _Branch) -> dict[str, Any]:
+    groups = [{"title": title, "branches": [_as_data(each) for each in branches]} for title, branches in branch.groups]
+    return {"path": branch.path, "head": branch.head, "is_bad": branch.is_bad, "notes": list(branch.notes), "groups": groups}
 
 
 def _image(svg: str | None, title: str) -> str:
@@ -104,7 +131,7 @@ def _of_lineage(node: LineageNode, edge: str) -> _Branch:
     groups = [("from:" if node.precise else "from all that the run had read so far:", inputs)]
     groups.append(("its files that runs made by themselves:", tuple(_of_lineage(child, "") for child in node.files)))
     groups.append(("it lies in the folder:", tuple(_of_lineage(child, "") for child in node.folders)))
-    return _Branch(head, tuple(notes), tuple(group for group in groups if group[1]))
+    return _Branch(printable(node.path), head, node.revoked or node.input_revoked, tuple(notes), tuple(group for group in groups if group[1]))
 
 
 def _of_impact(node: ImpactNode, *, is_asked_for: bool = True) -> _Branch:
@@ -121,7 +148,7 @@ def _of_impact(node: ImpactNode, *, is_asked_for: bool = True) -> _Branch:
     if is_asked_for and not node.outputs and node.omitted is None:
         notes.append("no run is known that made anything from these bytes")
     outputs = tuple(_of_impact(child, is_asked_for=False) for child in node.outputs)
-    return _Branch(head, tuple(notes), ((None, outputs),) if outputs else ())
+    return _Branch(printable(node.path), head, node.revoked or node.input_revoked, tuple(notes), ((None, outputs),) if outputs else ())
 
 
 def _other_versions(impact: Impact) -> list[str]:

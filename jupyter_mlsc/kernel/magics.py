@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError as MagicUsageError
@@ -15,6 +16,7 @@ from jupyter_mlsc.errors import UsageError
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from jupyter_mlsc.display import Shown
     from jupyter_mlsc.session import Session
 
 
@@ -115,9 +117,12 @@ class MlscMagics(Magics):
         """The project, its policy and ledger, and what this run read and wrote."""
         from jupyter_mlsc.display import show_facts
 
+        def ask() -> Shown:
+            status = self._session.status()
+            return show_facts("mlsc status", status.rows, status)
+
         _parse(self.mlsc_status, line)
-        status = self._session.status()
-        return show_facts("mlsc status", status.rows, status)
+        return self._shown(ask)
 
     @magic_arguments()
     @argument("path", help="An artifact's path or digest.")
@@ -129,9 +134,12 @@ class MlscMagics(Magics):
         from jupyter_mlsc.export.graphs import lineage_drawing
         from jupyter_mlsc.trees import show_lineage
 
+        def ask() -> Shown:
+            node = self._session.lineage(given.path, depth=given.depth, limit=given.limit)
+            return show_lineage(node, self._session.drawn(lineage_drawing(node), f"What {node.path} was made from"))
+
         given = _graph_asked(self.mlsc_lineage, line)
-        node = self._session.lineage(given.path, depth=given.depth, limit=given.limit)
-        return show_lineage(node, self._session.drawn(lineage_drawing(node), f"What {node.path} was made from"))
+        return self._shown(ask)
 
     @magic_arguments()
     @argument("path", help="An artifact's path or digest.")
@@ -143,9 +151,30 @@ class MlscMagics(Magics):
         from jupyter_mlsc.export.graphs import impact_drawing
         from jupyter_mlsc.trees import show_impact
 
+        def ask() -> Shown:
+            impact = self._session.impact(given.path, depth=given.depth, limit=given.limit)
+            return show_impact(impact, self._session.drawn(impact_drawing(impact), f"What was made from {impact.artifact.path}"))
+
         given = _graph_asked(self.mlsc_impact, line)
-        impact = self._session.impact(given.path, depth=given.depth, limit=given.limit)
-        return show_impact(impact, self._session.drawn(impact_drawing(impact), f"What was made from {impact.artifact.path}"))
+        return self._shown(ask)
+
+    def _shown(self, ask: Callable[[], Shown]) -> Any:
+        """An answer, as a widget where a person sits in front of a kernel. A run without one keeps the static form, which needs nobody to draw it."""
+        answer = ask()
+        if not _has_person(self.shell):
+            return answer
+        with self._session.unwatched():
+            try:
+                from jupyter_mlsc.kernel.widget import ShownWidget
+            except ModuleNotFoundError:
+                return answer  # installed without anywidget: the static form says the same
+            return ShownWidget(answer, ask)
+
+
+def _has_person(shell: InteractiveShell | None) -> bool:
+    """Whether the cell that runs was sent by a front end that can ask a person something; headless runs say that they cannot."""
+    kernel = getattr(shell, "kernel", None)
+    return kernel is not None and bool(kernel.get_parent("shell").get("content", {}).get("allow_stdin"))
 
 
 def _graph_asked(magic: Any, line: str) -> Any:

@@ -8,7 +8,8 @@ import { filesPlugin } from './plugins/files';
 import { graphPlugin } from './plugins/graph';
 import { panelPlugin } from './plugins/panel';
 import { statusPlugin } from './plugins/status';
+import { widgetsPlugin } from './plugins/widgets';
 
-const plugins = [panelPlugin, graphPlugin, cellsPlugin, blockedPlugin, statusPlugin, filesPlugin, commandsPlugin] as JupyterFrontEndPlugin<unknown>[];
+const plugins = [panelPlugin, graphPlugin, cellsPlugin, blockedPlugin, statusPlugin, filesPlugin, widgetsPlugin, commandsPlugin] as JupyterFrontEndPlugin<unknown>[];
 
 export default plugins;

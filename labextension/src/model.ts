@@ -15,6 +15,8 @@ import type { LedgerView, Memory } from './ledger';
 export interface Detail {
   readonly row: Row;
   readonly artifact: Artifact | null;
+  /** What may be decided about this artifact, whose rules are its own; null until the server said so. */
+  readonly may: Status['may'] | null;
   readonly problem: Problem | null;
 }
 
@@ -144,16 +146,18 @@ export class PanelModel {
     }
     const before = this.state.detail;
     const same = before !== null && rowKey(before.row) === rowKey(row);
-    this.set({ detail: same ? { ...before, row } : { row, artifact: null, problem: null } });
+    this.set({ detail: same ? { ...before, row } : { row, artifact: null, may: null, problem: null } });
     await this.fetchDetail(row);
   };
 
   private async fetchDetail(row: Row): Promise<void> {
-    let found: Pick<Detail, 'artifact' | 'problem'>;
+    const place = row.server_path ?? this.state.path ?? '';
+    let found: Omit<Detail, 'row'>;
     try {
-      found = { artifact: await this.api.artifact(row.digest, row.server_path ?? this.state.path ?? ''), problem: null };
+      const [artifact, status] = await Promise.all([this.api.artifact(row.digest, place), this.api.status(place)]);
+      found = { artifact, may: status.may, problem: null };
     } catch (error) {
-      found = { artifact: null, problem: this.refusal(error) };
+      found = { artifact: null, may: null, problem: this.refusal(error) };
     }
     const shown = this.state.detail;
     if (shown !== null && rowKey(shown.row) === rowKey(row)) {

@@ -125,7 +125,10 @@ describe('the model', () => {
 
   it('shows the details of a row, as the row stands after a change', async () => {
     await model.show('work.ipynb');
+    server.asked.length = 0;
     await model.select(row());
+    expect(server.asked, 'its rules are its own').toContain('status?path=data%2Ftrain.csv');
+    expect(model.snapshot().detail?.may?.sign.allowed).toBe(true);
     expect(model.snapshot().detail).toMatchObject({ row: { verdict: 'allow' }, artifact: { digest: row().digest } });
     server.runs = runs({ rows: [row({ verdict: 'block' })] });
     await model.refresh();

@@ -5,6 +5,7 @@ import type { NotebookRuns } from '../src/api';
 import type { Deeds } from '../src/components/context';
 import { NO_DEEDS, SurroundingsContext } from '../src/components/context';
 import { Panel } from '../src/components/Panel';
+import type { Row } from '../src/api';
 import type { PanelState } from '../src/model';
 import { ENGLISH } from '../src/words';
 import { row, runs, status } from './samples';
@@ -75,7 +76,7 @@ describe('the panel', () => {
     const hostile = row({ path: HOSTILE, kind: HOSTILE, verdict: 'warn', reasons: [reason], signers: [] });
     const panel = show({
       runs: runs({ rows: [hostile], headline: HOSTILE, reasons: [reason], findings: [{ path: HOSTILE, code: HOSTILE, severity: 'high', message: HOSTILE, where: HOSTILE, fix: HOSTILE }] }),
-      detail: { row: hostile, artifact: null, problem: { code: 'x', message: HOSTILE, next: HOSTILE } }
+      detail: { row: hostile, artifact: null, may: status().may, problem: { code: 'x', message: HOSTILE, next: HOSTILE } }
     });
     fireEvent.click(screen.getByRole('tab', { name: /Findings/ }));
     expect(panel.querySelectorAll('img, script, iframe')).toHaveLength(0);
@@ -97,7 +98,7 @@ describe('the panel', () => {
     const select = vi.fn();
     const jump = vi.fn();
     const rows = [row({ path: 'a.csv' }), row({ path: 'b.csv', cell_id: 'two' }), row({ path: 'c.csv', cell_id: 'three' })];
-    show({ runs: runs({ rows }), detail: { row: rows[0]!, artifact: null, problem: null } }, { select, jump });
+    show({ runs: runs({ rows }), detail: { row: rows[0]!, artifact: null, may: status().may, problem: null } }, { select, jump });
     const list = screen.getByRole('listbox');
     fireEvent.keyDown(list, { key: 'ArrowDown' });
     expect(list.getAttribute('aria-activedescendant')).toBe(screen.getAllByTestId('mlsc-row')[0]?.id);
@@ -149,11 +150,44 @@ describe('the panel', () => {
 
   it('keeps what may not be done within reach of a screen reader, with the reason, and does nothing', () => {
     const override = vi.fn();
-    show({ detail: { row: row(), artifact: null, problem: null } }, { override });
+    show({ detail: { row: row(), artifact: null, may: status().may, problem: null } }, { override });
     const button = screen.getByTestId('mlsc-override');
     fireEvent.click(button);
     expect(override).not.toHaveBeenCalled();
     expect(button.getAttribute('aria-disabled')).toBe('true');
     expect(button.title).toBe('the policy names nobody for it');
+  });
+
+  it('lets an artifact be approved and rejected in its details, under the rules of its own', () => {
+    const review = vi.fn();
+    const open = (change: Partial<Row>, allowed: boolean): HTMLElement =>
+      show({ detail: { row: row(change), artifact: null, may: { ...status().may, review: { allowed, why: allowed ? '' : 'it counts only through: terminal' } }, problem: null } }, { review });
+    const panel = open({ path: 'models/m.bin', server_path: 'sub/models/m.bin' }, true);
+    expect(screen.getAllByTestId('mlsc-approve'), 'one place bears the handle').toHaveLength(1);
+    fireEvent.click(screen.getByTestId('mlsc-approve'));
+    fireEvent.click(screen.getByTestId('mlsc-reject'));
+    expect(review.mock.calls).toEqual([
+      ['sub/models/m.bin', 'approve'],
+      ['sub/models/m.bin', 'reject']
+    ]);
+    fireEvent.click(screen.getByTestId('mlsc-approve-notebook'));
+    expect(review).toHaveBeenLastCalledWith('work.ipynb', 'approve');
+    fireEvent.click(screen.getByRole('tab', { name: 'Run' }));
+    fireEvent.click(screen.getByTestId('mlsc-approve'));
+    expect(review).toHaveBeenLastCalledWith('work.ipynb', 'approve');
+    panel.remove();
+    review.mockClear();
+    for (const [change, allowed, why] of [
+      [{}, false, 'it counts only through: terminal'],
+      [{ missing: true }, true, 'The file is not there any more'],
+      [{ server_path: null }, true, 'The file lies outside the server’s folder']
+    ] as const) {
+      const refused = open(change, allowed);
+      const button = within(within(refused).getByTestId('mlsc-details')).getByTestId('mlsc-approve');
+      fireEvent.click(button);
+      expect([button.title, button.getAttribute('aria-disabled')]).toEqual([why, 'true']);
+      refused.remove();
+    }
+    expect(review).not.toHaveBeenCalled();
   });
 });

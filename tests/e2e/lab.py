@@ -74,11 +74,13 @@ def environ_of(person: Person) -> dict[str, str]:
 
 
 @contextmanager
-def running(person: Person, application: str = "jupyterlab", *, within: Sequence[str] = (), options: Sequence[str] = (), port: int = 0) -> Iterator[Server]:
+def running(
+    person: Person, application: str = "jupyterlab", *, within: Sequence[str] = (), options: Sequence[str] = (), port: int = 0, python: str = sys.executable
+) -> Iterator[Server]:
     """A server in a process group of its own, in the person's project; its end is sure. ``within`` is put before its command."""
     environ = {**environ_of(person), "JUPYTER_TOKEN": TOKEN}
     _no_news(Path(environ["JUPYTER_CONFIG_DIR"]))
-    command = [*within, sys.executable, "-m", application, "--no-browser", "--allow-root", f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1"]
+    command = [*within, python, "-m", application, "--no-browser", "--allow-root", f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1"]
     # What runs supervised finds no token in its environment.
     command += [f"--IdentityProvider.token={TOKEN}", *options]
     log = person.home / "server.log"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from tests.conftest import CSV, Person
 from tests.e2e.lab import FRONT, Server, page_of, run_cell, running, wait_until_idle
@@ -19,6 +22,7 @@ from tests.kernel.live_kernel import LONG
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
+AXE = Path(__file__).parents[2] / "labextension/node_modules/axe-core/axe.min.js"
 KERNEL = "python3"
 
 
@@ -37,14 +41,14 @@ class Desk:
 
 
 @contextmanager
-def desk_of(folder: Path, mode: str = "enforce", **more: str) -> Iterator[Desk]:
-    """A new project of Ada's and a server for it."""
+def desk_of(folder: Path, mode: str = "enforce", *, python: str = sys.executable, options: Sequence[str] = (), **more: str) -> Iterator[Desk]:
+    """A new project of Ada's and a server for it; ``more`` is set in its environment."""
     home, root = folder / "home", folder / "project"
     for each in (home, root):
         each.mkdir()
     ada = Person("ada", home, root, dict(more))
     ada.init(mode)
-    with running(ada) as server:
+    with running(ada, python=python, options=options) as server:
         yield Desk(ada, server)
 
 
@@ -131,3 +135,14 @@ def ready(page: Page, server: Server, name: str) -> None:
 
 def _is_ready(kernel: Mapping[str, object] | None) -> bool:
     return kernel is not None and kernel["connections"] != 0 and kernel["execution_state"] == "idle"
+
+
+def serious(page: Page, *places: str) -> list[str]:
+    """What axe finds that is serious or worse, in parts of the page."""
+    if not AXE.exists():
+        pytest.skip("axe is not here: make setup fetches it with the panel's packages")
+    if not page.evaluate("'axe' in window"):
+        page.add_script_tag(content=AXE.read_text())
+    told: dict[str, Any] = page.evaluate("places => axe.run({include: places.map(each => [each])}, {resultTypes: ['violations']})", list(places))
+    found = [each for each in told["violations"] if each["impact"] in ("serious", "critical")]
+    return [f"{each['id']}: {node['html'][:160]} {node['failureSummary']}" for each in found for node in each["nodes"]]

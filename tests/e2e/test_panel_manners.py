@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from benchmarks.panel_project import many_reads
-from tests.e2e.panel import Desk, expect_verdict, panel_of, picture, ready, row, run_all
+from tests.e2e.panel import AXE, Desk, expect_verdict, panel_of, picture, ready, row, run_all, serious
 from tests.e2e.supervised_people import notebook
 from tests.kernel.live_kernel import LONG
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
-AXE = Path(__file__).parents[2] / "labextension/node_modules/axe-core/axe.min.js"
 MANY = 5000
 
 
@@ -28,15 +26,6 @@ def theme(desk: Desk, request: pytest.FixtureRequest) -> Iterator[str]:
     settings.write_text(json.dumps({"theme": f"JupyterLab {request.param.title()}"}))
     yield request.param
     settings.unlink()
-
-
-def _serious(page: Page, *places: str) -> list[str]:
-    """What axe finds that is serious or worse, in parts of the page."""
-    if not page.evaluate("'axe' in window"):
-        page.add_script_tag(content=AXE.read_text())
-    told: dict[str, Any] = page.evaluate("places => axe.run({include: places.map(each => [each])}, {resultTypes: ['violations']})", list(places))
-    found = [each for each in told["violations"] if each["impact"] in ("serious", "critical")]
-    return [f"{each['id']}: {node['html'][:160]} {node['failureSummary']}" for each in found for node in each["nodes"]]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"], indirect=True)
@@ -63,13 +52,13 @@ def test_axe_finds_nothing_serious(browser: Browser, desk: Desk, theme: str) -> 
         details.locator(".mlsc-Statement > summary").first.click()
         details.locator('[data-testid="mlsc-proof"]').wait_for()
         picture(page, f"panel-{theme}")
-        assert _serious(page, "#mlsc-panel", ".mlsc-Card", ".mlsc-Status") == []
+        assert serious(page, "#mlsc-panel", ".mlsc-Card", ".mlsc-Status") == []
         page.get_by_role("tab", name="Run", exact=True).click()
-        assert _serious(page, "#mlsc-panel") == []
+        assert serious(page, "#mlsc-panel") == []
         page.get_by_test_id("mlsc-lineage").click()
         page.get_by_test_id("mlsc-graph").locator(".mlsc-Node").first.wait_for()
         picture(page, f"lineage-{theme}")
-        assert _serious(page, ".mlsc-Graph-bar") == []
+        assert serious(page, ".mlsc-Graph-bar") == []
 
 
 def test_the_keyboard_alone_opens_the_panel_walks_the_list_and_comes_back(browser: Browser, desk: Desk) -> None:

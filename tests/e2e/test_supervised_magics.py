@@ -67,6 +67,11 @@ def test_status_and_verify_tell_of_the_supervised_run(kernel: LiveKernel) -> Non
     status = kernel.run("%mlsc_status").text
     assert "tier:    supervised: another process decides every file open and keeps the record" in status
     assert "read:    data/train.csv: allow" in status
+    live = kernel.run("shown = %mlsc_status\nshown", answers=[])
+    assert (live.text, "application/vnd.jupyter.widget-view+json" in live.data) == (status, True), live.traceback
+    kernel.run("again = %mlsc_load data/train.csv\nshown.shown = {}")
+    kernel.tell_widget(kernel.run("print(shown.model_id)").stdout.strip(), {"ask": "again"})
+    assert "['read', 'data/train.csv: allow']" in kernel.run("print(shown.shown['facts'])").stdout, "a widget asks the supervisor, too"
     judged = kernel.run("%mlsc_verify data").text
     assert "✓ data/train.csv: allowed" in judged
     assert "✗ data/unsigned.csv: blocked" in judged

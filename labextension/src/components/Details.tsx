@@ -1,7 +1,7 @@
 /** One artifact: what it is, why it stands as it does, who said what of it and with which keys, its versions, and what a person can do about it. */
 
 import * as React from 'react';
-import type { Artifact, Signature, Statement, Status, Version } from '../api';
+import type { Artifact, Signature, Statement, Version } from '../api';
 import type { Detail } from '../model';
 import { ago, plain, shortDigest, verdictWord } from '../words';
 import { useSurroundings } from './context';
@@ -130,12 +130,12 @@ function Known({ artifact }: { readonly artifact: Artifact }): React.JSX.Element
   );
 }
 
-export function Details({ detail, status }: { readonly detail: Detail; readonly status: Status | null }): React.JSX.Element {
+export function Details({ detail }: { readonly detail: Detail }): React.JSX.Element {
   const { words, deeds } = useSurroundings();
   const { row, artifact, problem } = detail;
   const place = row.server_path;
   const asking = { allowed: false, why: words.__('Asking the server…') };
-  const may = status?.may ?? { sign: asking, revoke: asking, override: asking, review: asking, init: asking };
+  const may = detail.may ?? { sign: asking, revoke: asking, override: asking, review: asking, init: asking };
   const outside = words.__('The file lies outside the server’s folder');
   const button = (name: string, testid: string, entitled: { allowed: boolean; why: string }, needsFile: boolean, act: () => void): React.JSX.Element => {
     const why = !entitled.allowed ? entitled.why : needsFile && place === null ? outside : needsFile && row.missing ? words.__('The file is not there any more') : null;
@@ -190,6 +190,8 @@ export function Details({ detail, status }: { readonly detail: Detail; readonly 
         )}
         <div className="mlsc-Buttons">
           {button(words.__('Sign…'), 'mlsc-sign', may.sign, true, () => deeds.sign([place ?? '']))}
+          {button(words.__('Approve…'), 'mlsc-approve', may.review, true, () => deeds.review(place ?? '', 'approve'))}
+          {button(words.__('Reject…'), 'mlsc-reject', may.review, true, () => deeds.review(place ?? '', 'reject'))}
           {button(words.__('Override…'), 'mlsc-override', may.override, true, () => deeds.override(place ?? ''))}
           {button(words.__('Revoke…'), 'mlsc-revoke', may.revoke, false, () => deeds.revoke(row.digest, row.path, place ?? ''))}
           <button className="mlsc-Button mlsc-mod-quiet" data-testid="mlsc-details-lineage" onClick={() => deeds.graph(row.digest, row.path, place ?? '')}>

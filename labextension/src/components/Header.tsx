@@ -36,9 +36,11 @@ interface Props {
   readonly runs: NotebookRuns;
   readonly status: Status | null;
   readonly reviews: readonly Decision[];
+  /** No details are open below. While they are, the handles of a review are those of the artifact that is looked at. */
+  readonly isAlone: boolean;
 }
 
-function SignOff({ runs, status, reviews }: Props): React.JSX.Element {
+function SignOff({ runs, status, reviews, isAlone }: Props): React.JSX.Element {
   const { words, deeds, now } = useSurroundings();
   const may = status?.may.review ?? { allowed: false, why: words.__('Asking the server…') };
   const last = reviews.at(-1);
@@ -58,7 +60,7 @@ function SignOff({ runs, status, reviews }: Props): React.JSX.Element {
       <div className="mlsc-Buttons">
         <button
           className="mlsc-Button"
-          data-testid="mlsc-approve"
+          data-testid={isAlone ? 'mlsc-approve' : 'mlsc-approve-notebook'}
           aria-disabled={!may.allowed}
           title={why ?? words.__('Approve exactly these bytes, with what the last run read and wrote')}
           onClick={() => deeds.review(runs.server_path, 'approve')}
@@ -67,7 +69,7 @@ function SignOff({ runs, status, reviews }: Props): React.JSX.Element {
         </button>
         <button
           className="mlsc-Button"
-          data-testid="mlsc-reject"
+          data-testid={isAlone ? 'mlsc-reject' : 'mlsc-reject-notebook'}
           aria-disabled={!may.allowed}
           title={why ?? words.__('Reject exactly these bytes')}
           onClick={() => deeds.review(runs.server_path, 'reject')}
@@ -93,7 +95,7 @@ function SignOff({ runs, status, reviews }: Props): React.JSX.Element {
   );
 }
 
-export function Header({ runs, status, reviews }: Props): React.JSX.Element {
+export function Header({ runs, status, reviews, isAlone }: Props): React.JSX.Element {
   const { words, now } = useSurroundings();
   const gaps = coverageOf(runs.coverage);
   const tier = runs.tier ?? status?.tier ?? null;
@@ -140,7 +142,7 @@ export function Header({ runs, status, reviews }: Props): React.JSX.Element {
           </ul>
         </details>
       )}
-      <SignOff runs={runs} status={status} reviews={reviews} />
+      <SignOff runs={runs} status={status} reviews={reviews} isAlone={isAlone} />
     </header>
   );
 }

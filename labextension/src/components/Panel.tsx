@@ -55,6 +55,7 @@ function Story({ state, cell, onCell }: Props & { readonly state: PanelState & {
       setTab('artifacts');
     }
   }, [cell]);
+  const hasDetails = tab === 'artifacts' && detail !== null;
   const tabs: readonly (readonly [Tab, string, number | null])[] = [
     ['artifacts', words.__('Artifacts'), runs.rows.length + runs.rows_left],
     ['findings', words.__('Findings'), runs.findings.length],
@@ -62,7 +63,7 @@ function Story({ state, cell, onCell }: Props & { readonly state: PanelState & {
   ];
   return (
     <>
-      <Header runs={runs} status={status} reviews={state.reviews} />
+      <Header runs={runs} status={status} reviews={state.reviews} isAlone={!hasDetails} />
       <Tabs tab={tab} tabs={tabs} onTab={setTab} />
       <div id="mlsc-tabpanel" className="mlsc-TabPanel" role="tabpanel" aria-labelledby={`mlsc-tab-${tab}`}>
         {tab === 'artifacts' &&
@@ -74,7 +75,7 @@ function Story({ state, cell, onCell }: Props & { readonly state: PanelState & {
         {tab === 'findings' && <Findings findings={runs.findings} />}
         {tab === 'environment' && <EnvironmentView environment={runs.environment} gaps={runs.coverage} runs={runs.runs} />}
       </div>
-      {tab === 'artifacts' && detail !== null && <Details key={`${detail.row.op} ${detail.row.path}`} detail={detail} status={status} />}
+      {hasDetails && <Details key={`${detail.row.op} ${detail.row.path}`} detail={detail} />}
     </>
   );
 }

@@ -18,6 +18,7 @@ import { asking, telling } from './dialogs';
 import { followEvents } from './events';
 import { panelIcon } from './icon';
 import { jumpToCell, putGuardFirst } from './notebook';
+import { tellingRefusals } from './saves';
 import { IStory, localPath } from './shared';
 import type { Story } from './shared';
 import { serverTransport } from './transport';
@@ -153,9 +154,13 @@ export const panelPlugin: JupyterFrontEndPlugin<Story> = {
     app.shell.add(widget, 'right', { rank: 650, type: 'Supply chain' });
     restorer?.add(widget, PANEL);
 
+    const tellRefusal = tellingRefusals(tracker, words);
     followEvents(settings, {
       ledger: event => model.changed(event),
-      saved: event => model.changed({ project: '', notebooks: [event.notebook] }),
+      saved: event => {
+        tellRefusal(event);
+        model.changed({ project: '', notebooks: [event.notebook] });
+      },
       opened: () => void model.refresh(),
       closed: () => model.lost()
     });

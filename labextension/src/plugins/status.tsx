@@ -38,9 +38,12 @@ export const statusPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter_mlsc:status',
   description: 'The verdict of the notebook in front, in the status bar.',
   autoStart: true,
-  requires: [IStory, IStatusBar],
-  optional: [ISettingRegistry],
-  activate: (_: JupyterFrontEnd, story: Story, bar: IStatusBar, registry: ISettingRegistry | null) => {
+  requires: [IStory],
+  optional: [IStatusBar, ISettingRegistry],
+  activate: (_: JupyterFrontEnd, story: Story, bar: IStatusBar | null, registry: ISettingRegistry | null) => {
+    if (bar === null) {
+      return; // Notebook 7 has none
+    }
     const setting = settingOf(registry, 'status');
     const item = ReactWidget.create(<Item story={story} />);
     bar.registerStatusItem('jupyter_mlsc:status', {
