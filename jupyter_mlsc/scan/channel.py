@@ -14,9 +14,9 @@ _LENGTH = 8
 _FIELDS = ("code", "severity", "message", "where", "fix")
 
 
-def request(path: str, allow: tuple[str, ...], also: tuple[str, ...], limits: Limits) -> dict[str, object]:
-    """A file to scan: its path for messages, and what policy allows to be unpickled. The descriptor comes with the message."""
-    return {"path": path, "allow": allow, "also": also, "limits": asdict(limits)}
+def request(path: str, allow: tuple[str, ...], also: tuple[str, ...], indexes: tuple[str, ...], limits: Limits) -> dict[str, object]:
+    """A file to scan: its path for messages, and what policy allows to be unpickled and to be installed from. The descriptor comes with the message."""
+    return {"path": path, "allow": allow, "also": also, "indexes": indexes, "limits": asdict(limits)}
 
 
 def answer(findings: tuple[Finding, ...]) -> dict[str, object]:

@@ -57,6 +57,8 @@ class Scanning:
     allow: frozenset[str] = frozenset()
     also: frozenset[str] = frozenset()
     """What to look for besides: things that are looked for only where somebody asks."""
+    indexes: frozenset[str] = frozenset()
+    """Addresses from which policy lets packages come."""
     look: Callable[[Piece, Scanning, int], Iterable[Finding]] | None = None
     """Looks at a piece with all scanners; set by the engine."""
     members: int = 0

@@ -29,9 +29,15 @@ _KEPT = ("LANG", "LC_ALL", "SYSTEMROOT")
 class ScanProcess:
     """Scans files, one after the other, in a process of its own. Use it in a ``with`` block."""
 
-    def __init__(self, limits: Limits = DEFAULT, allow: frozenset[str] = frozenset(), also: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        limits: Limits = DEFAULT,
+        allow: frozenset[str] = frozenset(),
+        also: frozenset[str] = frozenset(),
+        indexes: frozenset[str] = frozenset(),
+    ) -> None:
         self._limits = limits
-        self._allow, self._also = tuple(sorted(allow)), tuple(sorted(also))
+        self._allow, self._also, self._indexes = tuple(sorted(allow)), tuple(sorted(also)), tuple(sorted(indexes))
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
 
@@ -48,7 +54,7 @@ class ScanProcess:
         seconds = self._limits.seconds_for(os.fstat(descriptor).st_size)
         channel.settimeout(seconds)
         try:
-            send(channel, request(path, self._allow, self._also, self._limits), descriptor)
+            send(channel, request(path, self._allow, self._also, self._indexes, self._limits), descriptor)
             body, more = receive(channel)
             for each in more:
                 os.close(each)

@@ -26,7 +26,8 @@ def serve(channel: socket.socket) -> None:
         limits = Limits(**asked["limits"])
         _limit_time(limits.seconds_for(os.fstat(descriptors[0]).st_size))
         with os.fdopen(descriptors[0], "rb", buffering=1 << 18) as stream:
-            found = scan_stream(asked["path"], stream, limits=limits, allow=frozenset(asked["allow"]), also=frozenset(asked["also"]))
+            told = {name: frozenset(asked[name]) for name in ("allow", "also", "indexes")}
+            found = scan_stream(asked["path"], stream, limits=limits, **told)
         send(channel, answer(found))
 
 

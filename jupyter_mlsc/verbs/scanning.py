@@ -45,11 +45,11 @@ def scan(
     Raises ArtifactError for what cannot be read, ArtifactMissingError for what is not there.
     """
     files = list({each.path: each for path in paths for each in _files(path)}.values())
-    allow = frozenset() if project is None else project.policy.unpickle_allow
+    allow, indexes = (frozenset[str](), frozenset[str]()) if project is None else (project.policy.unpickle_allow, project.policy.install_indexes)
     findings: list[Finding] = []
     accepted: list[Finding] = []
     whole, done = sum(each.size for each in files), 0
-    with ScanProcess(limits, allow, also) as scanning:
+    with ScanProcess(limits, allow, also, indexes) as scanning:
         for each in files:
             if progress is not None:
                 progress(done, whole)
