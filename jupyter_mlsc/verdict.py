@@ -188,6 +188,12 @@ def reason_codes() -> tuple[str, ...]:
     return tuple(_REASONS)
 
 
+def reason_template(code: str) -> tuple[str, str]:
+    """The sentence and the next step of a code, with the names of their facts in braces. Raises KeyError."""
+    _, message, following = _REASONS[code]
+    return message, following
+
+
 @dataclass(frozen=True, slots=True)
 class SignerSeen:
     """Who stands behind a verdict: an identity of the policy, the id of the key, and the time that the statement gives (RFC 3339)."""
