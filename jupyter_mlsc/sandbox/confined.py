@@ -62,6 +62,7 @@ def _limit(memory: int) -> None:
         return  # no such limits on this system; the parent's clock remains
     for what, most in (
         (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_DATA, memory),  # py7zr asks for it, and where it is not set for what Landlock hides
         (resource.RLIMIT_NOFILE, _MOST_DESCRIPTORS),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),

@@ -37,12 +37,7 @@ def _ends_as_zip(piece: Piece) -> bool:
 
 def _may_be_archive(piece: Piece) -> bool:
     head = piece.head
-    return (
-        head.startswith((b"7z\xbc\xaf", b"Rar!"))
-        or head[257:262] == b"ustar"
-        or (len(head) >= 512 and _OCTAL.fullmatch(head[148:156]) is not None)
-        or _ends_as_zip(piece)
-    )
+    return head.startswith(b"Rar!") or head[257:262] == b"ustar" or (len(head) >= 512 and _OCTAL.fullmatch(head[148:156]) is not None) or _ends_as_zip(piece)
 
 
 def _has_json_behind_length(piece: Piece) -> bool:
@@ -92,7 +87,8 @@ _FAMILIES = (
             b"ZF0x",
         ),
     ),
-    Family("archives", suffixes=(".zip", ".npz", ".pt", ".keras", ".skops", ".pt2", ".ptl", ".mar", ".tar", ".nemo", ".7z", ".rar"), bears=_may_be_archive),
+    Family("archives", suffixes=(".zip", ".npz", ".pt", ".keras", ".skops", ".pt2", ".ptl", ".mar", ".tar", ".nemo", ".rar"), bears=_may_be_archive),
+    Family("sevenzip", (b"7z\xbc\xaf\x27\x1c",), suffixes=(".7z",)),
     Family("arrays", (b"\x93NUMPY",), suffixes=(".npy",)),
     Family("torch_files", bears=_ends_as_zip),
     Family("safetensors_files", suffixes=(".safetensors",), bears=_has_json_behind_length),
