@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,7 +101,7 @@ def scan_files(project: ProjectState, paths: Iterable[Path], called: str | None 
                 inner = file.relative_to(path).as_posix() if file != path else ""
                 with OpenedFile(file) as opened:
                     # The scan judges by the name too, and finds the same whatever folder the project lies in.
-                    findings += [replace(each, path=inner) for each in process.scan(called if called and not inner else file.name, opened.descriptor)]
+                    findings += [each._replace(path=inner) for each in process.scan(called if called and not inner else file.name, opened.descriptor)]
             found[path] = tuple(findings)
     return found
 

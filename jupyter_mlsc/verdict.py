@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NoReturn
 
 from jupyter_mlsc.artifacts import Digest
+from jupyter_mlsc.printing import printable as printable  # most who speak of a verdict need it
 
 
 class Mode(StrEnum):
@@ -267,11 +268,6 @@ def with_reason(verdict: Verdict, added: Reason, mode: Mode) -> Verdict:
     reasons = (*verdict.reasons, added)
     decision = max(verdict.decision, decision_for(mode, reasons), key=STRICTNESS.index)
     return replace(verdict, reasons=reasons, decision=decision)
-
-
-def printable(text: str) -> str:
-    """The text on one line, with control and bidirectional characters shown as escapes: no name rewrites a terminal or adds a line to a message."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def summary(verdict: Verdict) -> str:

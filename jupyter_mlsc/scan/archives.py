@@ -10,15 +10,18 @@ import posixpath
 import re
 import stat
 import struct
-import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from jupyter_mlsc.scan.finding import BrokenLayerError, Finding, LimitReachedError, NotUnderstoodError
 from jupyter_mlsc.scan.piece import Piece, Scanning
 from jupyter_mlsc.scan.scanner import Scanner
 from jupyter_mlsc.scan.windows import window
+
+if TYPE_CHECKING:
+    import tarfile
 
 _LOCAL = struct.Struct("<4s5H3I2H")
 _ENCRYPTED = 0x1
@@ -128,6 +131,8 @@ def _sum_is_right(block: bytes) -> bool:
 
 
 def _scan_tar(piece: Piece, scanning: Scanning) -> Iterable[Finding]:
+    import tarfile
+
     try:
         with tarfile.open(fileobj=piece.stream, mode="r:" if piece.whole else "r|") as archive:
             for member in archive:

@@ -14,10 +14,12 @@ import socket
 from jupyter_mlsc.scan.channel import answer, receive, send
 from jupyter_mlsc.scan.engine import scan_stream
 from jupyter_mlsc.scan.limits import Limits
+from jupyter_mlsc.scan.registry import prepare
 
 
 def serve(channel: socket.socket) -> None:
     """Answer requests until the other side closes."""
+    prepare()
     while True:
         body, descriptors = receive(channel)
         if body is None:
