@@ -32,7 +32,7 @@ def run(arguments: Sequence[str]) -> int:
 def _begin(given: list[str]) -> None:
     """Start the process that scans where files are to be scanned: it imports what it needs while this one does."""
     command = next((each for each in given if not each.startswith("-")), None)
-    if command == "scan" and {"-h", "--help"}.isdisjoint(given):
+    if command == "scan" and {"-h", "--help", "--environment"}.isdisjoint(given):
         from jupyter_mlsc.scan.starting import start_early
 
         start_early()
