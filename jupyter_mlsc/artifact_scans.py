@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,21 +94,21 @@ def scan_files(project: ProjectState, paths: Iterable[Path], called: str | None 
     paths = list(paths)
     if not paths:
         return found
-    with ScanProcess(allow=project.policy.unpickle_allow) as process:
+    with ScanProcess(allow=project.policy.unpickle_allow, indexes=project.policy.install_indexes) as process:
         for path in paths:
             findings: list[Finding] = []
             for file in files_of(path):
                 inner = file.relative_to(path).as_posix() if file != path else ""
                 with OpenedFile(file) as opened:
                     # The scan judges by the name too, and finds the same whatever folder the project lies in.
-                    findings += [replace(each, path=inner) for each in process.scan(called if called and not inner else file.name, opened.descriptor)]
+                    findings += [each._replace(path=inner) for each in process.scan(called if called and not inner else file.name, opened.descriptor)]
             found[path] = tuple(findings)
     return found
 
 
 def known_scan(project: ProjectState, name: str, path: Path, measured: Measurement, key: str) -> bool:
     """Whether this very key has said that these bytes passed this very scanner."""
-    scanner = scanner_digest(project.policy.unpickle_allow)
+    scanner = scanner_digest(project.policy.unpickle_allow, project.policy.install_indexes)
     claims = project.gatherer.gather(name, path, measured).claims
     return any(
         claim.predicate_type == scans.TEST_RESULT
@@ -149,7 +149,7 @@ def scan_statement(project: ProjectState, name: str, measured: Measurement, made
         project.project_id,
         measured.size,
         at,
-        scanner_digest(project.policy.unpickle_allow),
+        scanner_digest(project.policy.unpickle_allow, project.policy.install_indexes),
         predicates.content_tree(measured),
         predicates.file_lines(measured),
         tuple(scans.FindingBody(each.code, str(each.severity), each.path, each.where) for each in made.findings),

@@ -8,8 +8,12 @@ bad policy, 3 it could not be done.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from jupyter_mlsc.verdict import Verdict, printable, summary
+from jupyter_mlsc.printing import printable
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.verdict import Verdict
 
 
 class MlscError(Exception):
@@ -85,6 +89,8 @@ class BlockedArtifactError(MlscError, PermissionError):
     """The policy does not let this artifact through. ``verdict`` has the reasons; nothing was loaded or written."""
 
     def __init__(self, verdict: Verdict) -> None:
+        from jupyter_mlsc.verdict import summary
+
         super().__init__(f"{verdict.path} is blocked")
         self.message = summary(verdict)
         self.args = (self.message,)

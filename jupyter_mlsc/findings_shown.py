@@ -5,11 +5,10 @@ Rules kept: everything that comes from a file is escaped; colour never carries a
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlsc.printing import printable
 from jupyter_mlsc.scan.finding import SEVERITIES, Finding, Scanned
-from jupyter_mlsc.verdict import printable
 
 if TYPE_CHECKING:
     from jupyter_mlsc.display import Shown
@@ -49,6 +48,8 @@ def scanned_document(scanned: Scanned) -> dict[str, Any]:
 
 def show_scanned(scanned: Scanned) -> Shown:
     """A scan for a notebook's output."""
+    from html import escape
+
     from jupyter_mlsc.display import Shown
 
     def html() -> str:

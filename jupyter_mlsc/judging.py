@@ -166,7 +166,7 @@ class Judge:
             return None
         from jupyter_mlsc.scan.identity import scanner_digest
 
-        return scanner_digest(self.policy.unpickle_allow)
+        return scanner_digest(self.policy.unpickle_allow, self.policy.install_indexes)
 
     def _evidence(
         self,

@@ -9,6 +9,7 @@ from typing import NoReturn
 import msgspec
 
 from jupyter_mlsc.artifacts import Digest
+from jupyter_mlsc.printing import printable as printable  # most who speak of a verdict need it
 
 
 class Mode(StrEnum):
@@ -188,6 +189,12 @@ def reason_codes() -> tuple[str, ...]:
     return tuple(_REASONS)
 
 
+def reason_template(code: str) -> tuple[str, str]:
+    """The sentence and the next step of a code, with the names of their facts in braces. Raises KeyError."""
+    _, message, following = _REASONS[code]
+    return message, following
+
+
 class SignerSeen(msgspec.Struct, frozen=True):
     """Who stands behind a verdict: an identity of the policy, the id of the key, and the time that the statement gives (RFC 3339)."""
 
@@ -258,11 +265,6 @@ def with_reason(verdict: Verdict, added: Reason, mode: Mode) -> Verdict:
     reasons = (*verdict.reasons, added)
     decision = max(verdict.decision, decision_for(mode, reasons), key=STRICTNESS.index)
     return msgspec.structs.replace(verdict, reasons=reasons, decision=decision)
-
-
-def printable(text: str) -> str:
-    """The text on one line, with control and bidirectional characters shown as escapes: no name rewrites a terminal or adds a line to a message."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def summary(verdict: Verdict) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -11,13 +12,14 @@ from urllib.parse import quote
 
 from jupyter_mlsc.scan.codes import CODES
 from jupyter_mlsc.scan.finding import Finding, Severity
-from jupyter_mlsc.verdict import Decision, Verdict
+from jupyter_mlsc.verdict import Decision, Verdict, reason_template
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _WHOLE = {"startLine": 1}
 """A verdict is about a whole file; code scanning pages show nothing without a region."""
 
 SUPPRESSED = "overridden"
+_FACT = re.compile(r"\{[^{}]*\}")
 _SEVERITY_LEVELS = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM: "warning", Severity.LOW: "note"}
 _SCORES = {"critical": "9.5", "high": "8.0", "medium": "5.0", "low": "2.0"}
 """What code scanning pages sort by, on the scale of CVSS."""
@@ -32,7 +34,7 @@ def sarif_log(verdicts: Sequence[Verdict], version: str) -> str:
     """
     failing = [(verdict, reason) for verdict in verdicts for reason in verdict.reasons if reason.fails or reason.code == SUPPRESSED]
     codes = sorted({reason.code for _, reason in failing})
-    rules = [{"id": code, "name": _camel(code), "shortDescription": {"text": code.replace("-", " ").capitalize()}} for code in codes]
+    rules = [_rule(code, *reason_template(code)) for code in codes]
     results = [
         {
             "ruleId": reason.code,
@@ -53,9 +55,7 @@ def findings_log(findings: Sequence[Finding], version: str, accepted: Sequence[F
     codes = sorted({each.code for each in (*findings, *accepted)})
     rules = [
         {
-            "id": code,
-            "name": _camel(code),
-            "shortDescription": {"text": code.replace("-", " ").capitalize()},
+            **_rule(code, CODES[code].message, CODES[code].fix),
             "properties": {"security-severity": _SCORES[CODES[code].severity], "tags": ["security"]},
         }
         for code in codes
@@ -85,10 +85,18 @@ def _log(version: str, rules: list[dict[str, Any]], results: list[dict[str, Any]
 
 
 def _location(path: str, base: str = "PROJECT") -> dict[str, str]:
-    if PurePosixPath(path).is_absolute():
-        return {"uri": "file://" + quote(path)}
-    return {"uri": quote(path), "uriBaseId": base}
+    uri = quote(os.fsencode(path))  # a name need not be UTF-8
+    return {"uri": f"file://{uri}"} if PurePosixPath(path).is_absolute() else {"uri": uri, "uriBaseId": base}
 
 
-def _camel(code: str) -> str:
-    return "".join(word.capitalize() for word in code.split("-"))
+def _rule(code: str, message: str, remedy: str) -> dict[str, Any]:
+    """What every result of a code has in common; pages show it once, so what differs from result to result is left open."""
+    short, words = code.replace("-", " ").capitalize(), code.split("-")
+    rule: dict[str, Any] = {"id": code, "shortDescription": {"text": short}, "fullDescription": {"text": _opened(message)}, "help": {"text": _opened(remedy)}}
+    # A name that only repeats the id is an error to validators.
+    return {**rule, "name": "".join(word.capitalize() for word in words)} if len(words) > 1 else rule
+
+
+def _opened(template: str) -> str:
+    text = _FACT.sub("…", template)
+    return f"{text[:1].upper()}{text[1:]}."

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from jupyter_mlsc.errors import FormatError, MissingLibraryError
-from jupyter_mlsc.formats.format import HEAD_SIZE, Source
 from jupyter_mlsc.formats.libraries import library, reading
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+
+    from jupyter_mlsc.formats.format import Source
 
 _BUFFER = 128 * 1024
 # Small, since a few bytes can stand for a thousand times as many.
@@ -72,6 +73,8 @@ def inner_head(head: bytes, stream: BinaryIO) -> bytes:
     name = layer(head)
     if name is None:
         return b""
+    from jupyter_mlsc.formats.format import HEAD_SIZE
+
     stream.seek(0)
     try:
         with reading("", name):

@@ -8,7 +8,6 @@ a folder that only this user can enter.
 
 from __future__ import annotations
 
-import re
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -17,6 +16,7 @@ from typing import Any
 
 from jupyter_mlsc.errors import DeniedGlobalError, FormatError, MissingLibraryError
 from jupyter_mlsc.formats.format import Format, Opened, Source, Target, writable
+from jupyter_mlsc.formats.keras_names import MEMBER, NO_OBJECT, OWN_MODULE, REACHES_OUT
 from jupyter_mlsc.formats.libraries import library, reading, unsuitable, writing
 from jupyter_mlsc.formats.recognition import zip_names
 
@@ -24,24 +24,7 @@ _CONFIG = "config.json"
 _WEIGHTS = "model.weights.h5"
 _LARGEST_MEMBER = 100
 """How many times larger than what is stored a member of the archive may be; Keras stores them as they are."""
-OWN_MODULE = re.compile(
-    r"keras|builtins|keras\.(?:src\.)?(?:activations|constraints|dtype_policies|initializers|layers|losses|metrics|models|ops|optimizers|quantizers|random|"
-    r"regularizers)(?:\.\w+)*|keras\.src\.backend\.(?:torch|jax|tensorflow|numpy|openvino)\.optimizers(?:\.\w+)*|keras\.src\.trainers\.compile_utils"
-)
-NO_OBJECT = frozenset({"__bytes__", "__ellipsis__", "__keras_tensor__", "__numpy__", "__slice__", "__tensor__", "__tuple__", "TensorShape", "function"})
 _LOOKED_UP_IN = ("layers", "models", "losses", "metrics", "optimizers", "optimizers.schedules", "initializers", "regularizers", "constraints", "dtype_policies")
-REACHES_OUT = {
-    "__lambda__": "a lambda function, whose code comes with it",
-    "Lambda": "a Lambda layer, whose code comes with it",
-    "FlaxLayer": "a FlaxLayer, which wraps code of another framework",
-    "JaxLayer": "a JaxLayer, which wraps code of another framework",
-    "TFSMLayer": "a TFSMLayer, which runs a TensorFlow model by its path",
-    "TorchModuleWrapper": "a TorchModuleWrapper, which unpickles a torch module",
-    "__typespec__": "a TensorFlow type, which is looked up by name",
-    "CompositeTensor": "a TensorFlow type, which is looked up by name",
-    "TypeSpec": "a TensorFlow type, which is looked up by name",
-}
-MEMBER = re.compile(r"metadata\.json|config\.json|model\.weights\.(?:h5|npz)|assets/(?:(?!\.\.?/)[^/\\\0]+/)*(?!\.\.?$)[^/\\\0]*")
 
 
 def _recognise(head: bytes, opened: Opened) -> bool:

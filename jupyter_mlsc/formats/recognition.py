@@ -5,14 +5,14 @@ Rules: only a bounded part of a file is looked at; bytes that cannot be understo
 
 from __future__ import annotations
 
-import ast
 import io
+import os
 import re
 import struct
-from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from jupyter_mlsc.formats.format import Opened
+if TYPE_CHECKING:
+    from jupyter_mlsc.formats.format import Opened
 
 TORCH_MAGIC = re.compile(rb"(?:\x80.)?(?:\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19\.|L119547037146038801333356L\n\.)", re.DOTALL)
 """How a legacy torch file (before 1.6) begins: a pickle of the magic number 0x1950a86a20f9469cfc6c, in any protocol."""
@@ -29,7 +29,7 @@ def is_zip(head: bytes) -> bool:
 
 def zip_names(head: bytes, opened: Opened) -> tuple[str, ...]:
     """The members of a zip archive; empty for anything else and for one that is broken."""
-    if isinstance(opened, Path) or not is_zip(head):
+    if isinstance(opened, os.PathLike) or not is_zip(head):
         return ()
     import zipfile
 
@@ -48,6 +48,8 @@ def is_torch_zip(head: bytes, opened: Opened) -> bool:
 
 def npy_holds_objects(file: BinaryIO) -> bool:
     """Whether the npy file that begins here stores pickled objects; true also where its header cannot be understood (numpy format 1.0 to 3.0)."""
+    import ast
+
     start = file.read(12)
     if len(start) < 12 or not start.startswith(b"\x93NUMPY"):
         return True

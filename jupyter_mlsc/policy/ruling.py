@@ -71,6 +71,12 @@ class Policy(msgspec.Struct, frozen=True):
         return frozenset()
 
     @property
+    def install_indexes(self) -> frozenset[str]:
+        """Addresses that packages may come from: those that every accepted layer names which names any."""
+        lists = [frozenset(layer.install.indexes) for layer in self.layers if layer.accepted and layer.install and layer.install.indexes is not None]
+        return frozenset.intersection(*lists) if lists else frozenset()
+
+    @property
     def environment_advisories(self) -> str | None:
         """Where advisories come from: the admin's word goes before the project's."""
         return next((layer.environment.advisories for layer in self.layers if layer.accepted and layer.environment.advisories), None)

@@ -5,7 +5,8 @@ A scan is looked at in this order, and the first check that it fails is what is 
  1. It is of this project, about these bytes, under this name, or under the name that they were promoted from.
  2. A key that stands, of a person or of runs that hold one of the rule's roles, signed it: who may vouch for an artifact may say that it was scanned. A
     run's word counts only where the rule names the role that runs hold.
- 3. It was made by this very scanner: this version, its lists, and what the policy allows to be unpickled now.
+ 3. It was made by this very scanner: this version, its lists, and what the policy allows now to be unpickled and
+    to be installed from.
  4. It is not dated ahead, and not older than the rule's ``max-age``.
  5. Of those that pass, the newest decides: it did not fail. What a person accepted in a baseline is no failure of a scan that took it into account.
 """

@@ -10,11 +10,10 @@ docs/unpickle.md says it for readers.
 from __future__ import annotations
 
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """Names that are on the list for one reason: module to names, separated by spaces."""
 
     title: str

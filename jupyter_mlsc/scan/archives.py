@@ -1,4 +1,4 @@
-"""Zip and tar archives: each member is looked at as a file of its own, and the archive itself for names and links that lead out of it, and for bombs.
+"""Zip and tar archives: each member is looked at as a file of its own, and the archive for what leads out of it, and for bombs. RAR is refused.
 
 Rules kept: a member that cannot be read is a finding where its name claims what can run code, and never ends the look at the others; what is stored as it is
 is read in place; what two readers could see differently (two members of one name, a header that contradicts the directory) is a finding.
@@ -10,20 +10,23 @@ import posixpath
 import re
 import stat
 import struct
-import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from jupyter_mlsc.scan.finding import BrokenLayerError, Finding, LimitReachedError, NotUnderstoodError
 from jupyter_mlsc.scan.piece import Piece, Scanning
 from jupyter_mlsc.scan.scanner import Scanner
 from jupyter_mlsc.scan.windows import window
 
+if TYPE_CHECKING:
+    import tarfile
+
 _LOCAL = struct.Struct("<4s5H3I2H")
 _ENCRYPTED = 0x1
-_LARGEST_RATIO = 200
-_SUSPICIOUS_SIZE = 64 << 20
+LARGEST_RATIO = 200
+SUSPICIOUS_SIZE = 64 << 20
 """Bytes from which on a member is asked how much it shrank."""
 _DRIVE = re.compile(r"[A-Za-z]:")
 _SMALL = 1 << 20
@@ -36,7 +39,8 @@ def leads_out(name: str) -> bool:
     return name.startswith(("/", "\\")) or _DRIVE.match(name) is not None or ".." in parts or "\0" in name
 
 
-def _size(count: int) -> str:
+def size_shown(count: int) -> str:
+    """A size as findings have it."""
     return f"{count:,} bytes"
 
 
@@ -75,8 +79,8 @@ def _member(piece: Piece, scanning: Scanning, archive: zipfile.ZipFile, member: 
     seen.add(name)
     if member.is_dir():
         return
-    if member.file_size > _SUSPICIOUS_SIZE and member.file_size > _LARGEST_RATIO * max(member.compress_size, 1):
-        yield scanning.found("archive-bomb", piece, name, size=_size(member.file_size), packed=_size(member.compress_size))
+    if member.file_size > SUSPICIOUS_SIZE and member.file_size > LARGEST_RATIO * max(member.compress_size, 1):
+        yield scanning.found("archive-bomb", piece, name, size=size_shown(member.file_size), packed=size_shown(member.compress_size))
         return
     if member.flag_bits & _ENCRYPTED:
         yield scanning.found("archive-encrypted", piece, name, name=name)
@@ -127,6 +131,8 @@ def _sum_is_right(block: bytes) -> bool:
 
 
 def _scan_tar(piece: Piece, scanning: Scanning) -> Iterable[Finding]:
+    import tarfile
+
     try:
         with tarfile.open(fileobj=piece.stream, mode="r:" if piece.whole else "r|") as archive:
             for member in archive:
@@ -155,19 +161,16 @@ def _tar_member(piece: Piece, scanning: Scanning, archive: tarfile.TarFile, memb
         yield from scanning.inside(piece, member.name, stream)  # type: ignore[arg-type]  # tarfile's stream is a binary one
 
 
-_CLOSED = {b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "RAR"}
-
-
 def _recognise_closed(piece: Piece) -> bool:
-    return piece.head.startswith(tuple(_CLOSED))
+    return piece.head.startswith(b"Rar!\x1a\x07")
 
 
 def _scan_closed(piece: Piece, scanning: Scanning) -> Iterable[Finding]:
-    yield scanning.found("archive-closed", piece, kind=next(kind for magic, kind in _CLOSED.items() if piece.head.startswith(magic)))
+    yield scanning.found("archive-closed", piece, kind="RAR")
 
 
 SCANNERS: tuple[Scanner, ...] = (
     Scanner("a zip archive", _recognise_zip, _scan_zip, claims=(".zip", ".npz", ".pt", ".keras", ".skops", ".pt2", ".ptl", ".mar")),
-    Scanner("an archive that nothing here opens", _recognise_closed, _scan_closed, claims=(".7z", ".rar"), runs_code=False, streams=True),
+    Scanner("an archive that nothing here opens", _recognise_closed, _scan_closed, claims=(".rar",), runs_code=False, streams=True),
     Scanner("a tar archive", _recognise_tar, _scan_tar, claims=(".tar", ".nemo"), streams=True),
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-from dataclasses import asdict
 
 from jupyter_mlsc.scan.finding import Finding, Severity
 from jupyter_mlsc.scan.limits import Limits
@@ -14,9 +13,9 @@ _LENGTH = 8
 _FIELDS = ("code", "severity", "message", "where", "fix")
 
 
-def request(path: str, allow: tuple[str, ...], also: tuple[str, ...], limits: Limits) -> dict[str, object]:
-    """A file to scan: its path for messages, and what policy allows to be unpickled. The descriptor comes with the message."""
-    return {"path": path, "allow": allow, "also": also, "limits": asdict(limits)}
+def request(path: str, allow: tuple[str, ...], also: tuple[str, ...], indexes: tuple[str, ...], limits: Limits) -> dict[str, object]:
+    """A file to scan: its path for messages, and what policy allows to be unpickled and to be installed from. The descriptor comes with the message."""
+    return {"path": path, "allow": allow, "also": also, "indexes": indexes, "limits": limits._asdict()}
 
 
 def answer(findings: tuple[Finding, ...]) -> dict[str, object]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(NamedTuple):
     """One row: the severity, and the sentence and remedy in which facts are filled in."""
 
     severity: Literal["low", "medium", "high", "critical"]

@@ -81,7 +81,7 @@ _DOCUMENTS = {
     "hydra-target": Code("low", "hydra would call {what}", "know what it is before you instantiate this configuration"),
     "command-reaches": Code("high", "a stage runs a command that reaches out: {what}", "read the command before you run the stage"),
     "mlmodel-loader": Code("medium", "MLflow would load it with {what}, a module of its own", "know that module before you load the model"),
-    "foreign-index": Code("medium", "packages would come from {what}", "take the line out, or name an index that you trust"),
+    "foreign-index": Code("medium", "packages would come from {what}", "take the line out, or allow the index by [install] indexes"),
     "foreign-package": Code("medium", "a package would come from {what}, which may change", "pin it to a version with a hash"),
     "pinned-package": Code("low", "a package would come from {what}", "know where it comes from"),
     "pth-code": Code("high", "Python would run this line at every start: {what}", _EDIT),

@@ -21,10 +21,16 @@ from jupyter_mlsc.scan.scanner import Scanner
 
 
 def scan_stream(
-    path: str, stream: BinaryIO, *, limits: Limits = DEFAULT, allow: frozenset[str] = frozenset(), also: frozenset[str] = frozenset()
+    path: str,
+    stream: BinaryIO,
+    *,
+    limits: Limits = DEFAULT,
+    allow: frozenset[str] = frozenset(),
+    also: frozenset[str] = frozenset(),
+    indexes: frozenset[str] = frozenset(),
 ) -> tuple[Finding, ...]:
     """Findings on one file, which is open and can be moved in; ``path`` is for messages and for what the name claims."""
-    scanning = Scanning(path, limits, allow, also, look)
+    scanning = Scanning(path, limits, allow, also, indexes, look)
     found: dict[Finding, None] = {}
     try:
         for each in itertools.islice(look(piece_of(path, stream), scanning, 0), limits.findings):

@@ -6,11 +6,11 @@ Rules kept: a finding's severity, sentence and remedy come from `codes` and from
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
+from jupyter_mlsc.printing import printable
 from jupyter_mlsc.scan.codes import CODES
-from jupyter_mlsc.verdict import printable
 
 LONGEST_FACT = 200
 """Characters of a text from a file that a message repeats."""
@@ -34,8 +34,7 @@ SEVERITIES = tuple(Severity)
 """From the mildest to the worst."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing that is wrong: ``path`` names the file, ``where`` the place in it (a member, an offset, a line; empty for the whole file)."""
 
     path: str
@@ -84,8 +83,7 @@ def passes(findings: Iterable[Finding]) -> bool:
     return not any(each.severity.fails for each in findings)
 
 
-@dataclass(frozen=True, slots=True)
-class Scanned:
+class Scanned(NamedTuple):
     """What a scan found, in so many files, or of something else that can be looked at (``unit``)."""
 
     findings: tuple[Finding, ...]

@@ -12,9 +12,9 @@ from jupyter_mlsc.scan.codes import CODES
 from jupyter_mlsc.scan.registry import LIST_VERSION
 
 
-def scanner_digest(allow: frozenset[str]) -> str:
+def scanner_digest(allow: frozenset[str], indexes: frozenset[str]) -> str:
     """``sha256:<hex>``: two scans with the same digest of the same bytes find the same."""
-    said = json.dumps([_own(), sorted(allow)])
+    said = json.dumps([_own(), sorted(allow), sorted(indexes)])
     return "sha256:" + hashlib.sha256(said.encode()).hexdigest()
 
 

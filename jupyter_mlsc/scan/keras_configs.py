@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from zipfile import ZipFile
 
-from jupyter_mlsc.formats.keras_files import MEMBER, NO_OBJECT, OWN_MODULE, REACHES_OUT
+from jupyter_mlsc.formats.keras_names import MEMBER, NO_OBJECT, OWN_MODULE, REACHES_OUT
 from jupyter_mlsc.formats.recognition import zip_names
 from jupyter_mlsc.scan.documents import json_of, parts, text_of
 from jupyter_mlsc.scan.finding import Finding, LimitReachedError

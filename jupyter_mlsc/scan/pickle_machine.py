@@ -11,8 +11,7 @@ import codecs
 import pickle
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from jupyter_mlsc.scan import allowlist
 from jupyter_mlsc.scan.finding import LimitReachedError, NotUnderstoodError
@@ -36,11 +35,12 @@ _TORCHSCRIPT_NAMES = frozenset(
     for name in ("build_boollist", "build_doublelist", "build_intlist", "build_tensor_from_id", "build_tensorlist", "restore_type_tag")
 )
 """What TorchScript's own pickles name, which its own reader looks up in C++."""
+_HANDS_ON = (Global, tuple)
+"""What `PickleMachine._not_handed_on` has to look at."""
 _JOBLIB_WRAPPERS = frozenset({"joblib.numpy_pickle.NumpyArrayWrapper"})
 
 
-@dataclass(frozen=True, slots=True)
-class Suspicion:
+class Suspicion(NamedTuple):
     """What the machine objects to: a code of the table, its facts, the offset of the opcode; ``called`` where it would be called or changed."""
 
     code: str
@@ -48,30 +48,36 @@ class Suspicion:
     offset: int | None
 
 
-@dataclass
 class PickleMachine:
     """Walks one pickle after the other from a stream. ``suspicions`` are kept, each once, also where a walk ends with an error."""
 
-    stream: BinaryIO
-    allow: frozenset[str] = frozenset()
-    size: int = -1
-    """Bytes of the stream; -1 where they are not known and the stream cannot be moved in."""
-    torchscript: bool = False
-    """The pickle lies in a TorchScript archive, which defines the classes of `__torch__` itself."""
-    tentative: bool = False
-    """Nothing says that these bytes are a pickle."""
-    spend: Callable[[int], None] = lambda _: None
-    suspicions: dict[tuple[str, tuple[tuple[str, str], ...]], Suspicion] = field(default_factory=dict)
-    globals_seen: int = 0
-    named: int = 0
-    """Names among them that have the shape of one."""
-    calls_suspected: int = 0
-    """Calls and changes of what is not allowed."""
-    arrays: int = 0
-    """Arrays of joblib's that were stepped over."""
-    nested: int = 0
-    finished: int = 0
-    """Pickles that were walked to their end mark."""
+    def __init__(
+        self,
+        stream: BinaryIO,
+        allow: frozenset[str] = frozenset(),
+        size: int = -1,
+        torchscript: bool = False,
+        tentative: bool = False,
+        spend: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self.stream, self.allow, self.spend = stream, allow, spend
+        self.size = size
+        """Bytes of the stream; -1 where they are not known and the stream cannot be moved in."""
+        self.torchscript = torchscript
+        """The pickle lies in a TorchScript archive, which defines the classes of `__torch__` itself."""
+        self.tentative = tentative
+        """Nothing says that these bytes are a pickle."""
+        self.suspicions: dict[tuple[str, tuple[tuple[str, str], ...]], Suspicion] = {}
+        self.globals_seen = 0
+        self.named = 0
+        """Names among them that have the shape of one."""
+        self.calls_suspected = 0
+        """Calls and changes of what is not allowed."""
+        self.arrays = 0
+        """Arrays of joblib's that were stepped over."""
+        self.nested = 0
+        self.finished = 0
+        """Pickles that were walked to their end mark."""
 
     def walk(self) -> None:
         """Walk one pickle to its STOP. Raises NotUnderstoodError, LimitReachedError."""
@@ -120,6 +126,12 @@ class PickleMachine:
         if len(data) != length:
             raise NotUnderstoodError("a pickle ends within a value")
         return data
+
+    def _byte(self) -> int:
+        data = self.stream.read(1)
+        if not data:
+            raise NotUnderstoodError("a pickle ends within a value")
+        return data[0]
 
     def _number(self, width: int, *, signed: bool = False) -> int:
         return int.from_bytes(self._exactly(width), "little", signed=signed)
@@ -365,21 +377,19 @@ for _opcode, _value in {
     pickle.INT: lambda m: _integer(m._line()),
     pickle.LONG: lambda m: _integer(m._line()),
     pickle.BININT: lambda m: m._number(4, signed=True),
-    pickle.BININT1: lambda m: m._number(1),
     pickle.BININT2: lambda m: m._number(2),
-    pickle.LONG1: lambda m: _long(m, m._number(1)),
+    pickle.LONG1: lambda m: _long(m, m._byte()),
     pickle.LONG4: lambda m: _long(m, m._number(4, signed=True)),
     pickle.FLOAT: lambda m: m._line() and OPAQUE,
     pickle.BINFLOAT: lambda m: m._exactly(8) and OPAQUE,
     pickle.STRING: lambda m: _quoted(m._line()),
     pickle.BINSTRING: lambda m: _text(m._payload(max(m._number(4, signed=True), 0)), "latin-1"),
-    pickle.SHORT_BINSTRING: lambda m: _text(m._exactly(m._number(1)), "latin-1"),
+    pickle.SHORT_BINSTRING: lambda m: _text(m._exactly(m._byte()), "latin-1"),
     pickle.UNICODE: lambda m: _text(m._line(), "raw-unicode-escape"),
     pickle.BINUNICODE: lambda m: _text(m._payload(m._number(4)), "utf-8"),
-    pickle.SHORT_BINUNICODE: lambda m: _text(m._exactly(m._number(1)), "utf-8"),
     pickle.BINUNICODE8: lambda m: _text(m._payload(m._number(8)), "utf-8"),
     pickle.BINBYTES: lambda m: m._payload(m._number(4)),
-    pickle.SHORT_BINBYTES: lambda m: m._exactly(m._number(1)),
+    pickle.SHORT_BINBYTES: lambda m: m._exactly(m._byte()),
     pickle.BINBYTES8: lambda m: m._payload(m._number(8)),
     pickle.BYTEARRAY8: lambda m: m._payload(m._number(8)),
     pickle.NEXT_BUFFER: lambda m: OPAQUE,
@@ -390,16 +400,45 @@ for _opcode, _value in {
     pickle.MARK: lambda m: MARK,
     pickle.DUP: lambda m: m.top(),
     pickle.GET: lambda m: _got(m, _integer(m._line())),
-    pickle.BINGET: lambda m: _got(m, m._number(1)),
+    pickle.BINGET: lambda m: _got(m, m._byte()),
     pickle.LONG_BINGET: lambda m: _got(m, m._number(4)),
     pickle.PERSID: lambda m: _persistent(m, m._line()),
 }.items():
     _pushing(_opcode, _value)
 
 
+# Most of a typical pickle is small numbers, short texts and what remembers them: each of these is one step, without a call in a call.
+
+
+@_on(pickle.BININT1)
+def _small_number(m: PickleMachine) -> None:
+    data = m.stream.read(1)
+    if not data:
+        raise NotUnderstoodError("a pickle ends within a value")
+    m._stack.append(data[0])
+
+
+@_on(pickle.SHORT_BINUNICODE)
+def _short_text(m: PickleMachine) -> None:
+    read = m.stream.read
+    length = read(1)
+    data = read(length[0]) if length else b""
+    if not length or len(data) != length[0]:
+        raise NotUnderstoodError("a pickle ends within a value")
+    m._stack.append(data.decode("utf-8", "surrogatepass"))
+
+
+@_on(pickle.MEMOIZE)
+def _memoize(m: PickleMachine) -> None:
+    value = m._stack[-1]
+    if value is MARK:
+        m.top()
+    m._memo[len(m._memo)] = value
+
+
 @_on(pickle.PROTO)
 def _proto(m: PickleMachine) -> None:
-    if m._number(1) > pickle.HIGHEST_PROTOCOL:
+    if m._byte() > pickle.HIGHEST_PROTOCOL:
         raise NotUnderstoodError("a pickle has an unknown protocol")
 
 
@@ -435,17 +474,12 @@ def _put(m: PickleMachine) -> None:
 
 @_on(pickle.BINPUT)
 def _binput(m: PickleMachine) -> None:
-    m._memo[m._number(1)] = m.top()
+    m._memo[m._byte()] = m.top()
 
 
 @_on(pickle.LONG_BINPUT)
 def _long_binput(m: PickleMachine) -> None:
     m._memo[m._number(4)] = m.top()
-
-
-@_on(pickle.MEMOIZE)
-def _memoize(m: PickleMachine) -> None:
-    m._memo[len(m._memo)] = m.top()
 
 
 @_on(pickle.BINPERSID)
@@ -500,7 +534,7 @@ def _build(m: PickleMachine) -> None:
 
 @_on(pickle.EXT1)
 def _ext1(m: PickleMachine) -> None:
-    _extension(m, m._number(1))
+    _extension(m, m._byte())
 
 
 @_on(pickle.EXT2)
@@ -563,7 +597,7 @@ def _append(m: PickleMachine) -> None:
 @_on(pickle.APPENDS, pickle.ADDITEMS)
 def _appends(m: PickleMachine) -> None:
     for item in m._to_mark():
-        if item.__class__ is Global or item.__class__ is tuple:
+        if item.__class__ in _HANDS_ON:
             m._not_handed_on(item)
     m.hold(m.top())
 
@@ -585,4 +619,5 @@ def _put_items(m: PickleMachine, holder: object, items: list[object]) -> None:
     for at in range(0, len(items) - 1, 2):
         if isinstance(holder, Container):
             holder.put(items[at], items[at + 1])
-        m._not_handed_on((items[at], items[at + 1]))
+        if items[at].__class__ in _HANDS_ON or items[at + 1].__class__ in _HANDS_ON:
+            m._not_handed_on((items[at], items[at + 1]))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from jupyter_mlsc.scan.finding import NotUnderstoodError
 
 OPAQUE = object()
@@ -13,7 +11,6 @@ KEPT_ITEMS = 64
 """Items of a dictionary that are kept; only joblib's placeholders (six) and dtypes need theirs."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Global:
     """A class or function that the pickle names.
 
@@ -21,30 +18,33 @@ class Global:
     names and nobody calls.
     """
 
-    module: str
-    name: str
-    deferred: bool = False
-    storage: bool = False
+    __slots__ = ("deferred", "module", "name", "storage")
+
+    def __init__(self, module: str, name: str, *, deferred: bool = False, storage: bool = False) -> None:
+        self.module, self.name, self.deferred, self.storage = module, name, deferred, storage
 
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"
 
 
-@dataclass(slots=True, eq=False)
 class Called:
     """What calling something gives; ``state`` is what BUILD gave it."""
 
-    callee: object
-    arguments: object
-    state: object = None
+    __slots__ = ("arguments", "callee", "state")
+
+    def __init__(self, callee: object, arguments: object) -> None:
+        self.callee, self.arguments = callee, arguments
+        self.state: object = None
 
 
-@dataclass(slots=True, eq=False)
 class Container:
     """A list, dictionary or set that the pickle makes; ``items`` are the first ones of a dictionary with texts as keys."""
 
-    kind: str
-    items: dict[str, object] = field(default_factory=dict)
+    __slots__ = ("items", "kind")
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.items: dict[str, object] = {}
 
     def put(self, key: object, value: object) -> None:
         """Keep an item, if it may be asked for."""

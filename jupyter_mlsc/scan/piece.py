@@ -8,8 +8,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from jupyter_mlsc.formats.libraries import broken_errors
 from jupyter_mlsc.scan.finding import BrokenLayerError, Finding, LimitReachedError, finding
@@ -22,8 +21,7 @@ HEAD_SIZE = 64 * 1024
 """How many of the first bytes of a piece recognition looks at."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """Bytes to look at. ``name`` is what the file or member is called, without folders that lead to it where it is the file itself.
 
     ``where`` is its place in the file that was named (``weights.zip!data.pkl``), empty for that file. ``stream`` is at offset 0; where ``whole`` is
@@ -48,23 +46,27 @@ class Piece:
         return self.stream
 
 
-@dataclass
 class Scanning:
-    """The scan of one file: its path for findings, the names that policy allows to be unpickled, and what may still be spent."""
+    """The scan of one file: its path for findings, the names that policy allows to be unpickled, and what may still be spent.
 
-    path: str
-    limits: Limits = DEFAULT
-    allow: frozenset[str] = frozenset()
-    also: frozenset[str] = frozenset()
-    """What to look for besides: things that are looked for only where somebody asks."""
-    look: Callable[[Piece, Scanning, int], Iterable[Finding]] | None = None
-    """Looks at a piece with all scanners; set by the engine."""
-    members: int = 0
-    unpacked: int = 0
-    opcodes: int = 0
-    depth: int = 0
-    torchscript: bool = False
-    """Inside a TorchScript archive, whose classes the archive itself defines."""
+    ``also`` are things that are looked for only where somebody asks; ``indexes`` are addresses from which policy lets packages come; ``look``
+    looks at a piece with all scanners.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        limits: Limits = DEFAULT,
+        allow: frozenset[str] = frozenset(),
+        also: frozenset[str] = frozenset(),
+        indexes: frozenset[str] = frozenset(),
+        look: Callable[[Piece, Scanning, int], Iterable[Finding]] | None = None,
+    ) -> None:
+        self.path, self.limits, self.look = path, limits, look
+        self.allow, self.also, self.indexes = allow, also, indexes
+        self.members = self.unpacked = self.opcodes = self.depth = 0
+        self.torchscript = False
+        """Inside a TorchScript archive, whose classes the archive itself defines."""
 
     def found(self, code: str, piece: Piece, place: str = "", **facts: object) -> Finding:
         """A finding at a place of a piece."""

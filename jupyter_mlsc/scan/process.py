@@ -1,4 +1,4 @@
-"""The outside of the process that scans: starts it without keys and secrets, hands it open files, ends it when it takes too long.
+"""The outside of the process that scans: hands it open files, hears what it found, ends it when it takes too long.
 
 Rules kept: a file that made the process end, or hang, gets a finding and a new process serves the next one; what the process says is a claim about the
 file that was handed to it and about nothing else; the descriptor is opened once, by the caller.
@@ -11,7 +11,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from types import TracebackType
 from typing import Self
 
@@ -19,19 +18,21 @@ from jupyter_mlsc.errors import MlscError
 from jupyter_mlsc.scan.channel import findings_in, receive, request, send
 from jupyter_mlsc.scan.finding import Finding, finding
 from jupyter_mlsc.scan.limits import DEFAULT, Limits
-
-_BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); import jupyter_mlsc; del sys.path[0]; from jupyter_mlsc.sandbox.confined import main; main()"
-"""The folder is on the path for one import, as for a supervisor: nothing else of it is to be imported."""
-_KEPT = ("LANG", "LC_ALL", "SYSTEMROOT")
-"""All that the process gets of the environment."""
+from jupyter_mlsc.scan.starting import started
 
 
 class ScanProcess:
     """Scans files, one after the other, in a process of its own. Use it in a ``with`` block."""
 
-    def __init__(self, limits: Limits = DEFAULT, allow: frozenset[str] = frozenset(), also: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        limits: Limits = DEFAULT,
+        allow: frozenset[str] = frozenset(),
+        also: frozenset[str] = frozenset(),
+        indexes: frozenset[str] = frozenset(),
+    ) -> None:
         self._limits = limits
-        self._allow, self._also = tuple(sorted(allow)), tuple(sorted(also))
+        self._allow, self._also, self._indexes = tuple(sorted(allow)), tuple(sorted(also)), tuple(sorted(indexes))
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
 
@@ -40,7 +41,7 @@ class ScanProcess:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        self._end()
+        self._end(at_once=True)
 
     def scan(self, path: str, descriptor: int) -> tuple[Finding, ...]:
         """Findings on an open file; ``path`` is its name in them."""
@@ -48,7 +49,7 @@ class ScanProcess:
         seconds = self._limits.seconds_for(os.fstat(descriptor).st_size)
         channel.settimeout(seconds)
         try:
-            send(channel, request(path, self._allow, self._also, self._limits), descriptor)
+            send(channel, request(path, self._allow, self._also, self._indexes, self._limits), descriptor)
             body, more = receive(channel)
             for each in more:
                 os.close(each)
@@ -56,7 +57,7 @@ class ScanProcess:
                 return (finding("scanner-failed", path, why=self._how_it_ended()),)
             return findings_in(body, path)
         except TimeoutError:
-            self._end()
+            self._end(at_once=True)
             return (finding("limit-reached", path, why=f"it took longer than {seconds:.0f} seconds"),)
         except (OSError, ValueError):
             return (finding("scanner-failed", path, why=self._how_it_ended()),)
@@ -64,26 +65,12 @@ class ScanProcess:
     def _started(self) -> socket.socket:
         if self._channel is not None:
             return self._channel
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                place = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-                self._process = subprocess.Popen(
-                    [sys.executable, "-I", "-c", _BOOT, place, str(theirs.fileno()), str(self._limits.memory)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno()],
-                    env={name: os.environ[name] for name in _KEPT if name in os.environ},
-                    cwd=os.path.abspath(os.sep),
-                    start_new_session=True,
-                )
-            except OSError as err:
-                ours.close()
-                step = "wait until fewer programs run, then repeat the command"
-                raise MlscError(f"the process that scans could not be started: {err.strerror}", next_step=step) from err
-        self._channel = ours
-        return ours
+        try:
+            self._process, self._channel = started(self._limits.memory)
+        except OSError as err:
+            step = "wait until fewer programs run, then repeat the command"
+            raise MlscError(f"the process that scans could not be started: {err.strerror}", next_step=step) from err
+        return self._channel
 
     def _how_it_ended(self) -> str:
         process = self._process
@@ -95,13 +82,14 @@ class ScanProcess:
             return "its process was ended for taking too long, or too much"
         return f"its process was ended by {signal.Signals(-code).name}"
 
-    def _end(self) -> None:
+    def _end(self, *, at_once: bool = False) -> None:
         if self._channel is not None:
             self._channel.close()
             self._channel = None
         if self._process is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(timeout=0.2)
+            if not at_once:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(timeout=0.2)
             self._process.kill()
             self._process.wait()
             self._process = None

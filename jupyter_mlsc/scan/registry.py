@@ -9,9 +9,8 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from jupyter_mlsc.scan.piece import Piece
@@ -37,40 +36,60 @@ def _ends_as_zip(piece: Piece) -> bool:
 
 def _may_be_archive(piece: Piece) -> bool:
     head = piece.head
-    return (
-        head.startswith((b"7z\xbc\xaf", b"Rar!"))
-        or head[257:262] == b"ustar"
-        or (len(head) >= 512 and _OCTAL.fullmatch(head[148:156]) is not None)
-        or _ends_as_zip(piece)
-    )
+    return head.startswith(b"Rar!") or head[257:262] == b"ustar" or (len(head) >= 512 and _OCTAL.fullmatch(head[148:156]) is not None)
+
+
+def _says(piece: Piece) -> bytes:
+    """The head behind what may stand before a text; a copy only where something does."""
+    return piece.head.lstrip(b"\xef\xbb\xbf \t\r\n")
+
+
+def _may_be_keras(piece: Piece) -> bool:
+    return _says(piece).startswith(b"{") and b'"class_name"' in piece.head
+
+
+def _may_be_notebook(piece: Piece) -> bool:
+    return _says(piece).startswith(b"{") and (b'"nbformat"' in piece.head or b'"cells"' in piece.head)
+
+
+def _may_be_xml(piece: Piece) -> bool:
+    return _says(piece).startswith((b"<?xml", b"<PMML", b"<!DOCTYPE"))
+
+
+def _may_be_hdf5(piece: Piece) -> bool:
+    return b"\x89HDF\r\n\x1a\n" in piece.head
+
+
+def _has_python_tags(piece: Piece) -> bool:
+    return b"\0" not in piece.head and b"python/" in piece.head
 
 
 def _has_json_behind_length(piece: Piece) -> bool:
     return piece.head[8:9] == b"{"
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(NamedTuple):
     """A module with a tuple ``SCANNERS``, and the signs of what it may recognise or claim: any one of them is enough, and none at all means every piece.
 
-    ``begins`` are first bytes, ``holds`` bytes anywhere in the first 64 KiB, ``suffixes`` ends of a name in lower case, ``bears`` asks for more.
+    ``begins`` are first bytes, ``suffixes`` ends of a name in lower case, ``bears`` asks for more; ``zips`` where whatever ends as a zip archive does
+    may be this.
     """
 
     module: str
     begins: tuple[bytes, ...] = ()
-    holds: tuple[bytes, ...] = ()
     suffixes: tuple[str, ...] = ()
     bears: Callable[[Piece], bool] | None = None
+    zips: bool = False
 
-    def may_be(self, piece: Piece) -> bool:
+    def may_be(self, piece: Piece, ends_as_zip: Callable[[], bool]) -> bool:
         """Whether the piece bears a sign of this family."""
-        if not (self.begins or self.holds or self.suffixes or self.bears):
+        if not (self.begins or self.suffixes or self.bears or self.zips):
             return True
         return (
             piece.head.startswith(self.begins)
             or piece.lowered.endswith(self.suffixes)
-            or any(each in piece.head for each in self.holds)
             or (self.bears is not None and self.bears(piece))
+            or (self.zips and ends_as_zip())
         )
 
 
@@ -92,23 +111,24 @@ _FAMILIES = (
             b"ZF0x",
         ),
     ),
-    Family("archives", suffixes=(".zip", ".npz", ".pt", ".keras", ".skops", ".pt2", ".ptl", ".mar", ".tar", ".nemo", ".7z", ".rar"), bears=_may_be_archive),
+    Family("archives", suffixes=(".zip", ".npz", ".pt", ".keras", ".skops", ".pt2", ".ptl", ".mar", ".tar", ".nemo", ".rar"), bears=_may_be_archive, zips=True),
+    Family("sevenzip", (b"7z\xbc\xaf\x27\x1c",), suffixes=(".7z",)),
     Family("arrays", (b"\x93NUMPY",), suffixes=(".npy",)),
-    Family("torch_files", bears=_ends_as_zip),
+    Family("torch_files", zips=True),
     Family("safetensors_files", suffixes=(".safetensors",), bears=_has_json_behind_length),
     Family("gguf_files", (b"GGUF", b"FUGG"), suffixes=(".gguf",)),
-    Family("keras_configs", holds=(b'"class_name"',), suffixes=(".keras",), bears=_ends_as_zip),
-    Family("hdf5_files", holds=(b"\x89HDF\r\n\x1a\n",), suffixes=(".h5", ".hdf5", ".hdf")),
+    Family("keras_configs", suffixes=(".keras",), bears=_may_be_keras, zips=True),
+    Family("hdf5_files", suffixes=(".h5", ".hdf5", ".hdf"), bears=_may_be_hdf5),
     Family("onnx_files", (b"\x08",), suffixes=(".onnx",)),
     Family("savedmodels", (b"\x08\x01\x12",), suffixes=(".pb",)),
-    Family("skops_files", suffixes=(".skops",), bears=_ends_as_zip),
-    Family("xml_files", (b"\xff\xfe<\0", b"\xfe\xff\0<"), (b"<?xml", b"<PMML", b"<!DOCTYPE"), (".pmml",)),
+    Family("skops_files", suffixes=(".skops",), zips=True),
+    Family("xml_files", (b"\xff\xfe<\0", b"\xfe\xff\0<"), suffixes=(".pmml",), bears=_may_be_xml),
     Family("rds_files", (b"RDX", b"RDB", b"RDA", b"X\n", b"B\n", b"A\n"), suffixes=(".rds", ".rda", ".rdata")),
     Family("message_files", (b"{", b"[", b" ", b"\n", b"\r", b"\t", b"\xef\xbb\xbf"), suffixes=(".msgpack", ".msgpck", ".mpk")),
     Family("model_folders", suffixes=(".json", ".jinja", ".jinja2", ".j2")),
-    Family("yaml_files", holds=(b"python/",), suffixes=(".yaml", ".yml", "mlmodel", "mlproject", "dvc.lock")),
+    Family("yaml_files", suffixes=(".yaml", ".yml", "mlmodel", "mlproject", "dvc.lock"), bears=_has_python_tags),
     Family("small_files", suffixes=(".pth", ".txt", ".in", ".csv", ".tsv", "kernel.json")),
-    Family("notebooks", holds=(b'"nbformat"', b'"cells"'), suffixes=(".ipynb",)),
+    Family("notebooks", suffixes=(".ipynb",), bears=_may_be_notebook),
 )
 
 
@@ -118,6 +138,12 @@ def _scanners_of(module: str) -> tuple[Scanner, ...]:
     return found
 
 
+def prepare() -> None:
+    """Import what nearly every scan asks for. It takes no time of anybody's while the first file is still looked for."""
+    for module in ("pickles", "compressed", "archives", "torch_files", "keras_configs", "skops_files"):
+        _scanners_of(module)
+
+
 def scanners() -> tuple[Scanner, ...]:
     """Every scanner of files."""
     return tuple(each for family in _FAMILIES for each in _scanners_of(family.module))
@@ -125,8 +151,9 @@ def scanners() -> tuple[Scanner, ...]:
 
 def scanners_for(piece: Piece) -> Iterator[Scanner]:
     """The scanners that may recognise a piece, or that its name claims."""
+    ends_as_zip = cache(lambda: _ends_as_zip(piece))
     for family in _FAMILIES:
-        if family.may_be(piece):
+        if family.may_be(piece, ends_as_zip):
             yield from _scanners_of(family.module)
 
 
@@ -135,5 +162,5 @@ def families() -> tuple[Family, ...]:
     return _FAMILIES
 
 
-LIST_VERSION = 1
+LIST_VERSION = 2
 """Raised with every change of what the scanners find, so that statements of earlier ones are not taken for this one's."""

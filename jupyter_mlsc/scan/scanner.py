@@ -6,14 +6,13 @@ Rules kept: recognising and scanning never import, run or open what the bytes na
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from jupyter_mlsc.scan.finding import Finding
 from jupyter_mlsc.scan.piece import Piece, Scanning
 
 
-@dataclass(frozen=True, slots=True)
-class Scanner:
+class Scanner(NamedTuple):
     """One family. ``recognise(piece)`` tells whether the bytes can be this; every scanner that says so is asked, since a file can be several things.
 
     ``scan(piece, scanning)`` yields findings, and raises NotUnderstoodError where the bytes end to make sense: what it yielded before stands.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from zipfile import ZipFile
 
 from jupyter_mlsc.formats.recognition import zip_names
-from jupyter_mlsc.formats.skops_files import HOLDERS, MADE_BY_NODE, NODES, SCHEMA, nodes
+from jupyter_mlsc.formats.skops_names import HOLDERS, MADE_BY_NODE, NODES, SCHEMA, nodes
 from jupyter_mlsc.scan import allowlist
 from jupyter_mlsc.scan.documents import json_of
 from jupyter_mlsc.scan.finding import Finding, LimitReachedError

@@ -10,12 +10,11 @@ from collections.abc import Iterable
 
 from jupyter_mlsc.scan.documents import is_text, json_of, text_of
 from jupyter_mlsc.scan.finding import Finding
+from jupyter_mlsc.scan.indexes import index_in, is_named, without_credentials
 from jupyter_mlsc.scan.piece import Piece, Scanning
 from jupyter_mlsc.scan.scanner import Scanner
 
 _REQUIREMENTS = re.compile(r"(?:.*[-_.])?(?:requirements|constraints)(?:[-_.].*)?\.(?:txt|in)|requirements/.*\.txt")
-_INDEX = re.compile(r"^\s*(?:-i|--index-url|--extra-index-url|-f|--find-links|--trusted-host)[\s=]+(\S+)")
-_PUBLIC_INDEX = re.compile(r"https://(?:pypi\.org|download\.pytorch\.org|files\.pythonhosted\.org)(?:/|$)")
 _ADDRESS = re.compile(r"(?:^|@\s*|-e\s+)((?:git\+|hg\+|svn\+|bzr\+)?(?:https?|ssh|git|ftp|file)://\S+|git\+\S+)")
 _FORMULA = re.compile(
     r"(?:^|[,;\t\n])\s*\"?\s*[=@+-][^,;\t\n]*?"
@@ -48,15 +47,15 @@ def _scan_requirements(piece: Piece, scanning: Scanning) -> Iterable[Finding]:
         line = line.split(" #", 1)[0]
         if line.lstrip().startswith("#"):
             continue
-        index = _INDEX.match(line)
+        index = index_in(line)
         if index is not None:
-            if not _PUBLIC_INDEX.match(index[1]):
-                yield scanning.found("foreign-index", piece, f"line {number}", what=index[1])
+            if not is_named(index, scanning.indexes):
+                yield scanning.found("foreign-index", piece, f"line {number}", what=index)
             continue
         address = _ADDRESS.search(line)
         if address is not None:
             code = "foreign-package" if address[1].startswith(("http://", "git://", "ftp://")) or "@" not in address[1].rpartition("/")[2] else "pinned-package"
-            yield scanning.found(code, piece, f"line {number}", what=address[1])
+            yield scanning.found(code, piece, f"line {number}", what=without_credentials(address[1]))
 
 
 def _recognise_kernel(piece: Piece) -> bool:

@@ -14,10 +14,12 @@ import socket
 from jupyter_mlsc.scan.channel import answer, receive, send
 from jupyter_mlsc.scan.engine import scan_stream
 from jupyter_mlsc.scan.limits import Limits
+from jupyter_mlsc.scan.registry import prepare
 
 
 def serve(channel: socket.socket) -> None:
     """Answer requests until the other side closes."""
+    prepare()
     while True:
         body, descriptors = receive(channel)
         if body is None:
@@ -26,7 +28,8 @@ def serve(channel: socket.socket) -> None:
         limits = Limits(**asked["limits"])
         _limit_time(limits.seconds_for(os.fstat(descriptors[0]).st_size))
         with os.fdopen(descriptors[0], "rb", buffering=1 << 18) as stream:
-            found = scan_stream(asked["path"], stream, limits=limits, allow=frozenset(asked["allow"]), also=frozenset(asked["also"]))
+            told = {name: frozenset(asked[name]) for name in ("allow", "also", "indexes")}
+            found = scan_stream(asked["path"], stream, limits=limits, **told)
         send(channel, answer(found))
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from jupyter_mlsc.scan.documents import is_text, text_of
 from jupyter_mlsc.scan.finding import Finding, LimitReachedError, NotUnderstoodError
+from jupyter_mlsc.scan.indexes import index_in, is_named
 from jupyter_mlsc.scan.known_dangers import runs_code
 from jupyter_mlsc.scan.piece import Piece, Scanning
 from jupyter_mlsc.scan.scanner import Scanner
@@ -60,8 +61,8 @@ def _scan(piece: Piece, scanning: Scanning) -> Iterable[Finding]:
             yield scanning.found("command-reaches", piece, where, what=value)
         elif key == "trust_remote_code" and value.lower() == "true":
             yield scanning.found("remote-code", piece, where, what="trust_remote_code")
-        elif key in ("--index-url", "--extra-index-url"):
-            yield scanning.found("foreign-index", piece, where, what=value)
+        elif key.startswith("--") and (index := index_in(f"{key} {value}")) is not None and not is_named(index, scanning.indexes):
+            yield scanning.found("foreign-index", piece, where, what=index)
 
 
 def _is_function_of_danger(name: str) -> bool:
@@ -88,7 +89,7 @@ def _scan_tags(piece: Piece, scanning: Scanning) -> Iterable[Finding]:
 
 
 def _entries(text: str) -> Iterator[tuple[tuple[str, ...], str, str, int]]:
-    """The scalar entries of all mappings: the keys above, the key, the value and the line. Raises NotUnderstoodError."""
+    """The scalar entries of all mappings: the keys above, the key, the value and the line; options in lists as keys. Raises NotUnderstoodError."""
     import yaml
 
     # A frame is [is a mapping, its key that waits for a value].
@@ -106,8 +107,8 @@ def _entries(text: str) -> Iterator[tuple[tuple[str, ...], str, str, int]]:
                     path = tuple(frame[1][0] or "" for frame in frames[:-1] if frame[0])
                     yield path, top[1][0], event.value, event.start_mark.line + 1
                     top[1][0] = None
-                elif top is not None and event.value.startswith(("--index-url", "--extra-index-url")):
-                    yield (), "--index-url", event.value, event.start_mark.line + 1
+                elif top is not None and event.value.startswith("--"):
+                    yield (), event.value, "", event.start_mark.line + 1
             elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
                 frames.append((isinstance(event, yaml.MappingStartEvent), [None]))
             elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from jupyter_mlsc.errors import ArtifactChangedError, ArtifactMissingError
 from jupyter_mlsc.scan.finding import Finding, Scanned
@@ -25,8 +24,7 @@ _PASSED_OVER = frozenset({".git", ".mlsc", "__pycache__", "node_modules", ".ipyn
 """Folders below a named one that hold no artifacts. Naming one of them scans it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(NamedTuple):
     path: Path
     shown: str
     size: int
@@ -45,11 +43,11 @@ def scan(
     Raises ArtifactError for what cannot be read, ArtifactMissingError for what is not there.
     """
     files = list({each.path: each for path in paths for each in _files(path)}.values())
-    allow = frozenset() if project is None else project.policy.unpickle_allow
+    allow, indexes = (frozenset[str](), frozenset[str]()) if project is None else (project.policy.unpickle_allow, project.policy.install_indexes)
     findings: list[Finding] = []
     accepted: list[Finding] = []
     whole, done = sum(each.size for each in files), 0
-    with ScanProcess(limits, allow, also) as scanning:
+    with ScanProcess(limits, allow, also, indexes) as scanning:
         for each in files:
             if progress is not None:
                 progress(done, whole)
@@ -80,7 +78,7 @@ def recorded(project: ProjectState, path: Path, found: tuple[Finding, ...]) -> f
 
     measured = measure(path)
     known = accepted_codes(project, target.asked, path, measured)
-    here = tuple(replace(each, path="") for each in found)
+    here = tuple(each._replace(path="") for each in found)
     at = project.gatherer.later_than_all(target.asked, project.clock())
     statement = scan_statement(project, target.asked, measured, ArtifactScan(here, known), at)
     envelope = seal(statement, [project.run_signer])

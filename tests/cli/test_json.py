@@ -11,6 +11,7 @@ import pytest
 from here import mlsc
 
 from tests.conftest import Person
+from tests.sarif_schema import problems
 
 VERIFY = {"ok", "mode", "artifacts"}
 ARTIFACT = {"path", "digest", "kind", "verdict", "tier", "signers", "reasons", "decisions"}
@@ -182,6 +183,7 @@ def test_quiet_leaves_results_and_takes_away_advice(worked: Person) -> None:
 
 def test_sarif_is_a_log_of_version_2_1_0(worked: Person) -> None:
     log = said(worked, "verify", "--sarif", code=1)
+    assert problems(json.dumps(log)) == []
     assert set(log) == {"$schema", "version", "runs"}
     assert log["version"] == "2.1.0"
     assert log["$schema"].endswith("sarif-2.1.0.json")

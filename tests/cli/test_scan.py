@@ -12,6 +12,7 @@ import pytest
 
 from jupyter_mlsc.scan.codes import CODES
 from tests.conftest import Person
+from tests.sarif_schema import problems
 
 HOSTILE = b"cposix\nsystem\n(S'true'\ntR."
 
@@ -64,6 +65,7 @@ def test_what_is_not_there_cannot_be_scanned(elsewhere: Person) -> None:
 def test_a_sarif_log_has_a_rule_for_each_code_and_a_result_for_each_finding(elsewhere: Person) -> None:
     code, log = scan(elsewhere, ".", "--sarif")
     assert code == 1
+    assert problems(json.dumps(log)) == []
     assert log["version"] == "2.1.0"
     (run,) = log["runs"]
     rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]

@@ -98,4 +98,3 @@ def _saved(page: Page, person: Person, text: str) -> None:
             return
         page.wait_for_timeout(100)
     raise AssertionError(f"{text} was not saved")
-

@@ -433,3 +433,15 @@ class TestQuestions:
         assert Policy((project,)).unpickle_allow == {"a.B"}
         assert Policy((layer(DATA, name="admin"), project)).unpickle_allow == {"a.B"}
         assert Policy((admin, project)).unpickle_allow == {"c.D"}
+
+    def test_packages_may_come_from_what_every_layer_names_that_names_any(self):
+        from policy_cases import IDENTITIES
+
+        def naming(name: str, *indexes: str):
+            return layer(DATA, name=name, head=f"[install]\nindexes = {list(indexes)}\n{IDENTITIES}")
+
+        project = naming("project", "https://a.test/simple", "https://b.test/simple/")
+        assert Policy((project,)).install_indexes == {"https://a.test/simple", "https://b.test/simple"}
+        assert Policy((naming("admin", "https://b.test/simple"), project)).install_indexes == {"https://b.test/simple"}
+        assert Policy((layer(DATA),)).install_indexes == frozenset()
+        assert Policy.untrusted(project).install_indexes == frozenset()

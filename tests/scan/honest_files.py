@@ -22,6 +22,7 @@ import honest_objects
 import joblib
 import numpy as np
 import pandas as pd
+import py7zr
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ def _scikit_learn() -> Iterator[tuple[str, bytes]]:
     for number, (word, estimator) in enumerate(honest_objects.estimators().items()):
         yield f"{word}.pkl", pickle.dumps(estimator, number % 4 + 2)
         if number % 3 == 0:
-            yield f"{word}.joblib", written(lambda file, value=estimator: joblib.dump(value, file, compress=("zlib", 3) if value else 0))  # type: ignore[misc]
+            how = "lz4" if number % 2 else "zlib"
+            yield f"{word}.joblib", written(lambda file, value=estimator, how=how: joblib.dump(value, file, compress=(how, 3)))  # type: ignore[misc]
         elif number % 3 == 1:
             yield f"{word}.joblib", written(lambda file, value=estimator: joblib.dump(value, file))  # type: ignore[misc]
 
@@ -278,7 +280,13 @@ def _containers() -> Iterator[tuple[str, bytes]]:
             link.type, link.linkname = tarfile.SYMTYPE, "data.csv"
             archive.addfile(link)
 
+    def sevenzipped(file: io.BytesIO) -> None:
+        with py7zr.SevenZipFile(file, "w") as archive:
+            for name, data in texts.items():
+                archive.writestr(data, name)
+
     yield "model.zip", written(zipped)
+    yield "model.7z", written(sevenzipped)
     for mode, name in (("w", "model.tar"), ("w:gz", "model.tar.gz"), ("w:bz2", "model.tar.bz2"), ("w:xz", "model.tar.xz")):
         yield name, written(lambda file, mode=mode: tarred(file, mode))  # type: ignore[misc]
     with tempfile.TemporaryDirectory() as folder:

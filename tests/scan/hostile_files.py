@@ -15,10 +15,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import hostile_pickles
 import joblib
+import lz4.frame
 import numpy as np
+import py7zr
 import zstandard
 
 MARKER = "marker-of-the-corpus"
@@ -50,6 +53,14 @@ def zipped(members: dict[str, bytes], how: int = zipfile.ZIP_STORED) -> bytes:
     with zipfile.ZipFile(file, "w", how) as archive:
         for name, data in members.items():
             archive.writestr(name, data)
+    return file.getvalue()
+
+
+def sevenzipped(members: dict[str, bytes], **how: Any) -> bytes:
+    file = io.BytesIO()
+    with py7zr.SevenZipFile(file, "w", **how) as archive:
+        for name, data in members.items():
+            archive.writestr(data, name)
     return file.getvalue()
 
 
@@ -107,6 +118,8 @@ CARRIERS: dict[str, Callable[[bytes], bytes]] = {
     "m.z": zlib.compress,
     "fast.z": lambda data: zlib.compress(data, 1),
     "m.zst": zstandard.compress,
+    "m.pkl.lz4": lz4.frame.compress,
+    "m.lz4": lambda data: lz4.frame.compress(data, content_checksum=True, block_linked=False),
     "twice.gz": lambda data: gzip.compress(bz2.compress(data)),
     "cut.pkl.gz": lambda data: gzip.compress(data + bytes(range(256)) * 400)[:-40],
     "old.joblib": lambda data: b"ZF" + hex(len(data)).encode().ljust(19) + zlib.compress(data),
@@ -124,6 +137,12 @@ CARRIERS: dict[str, Callable[[bytes], bytes]] = {
     "model.tar.gz": lambda data: tarred({"x/y.pkl": data}, "w:gz"),
     "model.tar.xz": lambda data: tarred({"x/y.pkl": data}, "w:xz"),
     "m.nemo": lambda data: tarred({"model_weights.ckpt": hostile_pickles.as_torch(data)}),
+    "x.7z": lambda data: sevenzipped({"deep/er/x": data}),
+    "solid.7z": lambda data: sevenzipped({"a.txt": bytes(5000), "b.txt": b"", "c.pkl": data, "d.txt": bytes(9)}),
+    "stored.7z": lambda data: sevenzipped({"x.pkl": data}, filters=[{"id": py7zr.FILTER_COPY}]),
+    "ppmd.7z": lambda data: sevenzipped({"x.pkl": data}, filters=[{"id": py7zr.FILTER_PPMD, "order": 6, "mem": 24}]),
+    "weights.bin.7z": lambda data: sevenzipped({"x.zip": zipped({"c.7z": sevenzipped({"d.gz": gzip.compress(data)})})}),
+    "broken-sum.7z": lambda data: _with_broken_sum_in_7z(data),
     "nested.zip": lambda data: zipped({"a.zip": zipped({"b.tar": tarred({"c.gz": gzip.compress(data)})})}),
     "wheel.whl": lambda data: zipped({"pkg/data/model.pkl": data}),
     "broken-sum.zip": lambda data: _with_broken_sum(zipped({"x.pkl": data})),
@@ -135,6 +154,27 @@ def _with_broken_sum(archive: bytes) -> bytes:
     """The CRC of the first member is wrong: Python's zipfile refuses it, other readers do not look."""
     at = archive.index(b"PK\x01\x02") + 16
     return archive[:at] + b"\x00\x00\x00\x01" + archive[at + 4 :]
+
+
+def _with_broken_sum_in_7z(data: bytes) -> bytes:
+    """The CRC of the member is wrong; the header itself is sound."""
+    return changed_7z({"x.pkl": data}, zlib.crc32(data).to_bytes(4, "little"), b"\0\0\0\1")
+
+
+def changed_7z(members: dict[str, bytes], old: bytes, new: bytes) -> bytes:
+    """An archive in whose header some bytes are others, with the sums that fit."""
+    file = io.BytesIO()
+    with py7zr.SevenZipFile(file, "w", filters=[{"id": py7zr.FILTER_COPY}]) as archive:
+        archive.set_encoded_header_mode(False)
+        for name, data in members.items():
+            archive.writestr(data, name)
+    made = bytearray(file.getvalue())
+    at = 32 + int.from_bytes(made[12:20], "little")
+    assert old in made[at:]
+    made[at:] = made[at:].replace(old, new)
+    made[28:32] = zlib.crc32(made[at:]).to_bytes(4, "little")
+    made[8:12] = zlib.crc32(made[12:32]).to_bytes(4, "little")
+    return bytes(made)
 
 
 def _text(value: str) -> bytes:
@@ -431,7 +471,7 @@ def _all() -> Iterator[HostileFile]:
     for carrier, pack in CARRIERS.items():
         for word in ("os_system", "protocol_0", "getattr"):
             yield HostileFile("pickle: carriers", f"{word}-{carrier}", pack(payloads[word].data))
-    for compress in (0, ("zlib", 3), ("gzip", 3), ("bz2", 3), ("xz", 3), ("lzma", 3)):
+    for compress in (0, ("zlib", 3), ("gzip", 3), ("bz2", 3), ("xz", 3), ("lzma", 3), ("lz4", 3)):
         word = compress[0] if isinstance(compress, tuple) else "plain"
         array = np.arange(5000.0)
         yield HostileFile("pickle: joblib", f"behind-an-array-{word}.joblib", _joblib([array, Runs()], compress))
@@ -579,7 +619,13 @@ def _all() -> Iterator[HostileFile]:
         "link-up.tar": tar_of(_symlink("a/b", "../../x")),
         "link.zip": _zip_link(),
         "twice.zip": _zip_of_two(),
-        "closed.7z": b"7z\xbc\xaf\x27\x1c\x00\x04" + bytes(40),
+        "noise.7z": b"7z\xbc\xaf\x27\x1c\x00\x04" + bytes(40),
+        "cut.7z": sevenzipped({"a.txt": bytes(range(256)) * 300})[:-60],
+        "up.7z": changed_7z({"aa/x": b"x"}, "aa/x".encode("utf-16-le"), "../x".encode("utf-16-le")),
+        "root.7z": changed_7z({"aetc/x": b"x"}, "aetc/x".encode("utf-16-le"), "/etc/x".encode("utf-16-le")),
+        "twice.7z": changed_7z({"a.pkl": b"x", "b.pkl": b"y"}, "a.pkl".encode("utf-16-le"), "b.pkl".encode("utf-16-le")),
+        "closed.rar": b"Rar!\x1a\x07\x01\x00" + bytes(40),
+        "bomb.7z": sevenzipped({"zeros": bytes(100 << 20)}),
         "bomb.zip": zipped({"zeros": bytes(100 << 20)}, zipfile.ZIP_DEFLATED),
         "nested.gz": _nested(14),
     }.items():

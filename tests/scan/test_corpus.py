@@ -72,7 +72,7 @@ def test_a_hostile_file_is_found_for_what_it_does_and_not_only_for_being_odd() -
         codes = {finding.code for finding in found(each.name, each.data) if finding.severity.fails}
         if codes <= {"not-understood", "limit-reached", "scanner-failed"} and each.technique not in ONLY_NOT_UNDERSTOOD:
             odd.append(each.name)
-    assert sorted(odd) == ["cut-plain.rds", "cut.msgpack", "cut.rds", "nested.gz", "noise.onnx", "not-a-pickle.pt", "saved_model.pb"]
+    assert sorted(odd) == ["cut-plain.rds", "cut.7z", "cut.msgpack", "cut.rds", "nested.gz", "noise.7z", "noise.onnx", "not-a-pickle.pt", "saved_model.pb"]
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")

@@ -175,3 +175,30 @@ def test_a_stream_that_cannot_be_read_twice_is_scanned_as_far_as_it_goes() -> No
     assert {each.code for each in scan_stream("m.gz", io.BytesIO(archive), limits=Limits(held=1 << 20))} == {"limit-reached"}
     tar = hostile_files.tarred({"big": bytes(3 << 20), "x.pkl": long}, "w:gz")
     assert {each.code for each in scan_stream("m.tar.gz", io.BytesIO(tar), limits=Limits(held=1 << 20))} == {"pickle-code"}
+
+
+def test_a_process_that_was_started_early_is_taken_once_and_one_that_nobody_takes_ends(tmp_path: Path) -> None:
+    from jupyter_mlsc.scan import starting
+
+    path = put(tmp_path, "h.pkl", b"cos\nsystem\n(S'true'\ntR.")
+    starting.start_early()
+    (early,) = starting._waiting
+    with ScanProcess(Limits(memory=2 << 30)) as process:  # other limits: not for it
+        assert process._process is not early.process
+    with ScanProcess() as process, ScanProcess() as other:
+        assert process._process is early.process
+        assert other._process is not early.process
+        assert scanned(process, path) == scanned(other, path) == {"pickle-code"}
+    starting.start_early()
+    (left,) = starting._waiting
+    starting._waiting.clear()
+    left.channel.close()
+    assert left.process.wait(timeout=60) == 0
+
+
+def test_the_numbers_of_the_walls_are_those_of_the_reviewed_tables() -> None:
+    from jupyter_mlsc.sandbox import confined, syscalls
+
+    assert confined._AUDIT_ARCH == syscalls.AUDIT_ARCH
+    assert confined._X32_BIT == syscalls.X32_BIT
+    assert {machine: syscalls.calls(machine).inspected["clone"] for machine in syscalls.AUDIT_ARCH} == confined._CLONE

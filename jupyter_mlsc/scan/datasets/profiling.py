@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy
+import pyarrow
 
 from jupyter_mlsc.profiles import MOST_CLASSES, MOST_COLUMNS, DatasetFacts, Label
 from jupyter_mlsc.scan.datasets import rows as row_digests
@@ -15,7 +16,7 @@ from jupyter_mlsc.scan.datasets.comparing import Compared, differences
 from jupyter_mlsc.scan.datasets.joining import joined
 from jupyter_mlsc.scan.datasets.questions import Answer, Question
 from jupyter_mlsc.scan.datasets.reading import Piece, Table, mapped, open_table
-from jupyter_mlsc.scan.datasets.sketches import DistinctSketch
+from jupyter_mlsc.scan.datasets.sketches import DistinctSketch, different
 
 LABELS = ("label", "labels", "target", "y", "class", "classes", "outcome", "diagnosis", "species", "cultivar", "survived", "is_fraud", "churn")
 """Names that a column to be predicted usually has, the likeliest first."""
@@ -52,7 +53,7 @@ def look(question: Question, data: int, signed_rows: bytes | None) -> tuple[Answ
         columns=tuple(each.finished() for each in sketches),
         columns_in_all=len(table.names),
         label=_label_facts(label, sketches, guessed=_is_guess(question)),
-        duplicates=count - (min(count, distinct.count()) if held is None else len(numpy.unique(held[0]))),
+        duplicates=count - (min(count, distinct.count()) if held is None else len(different(held[0]))),
         estimated=held is None,
         malformed=table.malformed,
         malformed_digest=f"{table.malformed_sum:032x}" if table.malformed else "",
@@ -134,7 +135,7 @@ class _Digester:
         self._like_signed = row_digests.Blocks(signed.block) if signed is not None and signed.block > 1 else None
         self.flips: dict[int, tuple[bytes, str]] = {}
         features = None if signed is None else signed.features
-        self._known = None if signed is None or features is None else (numpy.unique(signed.whole), numpy.unique(features))
+        self._known = None if signed is None or features is None else (different(signed.whole), different(features))
 
     def add(self, piece: Piece, before: int) -> Any:
         """Take in a piece after ``before`` rows; the digests of its rows."""
@@ -144,9 +145,8 @@ class _Digester:
             self._keep(whole, None)
             return whole
         labels = piece.cells[self._label]
-        texts = [each.encode() for each in labels.to_pylist()]
-        features = row_digests.digests(whole_rows, self.key)
-        whole = row_digests.digests_with(whole_rows, texts, self.key)
+        texts = labels.cast(pyarrow.binary()).to_pylist()
+        features, whole = row_digests.digests_with(whole_rows, texts, self.key)
         if self._known is not None and len(self.flips) < MOST_FLIPS:
             flipped = numpy.isin(features, self._known[1]) & ~numpy.isin(whole, self._known[0])
             for i in numpy.flatnonzero(flipped)[: MOST_FLIPS - len(self.flips)].tolist():

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from jupyter_mlsc.scan.finding import Finding, NotUnderstoodError
+from jupyter_mlsc.scan.indexes import is_named
 from jupyter_mlsc.scan.notebooks import commands, markup, personal, secrets
 from jupyter_mlsc.scan.notebooks.texts import Text, texts_of
 from jupyter_mlsc.scan.piece import Piece, Scanning
@@ -56,6 +57,8 @@ def _look(text: Text, piece: Piece, scanning: Scanning) -> Iterator[Finding]:
     else:
         found = ()
     for code, line, what in found:
+        if code == "install-index" and is_named(what.partition(" ")[2], scanning.indexes):
+            continue
         yield scanning.found(code, piece, f"{text.where}, line {line}", what=what)
 
 
