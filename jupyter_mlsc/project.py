@@ -201,6 +201,19 @@ class Project(ProjectState):
 
         return entitlements(self, path, channel)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that was begun behind the caller's back is on record."""
+        return "behind" not in self.__dict__ or self.behind.is_idle
+
+    def settle(self, run: Run, seconds: float = 0.0) -> list[str]:
+        """Record profiles of what the run has saved that are done by now, after waiting so long; what to tell of others. Raises LedgerError, ArtifactError."""
+        if self.is_settled:
+            return []
+        from jupyter_mlsc.verbs.settling import settle
+
+        return settle(self, run, seconds)
+
     def end_run(self, run: Run) -> None:
         """Record that a run is over, and what was not observed of it. Raises LedgerError."""
         if not run.started and not run.installs:

@@ -1,7 +1,7 @@
 """Saving: stage the new version beside the old, measure it, swap it in, and record where it came from.
 
 Rules kept: a save appears whole or not at all; what cannot be recorded is taken back; the run's word is provenance and never approves
-data; the inputs are the reads whose values may have reached what is saved (`precise` says whether the cells' code told which).
+data; the inputs are the reads whose values may have reached what is saved (`precise` says whether the cells' code told which); nobody waits for a profile.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from jupyter_mlsc.digests import measure
 from jupyter_mlsc.errors import UsageError
 from jupyter_mlsc.format_choice import by_name
 from jupyter_mlsc.judging import NEVER_ARTIFACTS
+from jupyter_mlsc.profile_making import begin_profile
 from jupyter_mlsc.results import Saved
 from jupyter_mlsc.transfer import flush_to_disk, staged, wrap_os_error
 from jupyter_mlsc.trust import POLICY_FILE
@@ -51,6 +52,7 @@ def save(project: ProjectState, value: object, path: Path, run: Run, *, format_n
         record_write(project, output, run)
         for statement in scan:
             record_statement(project, SCAN, statement, (name, output.digest), run)
+    begin_profile(project, name, target.path, measured, chosen.families)
     return Saved(name, output.digest, chosen.name, tuple(each.name for each in output.inputs), output.verdict, project.books.notes)
 
 

@@ -234,6 +234,7 @@ def _typed(schema: Any, batches: Callable[[], Iterator[Any]], what: str) -> Tabl
     def pieces() -> Iterator[Piece]:
         with sound(what):
             for batch in batches():
+                batch.validate(full=True)  # readers take offsets and text from the file as they are
                 for start in range(0, batch.num_rows, ROWS_AT_ONCE):
                     part = batch.slice(start, ROWS_AT_ONCE)
                     values = [_plain(each) for each in part.columns]
