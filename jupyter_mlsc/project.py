@@ -89,11 +89,13 @@ class Project(ProjectState):
 
         return accept(self, path, codes, why=why, channel=channel, passphrases=passphrases, key=key)
 
-    def inspect(self, environ: Mapping[str, str], *, prefix: Path | None = None, database: str | None = None, progress: Progress | None = None) -> Scanned:
+    def inspect(
+        self, environ: Mapping[str, str], *, prefix: Path | None = None, database: str | None = None, bytecode: bool = False, progress: Progress | None = None
+    ) -> Scanned:
         """Look at the environment, or at the one with this prefix, and record it. Raises UsageError, MlscError."""
         from jupyter_mlsc.verbs.inspecting import inspect
 
-        return inspect(self, prefix=prefix, database=database, environ=environ, progress=progress)
+        return inspect(self, prefix=prefix, database=database, environ=environ, bytecode=bytecode, progress=progress)
 
     def diff(self, path: Path, *, against: Path | None = None, progress: Progress | None = None) -> DatasetDiff:
         """Compare a data set with the newest signed profile of it, or of another one. Raises UsageError where there is none."""
