@@ -56,6 +56,8 @@ def picture() -> bytes:
     return buffer.getvalue()
 
 
+_HEADER = b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}'
+WEIGHTS = len(_HEADER).to_bytes(8, "little") + _HEADER + b"x"
 OBJECTS = numpy.array([{"a": 1}], dtype=object)
 DENIED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "by its name": ("m.pkl", lambda: PICKLE),
@@ -69,6 +71,7 @@ DENIED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "objects in arrays": ("o.npz", lambda: numpy_file(numpy.savez, OBJECTS)),
     "a pickle with an archive behind": ("m.zip", lambda: PICKLE + zipped("a.txt", b"a")),
     "an archive behind a picture": ("m2.png", lambda: picture() + zipped("x", PICKLE)),
+    "an archive behind weights": ("behind.safetensors", lambda: WEIGHTS + zipped("x", PICKLE)),
     "gzip": ("m.pkl.gz", lambda: gzip.compress(PICKLE)),
     "gzip as a table": ("m.csv.gz", lambda: gzip.compress(PICKLE)),
     "xz in bzip2": ("m.bz2", lambda: bz2.compress(lzma.compress(PICKLE))),
@@ -82,6 +85,7 @@ HONEST: dict[str, tuple[str, bytes]] = {
     "a table": ("fine.csv", b"x,y\n1,2\n"),
     "a packed table": ("fine.csv.gz", gzip.compress(b"x,y\n1,2\n")),
     "an archive of tables": ("fine.zip", zipped("fine.csv", b"x,y\n1,2\n")),
+    "weights": ("fine.safetensors", WEIGHTS),
     "arrays": ("fine.npz", numpy_file(numpy.savez, numpy.arange(3))),
     "an empty file": ("empty.txt", b""),
 }
