@@ -20,6 +20,7 @@ from tests.conftest import Person
 FRAME = pandas.DataFrame({"age": range(20, 60), "y": [i % 2 for i in range(40)]})
 NAME = "data/out.csv"
 LONG = 60.0
+SIGNED = 'signed = { by = "data-steward" }\n'
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def add_rules(person: Person, more: str = "", /, **rules: str) -> None:
     policy = person.root / "mlsc.toml"
     text = policy.read_text()
     for word, asked in rules.items():
-        rule = f'[[rule]]\nmatch = "data/{word}/*"\nkind = "dataset"\nsigned = {{ by = "data-steward" }}\n{asked}\n\n'
+        rule = f'[[rule]]\nmatch = "data/{word}/*"\nkind = "dataset"\n{asked}\n\n'
         text = text.replace("[[rule]]", f"{rule}[[rule]]", 1)
     policy.write_text(text + more)
     assert person.mlsc("policy", "trust", "--yes").returncode == 0
@@ -73,20 +74,22 @@ def test_what_a_run_saves_has_a_profile_by_the_runs_key_and_a_person_is_told_by_
 
 
 def test_a_runs_profile_is_no_yardstick_and_satisfies_no_rule(ada: Person) -> None:
-    add_rules(ada, kept='require = ["profile"]')
+    add_rules(ada, kept=SIGNED + 'require = ["profile"]', loose="tripwires = true")
     name = "data/kept/a.csv"
     project = ada.project
     run = saved(project, name=name)
+    project.save(FRAME, ada.root / "data/loose/a.csv", run)
     project.settle(run, LONG)
-    assert len(on_record(ada, name)) == 1
-    assert project.yardsticks.of(name) is None
+    for saved_name in (name, "data/loose/a.csv"):
+        assert len(on_record(ada, saved_name)) == 1
+        assert project.yardsticks.of(saved_name) is None
     assert "profile-missing" in {each.code for each in ada.verify(name).reasons}
     ada.sign(name)
     assert ada.verify(name).verified
 
 
 def test_a_rule_says_what_a_profile_holds_and_whether_there_is_one(ada: Person) -> None:
-    add_rules(ada, short='profile = "summary"', none='profile = "none"')
+    add_rules(ada, short=SIGNED + 'profile = "summary"', none=SIGNED + 'profile = "none"')
     project = ada.project
     run = saved(project, name="data/none/a.csv")
     assert project.is_settled, "nothing was begun"
@@ -133,7 +136,7 @@ def test_a_script_that_ends_at_once_leaves_the_profile(ada: Person) -> None:
 
 
 def test_a_promoted_data_set_has_a_profile_under_its_new_name(ada: Person) -> None:
-    add_rules(ada, '\n[stages]\nproduction = { into = "data/production", by = "data-steward" }\n', production='require = ["profile"]')
+    add_rules(ada, '\n[stages]\nproduction = { into = "data/production", by = "data-steward" }\n', production=SIGNED + 'require = ["profile"]')
     FRAME.to_csv(ada.write("data/people.csv"), index=False)
     ada.sign("data/people.csv")
     project = ada.project
