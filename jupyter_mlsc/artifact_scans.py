@@ -29,7 +29,7 @@ from jupyter_mlsc.transfer import OpenedFile, wrap_os_error
 if TYPE_CHECKING:
     from jupyter_mlsc.project_state import ProjectState
 
-ENTRY_KIND = "scan"
+ENTRY_KIND = scans.ENTRY_KIND
 BASELINE_KIND = "baseline"
 
 
@@ -104,6 +104,19 @@ def scan_files(project: ProjectState, paths: Iterable[Path], called: str | None 
                     findings += [each._replace(path=inner) for each in process.scan(called if called and not inner else file.name, opened.descriptor)]
             found[path] = tuple(findings)
     return found
+
+
+def scan_of_output(project: ProjectState, name: str, path: Path, measured: Measurement, descriptor: int | None = None) -> Statement:
+    """What a scan finds in what a run has written, for its rule asks for one. ``descriptor`` is the file, where it is open; ``path`` may be a folder.
+
+    Raises ArtifactError, MlscError.
+    """
+    if descriptor is None:
+        found = scan_files(project, [path], os.path.basename(name))[path]
+    else:
+        with ScanProcess(allow=project.policy.unpickle_allow) as process:
+            found = tuple(replace(each, path="") for each in process.scan(os.path.basename(name), descriptor))
+    return scan_statement(project, name, measured, ArtifactScan(found, accepted_codes(project, name, path, measured)), project.clock())
 
 
 def known_scan(project: ProjectState, name: str, path: Path, measured: Measurement, key: str) -> bool:

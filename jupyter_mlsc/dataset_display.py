@@ -36,9 +36,9 @@ def diff_lines(diff: DatasetDiff) -> list[str]:
     """A comparison as text: one line for what it is, then what differs, with row numbers."""
     name, when = printable(diff.path), rfc3339(diff.signed_at)[:10]
     if diff.equal or diff.differences is None:
-        return [f"✓ {name}: the bytes that {printable(diff.signer)} signed on {when}"]
+        return [f"✓ {name}: the bytes that {printable(diff.signer)} {_verb(diff)} on {when}"]
     other = "" if diff.against == diff.path else f" as {printable(diff.against)}"
-    lines = [f"✗ {name} differs from what {printable(diff.signer)} signed{other} on {when} ({short(diff.signed_digest)}): {_told(diff)}"]
+    lines = [f"✗ {name} differs from what {printable(diff.signer)} {_verb(diff)}{other} on {when} ({short(diff.signed_digest)}): {_told(diff)}"]
     for text, spans in row_sentences(diff.differences, _label_of(diff)):
         lines.append(f"    {printable(text)}" + (f": {spans_text(spans)}" if spans else ""))
         rows = diff.differences.rows
@@ -58,6 +58,10 @@ def diff_lines(diff: DatasetDiff) -> list[str]:
     if diff.present is not None:
         lines += [f"    {line}" for line in _remarks(diff.present)]
     return lines
+
+
+def _verb(diff: DatasetDiff) -> str:
+    return "saved, which nobody has signed," if diff.by_run else "signed"
 
 
 def _told(diff: DatasetDiff) -> str:
@@ -80,7 +84,7 @@ def diff_document(diff: DatasetDiff) -> dict[str, Any]:
         "ok": diff.equal,
         "path": diff.path,
         "digest": str(diff.digest),
-        "signed": {"path": diff.against, "digest": str(diff.signed_digest), "at": rfc3339(diff.signed_at), "by": diff.signer},
+        "signed": {"path": diff.against, "digest": str(diff.signed_digest), "at": rfc3339(diff.signed_at), "by": diff.signer, "run": diff.by_run},
         "summary": None if differences is None else headline(differences, _label_of(diff)),
         "label": None if diff.present is None or diff.present.label is None else to_predicate(diff.present.label),
         "rows": None if differences is None else _rows_document(differences),

@@ -20,8 +20,8 @@ def identify_path(name: str, path: Path) -> Identified:
 
 
 def families_of(identified: Identified) -> frozenset[str]:
-    """All families that the name or the bytes claim: a file that is two formats at once is read as the worse one by somebody."""
-    return frozenset().union(*(each.families for each in (identified.format, identified.named, identified.found) if each is not None))
+    """All families that the name or the bytes claim, and of what lies within: a file that is two formats at once is read as the worse one by somebody."""
+    return identified.within.union(*(each.families for each in (identified.format, identified.named, identified.found) if each is not None))
 
 
 def mismatch_faults(identified: Identified, name: str) -> tuple[Reason, ...]:

@@ -1,7 +1,7 @@
-"""Profiles of what is about to be signed, and the statements about them.
+"""Profiles of what is about to be signed, or was saved, and the statements about them.
 
 Rules kept: a profile is of the very bytes that are signed: the file's identity and times are the same from before it is hashed until after it was
-parsed; what cannot be parsed costs the profile and not the signature.
+parsed, and of what was saved the SHA-256 that was parsed is the one that was recorded; what cannot be parsed costs the profile and nothing else.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ from jupyter_mlsc.artifacts import Digest, Measurement
 from jupyter_mlsc.attestation import Envelope, Statement, Subject, seal
 from jupyter_mlsc.errors import FormatError, MissingLibraryError
 from jupyter_mlsc.file_identity import FileIdentity, changed, status_of
+from jupyter_mlsc.format_choice import identify_path
+from jupyter_mlsc.judging import kind_of, whole_digest
 from jupyter_mlsc.predicates import to_predicate
 from jupyter_mlsc.profiles import PROFILE, DatasetFacts, ProfileBody
-from jupyter_mlsc.scan.datasets.looking import Asked, Looked
+from jupyter_mlsc.scan.datasets.behind import SavedBytes
+from jupyter_mlsc.scan.datasets.looking import Asked, Looked, reading_of
+from jupyter_mlsc.transfer import OpenedFile
 
 if TYPE_CHECKING:
     from jupyter_mlsc.keys import Signer
@@ -43,9 +47,18 @@ class Profiled:
         """The signed statement; the digests of rows are on the disk when this returns. Raises ArtifactError."""
         if self.looked is None:
             return None
-        rows = project.yardsticks.folder.put(self.looked.rows, self.looked.block) if self.looked.rows else None
-        body = ProfileBody(name, project.project_id, at, channel, size, self.looked.facts, rows)
-        return seal(Statement((Subject(name, digest.in_toto()),), PROFILE, to_predicate(body)), [signer])
+        return seal(profile_statement(profile_body(project, name, size, at, channel, self.looked), digest), [signer])
+
+
+def profile_body(project: ProjectState, name: str, size: int, at: datetime, channel: str, looked: Looked) -> ProfileBody:
+    """What profile/v1 says of a data set; the digests of its rows are on the disk when this returns. Raises ArtifactError."""
+    rows = project.yardsticks.folder.put(looked.rows, looked.block) if looked.rows else None
+    return ProfileBody(name, project.project_id, at, channel, size, looked.facts, rows)
+
+
+def profile_statement(body: ProfileBody, digest: Digest) -> Statement:
+    """profile/v1 about a data set of this digest."""
+    return Statement((Subject(body.name, digest.in_toto()),), PROFILE, to_predicate(body))
 
 
 class _Profiles:
@@ -84,3 +97,17 @@ def dataset_profiles(project: ProjectState, paths: Sequence[Path]) -> Iterator[_
     for path, status in before.items():
         if not stat.S_ISDIR(status.st_mode) and FileIdentity.of(status_of(str(path), str(path))) != FileIdentity.of(status):
             raise changed(str(path), "it was written to, or its metadata was changed")
+
+
+def begin_profile(project: ProjectState, name: str, path: Path, measured: Measurement, families: frozenset[str]) -> None:
+    """Begin to make the profile of a governed data set that a run has saved; `verbs.settling` records it once it is made.
+
+    Nobody waits for it: what cannot be started costs the profile. A folder has none until a person signs it.
+    """
+    if measured.is_tree or not project.policy.governs(name) or kind_of(project.policy, name, families) != "dataset":
+        return
+    asked, reading = project.yardsticks.asked(name), reading_of(identify_path(name, path).format)
+    if asked is None or reading is None:
+        return
+    with OpenedFile(path) as opened, contextlib.suppress(OSError):
+        project.behind.begin(SavedBytes(name, whole_digest(measured), measured.size, project.clock()), reading, opened.descriptor, asked)

@@ -196,6 +196,8 @@ class DatasetDiff:
     """The name of what was signed: the data set's own, unless another one was named."""
     present: DatasetFacts | None = None
     differences: Differences | None = None
+    by_run: bool = False
+    """No person signed a profile: this is a run's word of what it saved."""
 
 
 def count(spans: Spans) -> int:

@@ -89,11 +89,13 @@ class Project(ProjectState):
 
         return accept(self, path, codes, why=why, channel=channel, passphrases=passphrases, key=key)
 
-    def inspect(self, environ: Mapping[str, str], *, prefix: Path | None = None, database: str | None = None, progress: Progress | None = None) -> Scanned:
+    def inspect(
+        self, environ: Mapping[str, str], *, prefix: Path | None = None, database: str | None = None, bytecode: bool = False, progress: Progress | None = None
+    ) -> Scanned:
         """Look at the environment, or at the one with this prefix, and record it. Raises UsageError, MlscError."""
         from jupyter_mlsc.verbs.inspecting import inspect
 
-        return inspect(self, prefix=prefix, database=database, environ=environ, progress=progress)
+        return inspect(self, prefix=prefix, database=database, environ=environ, bytecode=bytecode, progress=progress)
 
     def diff(self, path: Path, *, against: Path | None = None, progress: Progress | None = None) -> DatasetDiff:
         """Compare a data set with the newest signed profile of it, or of another one. Raises UsageError where there is none."""
@@ -200,6 +202,19 @@ class Project(ProjectState):
         from jupyter_mlsc.verbs.entitling import entitlements
 
         return entitlements(self, path, channel)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that was begun behind the caller's back is on record."""
+        return "behind" not in self.__dict__ or self.behind.is_idle
+
+    def settle(self, run: Run, seconds: float = 0.0) -> list[str]:
+        """Record profiles of what the run has saved that are done by now, after waiting so long; what to tell of others. Raises LedgerError, ArtifactError."""
+        if self.is_settled:
+            return []
+        from jupyter_mlsc.verbs.settling import settle
+
+        return settle(self, run, seconds)
 
     def end_run(self, run: Run) -> None:
         """Record that a run is over, and what was not observed of it. Raises LedgerError."""

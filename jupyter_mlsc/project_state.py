@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from jupyter_mlsc.ledger import Ledger, NewEntry
     from jupyter_mlsc.provenance.reading import Provenance
     from jupyter_mlsc.recording import Run
+    from jupyter_mlsc.scan.datasets.behind import Behind
     from jupyter_mlsc.standings import Standings
     from jupyter_mlsc.yardsticks import Yardsticks
 
@@ -162,6 +163,13 @@ class ProjectState:
         from jupyter_mlsc.yardsticks import Yardsticks
 
         return Yardsticks(self.root, self.project_id, self.policy, self.gatherer, self.clock)
+
+    @cached_property
+    def behind(self) -> Behind:
+        """Data sets that were saved, and are looked at while the run goes on."""
+        from jupyter_mlsc.scan.datasets.behind import Behind
+
+        return Behind()
 
     @cached_property
     def chronicle(self) -> Chronicle:

@@ -10,11 +10,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from jupyter_mlsc.artifacts import Digest
+from jupyter_mlsc.attestation import Statement
 from jupyter_mlsc.predicates import BASE, ContentTree, FileLine, PredicateBody
 
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 BASELINE = BASE + "baseline/v1"
 SCANNER = BASE + "scan/v1"
+ENTRY_KIND = "scan"
+"""The ledger's kind of an entry that holds a scan."""
 ACCEPTED = "accepted"
 """A baseline's decision."""
 
@@ -80,3 +83,8 @@ def scan_body(facts: ScanFacts, accepted: Sequence[str] = ()) -> ScanBody:
     result = FAILED if failing else WARNED if warned else PASSED
     configuration = (_Configuration(SCANNER, Digest.parse(facts.scanner).in_toto()),)
     return ScanBody(result, configuration, tuple(warned), tuple(failing), facts)
+
+
+def failed_tests(statement: Statement) -> tuple[str, ...]:
+    """The codes of what fails in a statement that `scan_body` made."""
+    return tuple(str(each) for each in statement.predicate.get("failedTests", ()))

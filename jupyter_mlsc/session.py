@@ -6,6 +6,7 @@ unless the session was given another way. Everything here puts calls to :class:`
 
 from __future__ import annotations
 
+import atexit
 import builtins
 import hashlib
 import os
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 PathLike = str | os.PathLike[str]
 LINEAGE_DEPTH = 8
+SECONDS_AT_END = {"notebook": 3.0}
+"""How long the end of a run waits for profiles of what it saved, by channel: who ends a kernel has little patience."""
+SECONDS_OF_A_SCRIPT = 30.0
 MOST_DRAWN = 200
 """Artifacts that are drawn in a cell's output; a picture of more is slow to lay out and cannot be read."""
 
@@ -114,6 +118,7 @@ class Session:
     _run: Run | None = None
     _place: Place | None = None
     _code: ImportedCode | None = None
+    _waits_at_exit: bool = False
 
     @property
     def project(self) -> Project:
@@ -180,13 +185,30 @@ class Session:
         return stream
 
     def save(self, value: object, path: PathLike, *, format_name: str | None = None, variable: str | None = None) -> Saved:
-        """Save a value whole, with its provenance; ``variable`` is the notebook's name for it."""
+        """Save a value whole, with its provenance; ``variable`` is the notebook's name for it. The profile of a data set is made while the run goes on."""
+        self.settle()
         with self.unwatched():
             self._note_code()
             saved = self.verbs.save(value, Path(path), self.run, format_name=format_name, variable=variable)
             if self.watcher is not None:
                 self.watcher.settled(Path(os.path.realpath(path)))
+        if not self._waits_at_exit and self._project is not None and not self._project.is_settled:
+            # Now, and not when the session began: what ends the process that profiles was registered meanwhile, and the last one is called first.
+            atexit.register(self.settle, SECONDS_AT_END.get(self.channel, SECONDS_OF_A_SCRIPT))
+            self._waits_at_exit = True
         return saved
+
+    def settle(self, seconds: float = 0.0) -> None:
+        """Put on record what was made behind the run's back, profiles of what it saved, after waiting so long. What fails is told."""
+        if self._project is None or self._run is None or self._project.is_settled:
+            return
+        with self.unwatched():
+            try:
+                notes = self._project.settle(self._run, seconds)
+            except MlscError as err:
+                notes = [f"a profile was not recorded: {err}"]
+        for note in notes:
+            self.tell(f"mlsc: {note}")
 
     def sign(self, paths: Sequence[PathLike], *, kind: str | None = None, note: str = "", key: str | None = None) -> list[Signed]:
         """Stand for artifacts with a vouching key, through this session's channel."""
@@ -212,6 +234,7 @@ class Session:
 
     def diff(self, path: PathLike, *, against: PathLike | None = None) -> DatasetDiff:
         """How a data set differs from the last signed profile of it, or of another one."""
+        self.settle(SECONDS_OF_A_SCRIPT)
         with self.unwatched():
             return self.verbs.diff(Path(path), against=None if against is None else Path(against))
 
@@ -246,6 +269,7 @@ class Session:
         """The run is over: its last statement says what was not observed. What cannot be written is told; there is nobody left to raise to."""
         if self._run is None:
             return
+        self.settle(SECONDS_AT_END.get(self.channel, SECONDS_OF_A_SCRIPT))
         with self.unwatched():
             try:
                 self.verbs.end_run(self._run)

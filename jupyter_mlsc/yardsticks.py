@@ -22,7 +22,7 @@ from jupyter_mlsc.policy import Policy
 from jupyter_mlsc.policy.evidence import DatasetEvidence
 from jupyter_mlsc.policy.globs import Place
 from jupyter_mlsc.policy.rules import Rule
-from jupyter_mlsc.policy.yardstick import counts
+from jupyter_mlsc.policy.yardstick import counts, describes
 from jupyter_mlsc.predicates import from_predicate
 from jupyter_mlsc.profile_files import ProfileFolder
 from jupyter_mlsc.profiles import PROFILE, DatasetFacts, ProfileBody
@@ -55,6 +55,7 @@ class Yardsticks:
     gatherer: Gatherer
     now: Callable[[], datetime]
     _looked: dict[tuple[str, object, str | None], DatasetFacts] = field(default_factory=dict)
+    _about_to_be_said: list[tuple[ProfileBody, Digest, str]] = field(default_factory=list)
 
     @property
     def folder(self) -> ProfileFolder:
@@ -65,6 +66,21 @@ class Yardsticks:
         """The newest profile of a data set that counts; None where there is none. Raises LedgerError, ArtifactError."""
         found = [each for each in self._signed(name) if each.body.name == name]
         return max(found, key=lambda each: (each.body.signed_at, str(each.digest)), default=None)
+
+    def of_runs(self, name: str) -> Yardstick | None:
+        """The newest profile that a run made of what it saved under this name: to compare with where a person asks, and for nothing else."""
+        found = [each for each in self._signed(name, describes) if each.body.name == name]
+        return max(found, key=lambda each: (each.body.signed_at, str(each.digest)), default=None)
+
+    @contextlib.contextmanager
+    def expecting(self, body: ProfileBody | None, digest: Digest, key: str) -> Iterator[None]:
+        """A block in which it is judged as if this key had signed this profile of these bytes."""
+        expected = [] if body is None else [(body, digest, key)]
+        self._about_to_be_said += expected
+        try:
+            yield
+        finally:
+            del self._about_to_be_said[len(self._about_to_be_said) - len(expected) :]
 
     def rules(self, name: str) -> list[Rule]:
         """The rules that decide for a name, the admin's first."""
@@ -159,14 +175,18 @@ class Yardsticks:
             opened.require_unchanged()
         return found
 
-    def _signed(self, name: str) -> Iterator[Yardstick]:
+    def _signed(self, name: str, stands: Callable[..., bool] = counts) -> Iterator[Yardstick]:
+        for body, digest, key in self._about_to_be_said:
+            found = self._standing(body, digest, (key,), stands)
+            if found is not None:
+                yield found
         for envelope in self.gatherer.statements_about(name, PROFILE):
             with contextlib.suppress(AttestationError):
-                found = self._read(envelope)
+                found = self._read(envelope, stands)
                 if found is not None:
                     yield found
 
-    def _read(self, envelope: Envelope) -> Yardstick | None:
+    def _read(self, envelope: Envelope, stands: Callable[..., bool]) -> Yardstick | None:
         opened = open_envelope(envelope, self.gatherer.keys)
         if not opened.verified:
             return None
@@ -175,12 +195,14 @@ class Yardsticks:
         digest = Digest.from_in_toto(statement.subjects[0].digest) if len(statement.subjects) == 1 else None
         if digest is None or statement.subjects[0].name != body.name:
             return None
+        return self._standing(body, digest, tuple(opened.verified), stands)
+
+    def _standing(self, body: ProfileBody, digest: Digest, keys: tuple[str, ...], stands: Callable[..., bool]) -> Yardstick | None:
         self.gatherer.revocations.look()
-        revocations = (*self.gatherer.revocations.of_keys(opened.verified), *self.gatherer.revocations.of([digest]))
-        project = self.project_id
-        if not counts(self.policy, body, opened.verified, project, revocations, self.now()):
+        revocations = (*self.gatherer.revocations.of_keys(keys), *self.gatherer.revocations.of([digest]))
+        if not stands(self.policy, body, keys, self.project_id, revocations, self.now()):
             return None
-        who = next((name for key in opened.verified if (name := self.policy.identity_name(key)) is not None), opened.verified[0][:12])
+        who = next((name for key in keys if (name := self.policy.identity_name(key)) is not None), keys[0][:12])
         return Yardstick(body, digest, who)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.option("--environment", is_flag=True, help="Look at a Python environment, too: this one, or that of --prefix.")
 @click.option("--prefix", metavar="FOLDER", help="The environment to look at, by its folder (the one that holds lib/pythonX.Y).")
 @click.option("--advisories", metavar="DATABASE", help="Known vulnerabilities: a folder or zip of OSV records; or osv or pypi, which asks that service.")
+@click.option("--bytecode", is_flag=True, help="Hold the environment's bytecode against its source, too: everything is compiled again.")
 @click.option("--personal", is_flag=True, help="Look for personal data in notebooks, too.")
 @click.option("--redact", metavar="COPY", help="Write a copy of the one notebook that is named, in which its secrets are replaced.")
 @click.option("--accept", "codes", multiple=True, metavar="CODE", help="Accept this finding for exactly these bytes, with your vouching key.")
@@ -33,6 +34,7 @@ def command(
     environment: bool,
     prefix: str | None,
     advisories: str | None,
+    bytecode: bool,
     personal: bool,
     redact: str | None,
     codes: tuple[str, ...],
@@ -50,15 +52,15 @@ def command(
 
     if not paths and not environment:
         raise click.UsageError("Missing argument 'PATHS...', or --environment.")
-    if not environment and (prefix or advisories):
-        raise click.UsageError("--prefix and --advisories are about an environment: add --environment.")
+    if not environment and (prefix or advisories or bytecode):
+        raise click.UsageError("--prefix, --advisories and --bytecode are about an environment: add --environment.")
     if redact is not None:
         return _redacted(options, paths, redact)
     if codes:
         _accept(options, [Path(p) for p in paths], codes, why, key, told=not sarif)
     scanned = _files(options, [Path(p) for p in paths], frozenset(("personal",)) if personal else frozenset()) if paths else Scanned((), 0)
     if environment:
-        about = _environment(options, Path(prefix) if prefix else None, advisories)
+        about = _environment(options, Path(prefix) if prefix else None, advisories, bytecode=bytecode)
         scanned = Scanned((*scanned.findings, *about.findings), scanned.files, "file", scanned.accepted) if paths else about
     if sarif:
         from importlib.metadata import version
@@ -96,16 +98,16 @@ def _accept(options: Options, paths: list[Path], codes: tuple[str, ...], why: st
             options.say(f"accepted for {decided.path} by {decided.signer}: {decided.why}")
 
 
-def _environment(options: Options, prefix: Path | None, advisories: str | None) -> Scanned:
+def _environment(options: Options, prefix: Path | None, advisories: str | None, *, bytecode: bool) -> Scanned:
     from jupyter_mlsc.project_root import enclosing_project
 
     if not _is_supervised() and (options.policy is not None or enclosing_project(Path(os.curdir)) is not None):
         project = options.project()
         options.notes(project)
-        return project.inspect(os.environ, prefix=prefix, database=advisories, progress=options.progress)
+        return project.inspect(os.environ, prefix=prefix, database=advisories, bytecode=bytecode, progress=options.progress)
     from jupyter_mlsc.verbs.inspecting import inspect
 
-    return inspect(None, prefix=prefix, database=advisories, environ=os.environ, progress=options.progress)
+    return inspect(None, prefix=prefix, database=advisories, environ=os.environ, bytecode=bytecode, progress=options.progress)
 
 
 def _files(options: Options, paths: list[Path], also: frozenset[str]) -> Scanned:

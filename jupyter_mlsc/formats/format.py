@@ -146,6 +146,8 @@ class Identified:
     named: Format | None
     found: Format | None
     mismatch: bool
+    within: frozenset[str] = frozenset()
+    """Families of what lies in it, where it is an archive or compressed, and of no format itself."""
 
 
 def writable(target: Target) -> BinaryIO:

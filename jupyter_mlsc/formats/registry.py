@@ -27,6 +27,8 @@ from jupyter_mlsc.formats import (
     text,
 )
 from jupyter_mlsc.formats.format import HEAD_SIZE, Format, Identified, Opened
+from jupyter_mlsc.formats.nested import families_within
+from jupyter_mlsc.formats.recognition import is_zip
 
 FORMATS: tuple[Format, ...] = (
     *tabular.FORMATS,
@@ -82,10 +84,13 @@ def identify(name: str, opened: Opened) -> Identified:
     found = _found(head, opened)
     named = None if isinstance(opened, Path) else named_format(name)
     mismatch = _mismatch(named, found, head, opened)
+    within: frozenset[str] = frozenset()
     if not isinstance(opened, Path):
+        if found is None or not (found.runs_code or is_zip(head)):  # a zip archive may stand behind anything
+            within = families_within(opened, _found)
         opened.seek(0)
     bytes_win = found is not None and (found.runs_code or named is None or (not mismatch and not named.runs_code))
-    return Identified(found if bytes_win else named, named, found, mismatch)
+    return Identified(found if bytes_win else named, named, found, mismatch, within)
 
 
 def _found(head: bytes, opened: Opened) -> Format | None:

@@ -88,6 +88,7 @@ class CellFollower:
             self._session.cell_failed()
         if self._guard is not None:
             self._guard.cell_ends(error)
+        self._session.settle()
 
     def watch(self, guard: Watch) -> None:
         """Put a guard over the cells that follow."""

@@ -1,13 +1,16 @@
 """The gate for what cells install: ``%pip``, ``!pip``, ``os.system`` and ``subprocess`` are read before they start, recorded, and held to ``[install]``.
 
-Rules kept: what is read is the command that the notebook gives, in this process; what a program that it starts then installs is not seen here (a
-supervised run has the wall for that: its environment is read-only unless the policy says otherwise). A command is judged before it runs.
+Rules kept: what is read is the command that the notebook gives, in this process, and the script that it hands to a shell (``%%bash``); what a program
+that it starts then installs is not seen here (a supervised run has the wall for that: its environment is read-only unless the policy says otherwise). A
+command is judged before it runs.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from jupyter_mlsc.session import Session
 
 _HINTS = ("pip", "uv", "conda", "mamba", "poetry")
+_SHELLS = ("sh", "bash")
 _LARGEST = 1 << 20
 _DEEPEST = 12
 
@@ -33,12 +37,18 @@ class InstallGate:
     def started(self, event: str, arguments: tuple[object, ...], frame: FrameType | None) -> None:
         """A program is about to start: an audit event with its arguments, and the frame that caused it. Raises BlockedInstallError."""
         command = _command(event, arguments, frame)
-        if command is None or not any(hint in part for part in ([command] if isinstance(command, str) else command) for hint in _HINTS):
+        if command is None:
+            return
+        parts = [command] if isinstance(command, str) else command
+        shell = any(each in part for part in parts for each in _SHELLS)
+        given = [command, *(_scripts(frame) if shell else ())]
+        if not shell and not any(hint in part for part in parts for hint in _HINTS):
             return
         from jupyter_mlsc.policy.installing import requests_in
 
-        for request in requests_in(command, _lines):
-            self._judge(request)
+        for each in given:
+            for request in requests_in(each, _lines):
+                self._judge(request)
 
     def _judge(self, request: InstallRequest) -> None:
         policy = self._session.project.policy
@@ -78,6 +88,22 @@ def _command(event: str, arguments: tuple[object, ...], frame: FrameType | None)
     if isinstance(given, (str, bytes)):
         return _text(given)
     return _words(given) if isinstance(given, (list, tuple)) else None
+
+
+_SCRIPTS = {("IPython.core.magics.script", "shebang"): "cell", ("subprocess", "run"): "input"}
+"""Functions that hand a text to the program that they start, by their module, and which of their variables has it."""
+
+
+def _scripts(frame: FrameType | None) -> Iterator[str]:
+    """Texts that this thread, or the one that waits for it, hands to a shell: IPython starts a cell's script from a thread of its own."""
+    others = [each for number, each in sys._current_frames().items() if number != threading.get_ident()]
+    for each in (frame, *others):
+        walked = each
+        while walked is not None:
+            name = _SCRIPTS.get((walked.f_globals.get("__name__", ""), walked.f_code.co_name))
+            if name is not None and (text := _text(walked.f_locals.get(name))) is not None:
+                yield text
+            walked = walked.f_back
 
 
 def _words(given: Iterable[object]) -> list[str]:

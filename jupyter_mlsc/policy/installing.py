@@ -1,22 +1,21 @@
 """What a command asks an installer for, and why a policy's ``[install]`` does not accept it.
 
-The options are those of pip, uv, conda, mamba and poetry. A command is text that a shell will read: it is taken apart as POSIX has it, and what
+The options are those of pip, uv, conda, mamba and poetry. A command, or a script, is text that a shell will read: `shell_words` takes it apart, and what
 only the shell can know (a variable, a substitution) is unknown, which a policy that names names does not accept.
 
-Rules kept: no I/O: the lines of a requirements file are handed in; credentials in an address are left out of what is kept.
+Rules kept: no I/O: the lines of a requirements file or of a script are handed in; credentials in an address are left out of what is kept.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
-import shlex
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
 
 from jupyter_mlsc.policy.rules import Install
+from jupyter_mlsc.policy.shell_words import commands_of, script_of
 
 _INSTALLERS = {"pip": "pip", "pip3": "pip", "pipx": "pip", "uv": "uv", "conda": "conda", "mamba": "conda", "micromamba": "conda", "poetry": "poetry"}
 _VERBS = frozenset(("install", "add", "sync", "create", "update", "upgrade"))
@@ -32,7 +31,8 @@ _VALUED = frozenset(
 """Options whose next word is a value and no package."""
 _NAME = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[[^\]]*\])?\s*(?P<rest>(?:[<>=!~;@(].*)?)\Z", re.DOTALL)
 _ADDRESS = re.compile(r"(?:[a-z]+\+)?[a-z]+://|git\+")
-_SEPARATORS = frozenset((";", "&&", "||", "|", "&", "(", ")", "\n"))
+_DEEPEST = 8
+"""Shells within shells, and scripts that start scripts."""
 
 
 class InstallRequest(msgspec.Struct, frozen=True):
@@ -55,11 +55,11 @@ class _Call(NamedTuple):
 
 
 def requests_in(command: str | Iterable[str], lines_of: Callable[[str], Iterable[str] | None]) -> list[InstallRequest]:
-    """The calls of installers in a command line (or in the arguments of one command).
+    """The calls of installers in a command line or script (or in the arguments of one command).
 
-    ``lines_of`` gives the lines of a file of requirements, None where it cannot be read.
+    ``lines_of`` gives the lines of a file of requirements, or of a script that a shell is told to run; None where it cannot be read.
     """
-    return [_request(call, lines_of) for call in _calls(command)]
+    return [_request(call, lines_of) for call in _calls(command, lines_of, _DEEPEST)]
 
 
 def refusals(install: Install, request: InstallRequest) -> list[str]:
@@ -87,27 +87,16 @@ def normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _calls(command: str | Iterable[str]) -> Iterator[_Call]:
-    if isinstance(command, str):
-        try:
-            lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
-            lexer.whitespace_split = True
-            lexer.commenters = "#"
-            words = list(lexer)
-        except ValueError:
-            words = command.split()
-    else:
-        words = [str(word) for word in command]
-        # A shell that is given its line as one argument.
-        for flag, line in itertools.pairwise(words):
-            if re.fullmatch(r"-\w*c", flag) and re.search(r"\s", line):
-                yield from _calls(line)
-                return
-    begun = 0
-    for end in [*(number for number, word in enumerate(words) if word in _SEPARATORS), len(words)]:
-        if (call := _call(words[begun:end])) is not None:
+def _calls(command: str | Iterable[str], lines_of: Callable[[str], Iterable[str] | None], depth: int) -> Iterator[_Call]:
+    for words in commands_of(command) if isinstance(command, str) else [[str(word) for word in command]]:
+        line, file = script_of(words)
+        if file is not None:
+            lines = lines_of(file)
+            line = None if lines is None else "\n".join(lines)
+        if line is not None and depth:
+            yield from _calls(line, lines_of, depth - 1)
+        elif (call := _call(words)) is not None:
             yield call
-        begun = end + 1
 
 
 def _call(words: list[str]) -> _Call | None:
@@ -126,13 +115,20 @@ def _call(words: list[str]) -> _Call | None:
             rest = rest[2:] if rest[0] in _VALUED and "=" not in rest[0] else rest[1:]
         if rest and rest[0] in _VERBS:
             before = [each for each in words[number + 1 :] if each.startswith("-")]
-            return _Call(installer, [*rest[1:], *(each for each in before if each not in rest)])
+            given = ["$(xargs)"] if any(each.rpartition("/")[2] == "xargs" for each in words[:number]) else []
+            return _Call(installer, [*rest[1:], *(each for each in before if each not in rest), *given])
     return None
 
 
 def _leads_on(word: str, base: str) -> bool:
     """Whether a word before an installer's name can still make it the command: an option, a variable, a program that runs another one."""
-    return word.startswith("-") or "=" in word or re.fullmatch(r"(?:python|pypy)[\d.]*|sudo|env|time|nohup|exec|command|xargs|nice", base) is not None
+    return word.startswith("-") or "=" in word or base in _LEADERS or re.fullmatch(r"(?:python|pypy)[\d.]*", base) is not None
+
+
+_LEADERS = frozenset(("sudo", "doas", "env", "time", "nohup", "exec", "eval", "command", "builtin", "xargs", "nice")) | frozenset(
+    ("if", "then", "elif", "else", "while", "until", "do", "!", "{")
+)
+"""Words of a shell, and programs, behind which a command stands."""
 
 
 def _request(call: _Call, lines_of: Callable[[str], Iterable[str] | None]) -> InstallRequest:

@@ -1,8 +1,8 @@
-"""Whose profile of a data set counts: pure, no I/O, no clock.
+"""Whose profile of a data set counts, and whose only describes: pure, no I/O, no clock.
 
 Rules kept: a profile is a person's word, whatever role runs are given; it counts where its signer may sign under every rule that governs the name, in
 each layer by its own roles, through the channel that the rule asks for; a revoked key's profiles count for nothing, nor do those of revoked bytes; one of
-another project is none.
+another project is none. A run's profile may be told to a person who asks what differs, and nothing is decided by it.
 """
 
 from __future__ import annotations
@@ -21,15 +21,31 @@ from jupyter_mlsc.profiles import ProfileBody
 def counts(policy: Policy, body: ProfileBody, keys: Iterable[str], project: str, revocations: Iterable[Revocation], now: datetime) -> bool:
     """True when a profile, whose signatures by these keys verified, is one to go by."""
     keys, revocations = tuple(keys), tuple(revocations)
-    if body.project != project or body.signed_at > now + CLOCK_SKEW:
-        return False
-    accepted = [layer for layer in policy.layers if layer.accepted]
-    if any(each.key is None and revoker(layer, each, project) is not None for layer in accepted for each in revocations):
-        return False
+    accepted = _standing(policy, body, project, revocations, now)
     asked = [(layer, rule) for layer in accepted if (rule := policy.rule_for(body.name, layer)) is not None and rule.signed is not None]
     if asked:
         return all(_may(layer, rule, body, keys, project, revocations) for layer, rule in asked)
     return any(_persons(layer, keys, project, revocations) for layer in accepted)
+
+
+def describes(policy: Policy, body: ProfileBody, keys: Iterable[str], project: str, revocations: Iterable[Revocation], now: datetime) -> bool:
+    """True when a profile is the word of a run that the policy knows."""
+    keys, revocations = tuple(keys), tuple(revocations)
+    for layer in _standing(policy, body, project, revocations, now):
+        revoked = revoked_keys(layer, project, revocations)
+        if any(key in layer.owners and layer.owners[key].is_run for key in keys if key not in revoked):
+            return True
+    return False
+
+
+def _standing(policy: Policy, body: ProfileBody, project: str, revocations: tuple[Revocation, ...], now: datetime) -> list[PolicyLayer]:
+    """The layers by whose roles a profile may count; none where it is of another project, dated ahead, or of revoked bytes."""
+    accepted = [layer for layer in policy.layers if layer.accepted]
+    if body.project != project or body.signed_at > now + CLOCK_SKEW:
+        return []
+    if any(each.key is None and revoker(layer, each, project) is not None for layer in accepted for each in revocations):
+        return []
+    return accepted
 
 
 def _may(layer: PolicyLayer, rule: Rule, body: ProfileBody, keys: tuple[str, ...], project: str, revocations: tuple[Revocation, ...]) -> bool:

@@ -15,7 +15,8 @@ from jupyter_mlsc.scan.datasets.inside import LENGTH, limit_time, prepared, serv
 
 
 def main() -> None:
-    """Fork a process for each data set that is handed over, one after the other. The argument is the descriptor of the channel."""
+    """Fork a process for each data set that is handed over, one after the other. The arguments are the channel's descriptor, and how much to give way."""
+    os.nice(int(sys.argv[2]))
     with contextlib.suppress(ModuleNotFoundError):  # the process that needs it says so
         from jupyter_mlsc.scan.datasets import profiling  # noqa: F401
     with socket.socket(fileno=int(sys.argv[1])) as channel:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from jupyter_mlsc.errors import BlockedArtifactError, MlscError
+from jupyter_mlsc.errors import ArtifactChangedError, BlockedArtifactError, MlscError
 from jupyter_mlsc.file_identity import FileIdentity
 from jupyter_mlsc.project_state import ProjectState
 from jupyter_mlsc.recording import Actor, Place, Run
@@ -162,6 +162,7 @@ class Gate:
         from jupyter_mlsc.verbs.overseeing import (  # many runs never open what is governed, and all wait for this to be imported
             oversee_read,
             oversee_write,
+            scan_written,
             target_named,
         )
 
@@ -173,10 +174,11 @@ class Gate:
         # What the tree is writing changes between being recorded and being judged: then these very bytes are recorded first.
         changes = not live and found.status is not None and self.is_own(found.path, found.status)
         measured = self._measured.measure(descriptor, shown, time.time_ns(), whole=changes, keep=live)
+        target = target_named(self._project, [name for name in found.names if name.startswith(b"/")])
+        scans = scan_written(self._project, target, descriptor, measured, self._run) if changes else ()
         with self.record:
-            target = target_named(self._project, [name for name in found.names if name.startswith(b"/")])
             if changes:
-                oversee_write(self._project, target, descriptor, measured, self._run, by)
+                oversee_write(self._project, target, descriptor, measured, self._run, by, scans)
             verdict = oversee_read(
                 self._project,
                 target,
@@ -326,17 +328,24 @@ class Gate:
 
     def _record_write(self, name: bytes, descriptor: int, written: _Written) -> None:
         from jupyter_mlsc.digests import measure_descriptor
-        from jupyter_mlsc.verbs.overseeing import oversee_write, target_named
+        from jupyter_mlsc.scans import failed_tests
+        from jupyter_mlsc.verbs.overseeing import oversee_write, scan_written, target_named
 
         shown = printable(os.fsdecode(name))
         alone = pinned.lease(descriptor)
         try:
             measured = measure_descriptor(descriptor, name=shown)
+            target = target_named(self._project, [name])
+            scans = scan_written(self._project, target, descriptor, measured, self._run)
+            if scans and not alone and measure_descriptor(descriptor, name=shown).digest != measured.digest:
+                raise ArtifactChangedError(f"{shown} changed while it was scanned")  # told below, as what else could not be recorded
             with self.record:
-                target = target_named(self._project, [name])
-                verdict = oversee_write(self._project, target, descriptor, measured, self._run, written.by)
+                verdict = oversee_write(self._project, target, descriptor, measured, self._run, written.by, scans)
             if verdict is not None:
                 self._remember((name,), verdict)
+            for code in sorted({code for each in scans for code in failed_tests(each)}):
+                next_step = f"see all of it: mlsc scan {target.asked}"
+                self._say(("scanned", name, code), f"{shown} was written, and a scan of it finds {code}: its record says so [scan-failed]\n  next: {next_step}")
         except MlscError as err:
             self._say(("unrecorded", name, err.message), f"{shown} was written, and that could not be recorded: {err}")
         # Else somebody can still write to it, and would not ask again.

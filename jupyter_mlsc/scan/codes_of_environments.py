@@ -17,6 +17,13 @@ ENVIRONMENT = {
     "environment-unreadable": Code("medium", "it belongs to {package} {version} and cannot be read", "look at its mode and owner"),
     "environment-more": Code("medium", "{count} more files of {package} {version} differ", _REINSTALL),
     "environment-unowned": Code("medium", "no installed distribution brought it, and it can be imported", "remove it, or make a package of it"),
+    "bytecode-differs": Code(
+        "high", "its source makes other bytecode, and Python would run this one", "find out who wrote it; remove it: Python compiles the source again"
+    ),
+    "bytecode-unchecked": Code(
+        "medium", "it says that it is never compared with its source, so that a change of the source is not seen", "remove it: Python compiles the source again"
+    ),
+    "bytecode-unread": Code("medium", "Python would run it, and it cannot be read", "remove it: Python compiles the source again"),
     "environment-no-record": Code(
         "low", "{package} {version} was installed without a list of its files, so nobody can tell whether they changed", "install it by pip"
     ),

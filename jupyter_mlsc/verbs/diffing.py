@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 
 def diff(project: ProjectState, path: Path, *, against: Path | None, progress: Callable[[int, int], None] | None) -> DatasetDiff:
-    """Compare a data set with the newest profile that counts, of itself or of what ``against`` names. Raises UsageError where there is none,
-    FormatError, ArtifactError, MissingLibraryError.
+    """Compare a data set with the newest profile that counts, of itself or of what ``against`` names; where there is none, with what a run saved.
+
+    Raises UsageError where there is neither, FormatError, ArtifactError, MissingLibraryError.
     """
     target = project.target(path)
     wanted = target if against is None else project.target(against)
     yardstick = next((found for name in wanted.names if (found := project.yardsticks.of(name)) is not None), None)
+    by_run = yardstick is None
+    if yardstick is None:
+        yardstick = next((found for name in wanted.names if (found := project.yardsticks.of_runs(name)) is not None), None)
     measured = measure_many([target.path], progress=progress)[target.path]
     digest = whole_digest(measured)
     if yardstick is None:
@@ -45,4 +49,5 @@ def diff(project: ProjectState, path: Path, *, against: Path | None, progress: C
         body.name,
         None if looked is None else looked.facts,
         None if looked is None else looked.differences,
+        by_run,
     )

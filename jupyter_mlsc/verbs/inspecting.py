@@ -38,9 +38,12 @@ def inspect(
     prefix: Path | None = None,
     database: str | None = None,
     environ: Mapping[str, str],
+    bytecode: bool = False,
     progress: Progress | None = None,
 ) -> Scanned:
     """Findings on the environment with this ``prefix``, or on the running interpreter's; ``database`` is a folder or zip of OSV records, or a service.
+
+    ``bytecode`` is held against its source where that is asked for: everything is compiled again.
 
     Raises UsageError where there is no environment, or no database; MlscError where a service does not answer.
     """
@@ -50,7 +53,7 @@ def inspect(
     begun = datetime.now(UTC) if project is None else project.clock()
     wanted = database or (project.policy.environment_advisories if project is not None else None)
     denied = project.policy.denied_licences if project is not None else ()
-    looked = look(Asked(place, _source(wanted, environ, begun), denied, _before(project, place), begun), progress)
+    looked = look(Asked(place, _source(wanted, environ, begun), denied, _before(project, place), begun, bytecode), progress)
     if project is not None:
         _record(project, place, looked, wanted, begun)
     return Scanned(looked.findings, len(looked.distributions), "distribution")

@@ -2,7 +2,8 @@
 
 Rules kept: the same verdict, reasons and records as a load or a save through this package; a folder that a statement names, or that is laid
 out as a model, is one artifact, any other stands for the governed files in it; a file that was written by nobody whom this process
-observed names an unverified input, so that nothing is laundered by being dropped into a folder.
+observed names an unverified input, so that nothing is laundered by being dropped into a folder; what a rule wants scanned is scanned before the run's
+word on it is sealed.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_mlsc.accounts import record_write, settle_read, tell_output
+from jupyter_mlsc.accounts import record_statement, record_write, settle_read, tell_output
 from jupyter_mlsc.artifacts import Measurement
 from jupyter_mlsc.digest_cache import measure_cached
 from jupyter_mlsc.digests import measure
-from jupyter_mlsc.errors import MlscError
+from jupyter_mlsc.errors import ArtifactChangedError, MlscError
 from jupyter_mlsc.format_choice import families_of, identify_path, mismatch_faults
 from jupyter_mlsc.judging import NEVER_ARTIFACTS
+from jupyter_mlsc.scans import ENTRY_KIND as SCANNED
 from jupyter_mlsc.verdict import Verdict
 
 if TYPE_CHECKING:
+    from jupyter_mlsc.attestation import Statement
     from jupyter_mlsc.errors import LedgerError
     from jupyter_mlsc.imported_code import CodeFile
     from jupyter_mlsc.judging import Target
@@ -67,8 +70,17 @@ def observe_write(project: ProjectState, path: Path, run: Run, *, observed: bool
     if not observed and _is_told_of(project, target, measured):
         return None
     identified = identify_path(target.asked, target.path)
-    output = tell_output(project, target, measured, families_of(identified), run, observed=observed, by=by)
+    scans: tuple[Statement, ...] = ()
+    if project.policy.requires_scan(target.asked):
+        from jupyter_mlsc.artifact_scans import scan_of_output  # most runs write nothing that is to be scanned
+
+        scans = (scan_of_output(project, target.asked, target.path, measured),)
+        if measure(target.path).digest != measured.digest:
+            raise ArtifactChangedError(f"{target.asked} changed while it was scanned", next_step="wait until its writer is done")
+    output = tell_output(project, target, measured, families_of(identified), run, observed=observed, by=by, more=scans)
     record_write(project, output, run)
+    for each in scans:
+        record_statement(project, SCANNED, each, (output.name, output.digest), run)
     return output.verdict
 
 

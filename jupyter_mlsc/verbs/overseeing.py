@@ -1,7 +1,7 @@
 """Overseeing: what a supervised process is about to read is judged by its descriptor, under every name that was passed on the way to it.
 
 Rules kept: the same verdict, reasons and records as a load through this package; no name is resolved again here, so nothing can be exchanged between
-the check and the read.
+the check and the read; what a rule wants scanned is scanned before the run's word on it is sealed, so that its verdict has the findings in it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlsc import formats
-from jupyter_mlsc.accounts import record_write, settle_read, tell_output
+from jupyter_mlsc.accounts import record_statement, record_write, settle_read, tell_output
 from jupyter_mlsc.artifacts import Measurement
 from jupyter_mlsc.format_choice import families_of, mismatch_faults
 from jupyter_mlsc.judging import Target, name_in_project
+from jupyter_mlsc.scans import ENTRY_KIND as SCANNED
 from jupyter_mlsc.verdict import Verdict
 
 if TYPE_CHECKING:
+    from jupyter_mlsc.attestation import Statement
     from jupyter_mlsc.project_state import ProjectState
     from jupyter_mlsc.recording import Actor, Run
 
@@ -48,7 +50,18 @@ def oversee_read(
     return verdict
 
 
-def oversee_write(project: ProjectState, target: Target, descriptor: int, measured: Measurement, run: Run, by: Actor) -> Verdict | None:
+def scan_written(project: ProjectState, target: Target, descriptor: int, measured: Measurement, run: Run) -> tuple[Statement, ...]:
+    """What a scan finds in what a supervised process wrote, where a rule asks for one; for `oversee_write`, which may wait for others. Raises MlscError."""
+    if not project.policy.requires_scan(target.asked) or run.wrote(target.asked, measured.digest):
+        return ()
+    from jupyter_mlsc.artifact_scans import scan_of_output  # most runs write nothing that is to be scanned
+
+    return (scan_of_output(project, target.asked, target.path, measured, descriptor),)
+
+
+def oversee_write(
+    project: ProjectState, target: Target, descriptor: int, measured: Measurement, run: Run, by: Actor, scans: tuple[Statement, ...] = ()
+) -> Verdict | None:
     """Record what a supervised process wrote, by the descriptor of the file that it wrote to. None where that is on record already.
 
     Raises ArtifactError, LedgerError.
@@ -57,6 +70,8 @@ def oversee_write(project: ProjectState, target: Target, descriptor: int, measur
         return None
     with os.fdopen(os.dup(descriptor), "rb") as stream:
         identified = formats.identify(target.asked, stream)
-    output = tell_output(project, target, measured, families_of(identified), run, by=by)
+    output = tell_output(project, target, measured, families_of(identified), run, by=by, more=scans)
     record_write(project, output, run)
+    for each in scans:
+        record_statement(project, SCANNED, each, (output.name, output.digest), run)
     return output.verdict

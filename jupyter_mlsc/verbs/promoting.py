@@ -1,7 +1,8 @@
 """Promoting: exactly these bytes go to a stage's folder, once they satisfy what its rule asks, and the way that they took is signed.
 
 Rules kept: bytes are hashed afresh, and the copy again; where the rule asks for several persons each of them promotes, and the last one's word
-puts the file in its place; until then what lies there stays what it was. Where anything else is missing nothing is signed.
+puts the file in its place; until then what lies there stays what it was. Where anything else is missing nothing is signed. A data set under its new
+name gets a profile of its own.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from jupyter_mlsc.digests import measure
 from jupyter_mlsc.errors import ArtifactChangedError, DecisionRefusedError, UsageError
 from jupyter_mlsc.format_choice import families_of, identify_path, mismatch_faults
 from jupyter_mlsc.judging import Target, kind_of, whole_digest
+from jupyter_mlsc.profile_making import dataset_profiles, profile_body, profile_statement
+from jupyter_mlsc.profiles import ENTRY_KIND as PROFILED
 from jupyter_mlsc.results import Decided
 from jupyter_mlsc.statement_claims import claims_of
 from jupyter_mlsc.transfer import flush_to_disk, staged, wrap_os_error
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from jupyter_mlsc.keys import PassphraseSource
     from jupyter_mlsc.policy import Claim, PolicyLayer
     from jupyter_mlsc.policy.rules import Stage
+    from jupyter_mlsc.profiles import ProfileBody
     from jupyter_mlsc.project_state import ProjectState
     from jupyter_mlsc.verdict import Reason, Verdict
 
@@ -70,9 +74,14 @@ def promote(project: ProjectState, path: Path, stage_name: str, *, note: str, ch
         )
     move = _move(project, path, stage)
     at = project.gatherer.later_than_all(move.name, project.clock())
-    statements = [*_statements(project, move, stage, entry.id, note, channel, at), *_scanned(project, move, entry.id, at)]
+    scan, profile = _looked_at(project, move, entry.id, at, channel)
+    statements = [*_statements(project, move, stage, entry.id, note, channel, at), *scan]
     claims = tuple(claim for _, statement in statements for claim in claims_of(statement, [entry.id], move.name))
-    verdict = _with_steps(_judged(project, move, claims), move, stage)
+    digest = whole_digest(move.measured)
+    with project.yardsticks.expecting(profile, digest, entry.id):
+        verdict = _with_steps(_judged(project, move, claims), move, stage)
+    if profile is not None:
+        statements.append((PROFILED, profile_statement(profile, digest)))
     missing = {each.code for each in verdict.reasons if each.fails or each.code in NOT_VERIFIED}
     told = Decided(decisions.PROMOTED, move.name, (whole_digest(move.measured),), person, entry.id, at, note, None, verdict, source=move.source.asked)
     if missing - _OTHERS:
@@ -116,7 +125,7 @@ def _move(project: ProjectState, path: Path, stage: Stage) -> _Move:
 
 def _statements(project: ProjectState, move: _Move, stage: Stage, key: str, note: str, channel: str, at: datetime) -> list[tuple[str, Statement]]:
     """The promotion, and, where this person's signature is one that the rule asks for, the signature under the new name."""
-    kind = kind_of(project.policy, move.name, families_of(identify_path(move.source.asked, move.source.path)))
+    kind = _kind(project, move)
     told = decisions.DecisionBody(
         move.name,
         kind,
@@ -138,17 +147,26 @@ def _statements(project: ProjectState, move: _Move, stage: Stage, key: str, note
     return made
 
 
-def _scanned(project: ProjectState, move: _Move, key: str, at: datetime) -> list[tuple[str, Statement]]:
-    """What a scan finds in the bytes, under their new name, where a rule asks for one there."""
-    if not project.policy.requires_scan(move.name):
-        return []
-    path = move.source.path
-    with held_still([path]):
+def _looked_at(project: ProjectState, move: _Move, key: str, at: datetime, channel: str) -> tuple[list[tuple[str, Statement]], ProfileBody | None]:
+    """What a scan finds in the bytes under their new name, where a rule asks for one there, and what a data set of that name looks like."""
+    path, wants_scan = move.source.path, project.policy.requires_scan(move.name)
+    kind = _kind(project, move)
+    if not wants_scan and (kind != "dataset" or project.yardsticks.asked(move.name) is None):
+        return [], None
+    with held_still([path]), dataset_profiles(project, [path]) as profiles:
         if measure(path).digest != move.measured.digest:
             raise ArtifactChangedError(f"{move.source.asked} changed while it was promoted", next_step="wait until its writer is done, then promote it again")
-        made = scans_of(project, {move.name: (path, move.measured)}, key)[move.name]
+        made = scans_of(project, {move.name: (path, move.measured)}, key)[move.name] if wants_scan else None
+        looked = profiles.of(move.name, kind, path, move.measured).looked
+    profile = None if looked is None else profile_body(project, move.name, move.measured.size, at, channel, looked)
+    if made is None:
+        return [], profile
     earlier = accepted_codes(project, move.source.asked, path, move.measured)
-    return [(SCAN, scan_statement(project, move.name, move.measured, replace(made, accepted=made.accepted | earlier), at))]
+    return [(SCAN, scan_statement(project, move.name, move.measured, replace(made, accepted=made.accepted | earlier), at))], profile
+
+
+def _kind(project: ProjectState, move: _Move) -> str:
+    return kind_of(project.policy, move.name, families_of(identify_path(move.source.asked, move.source.path)))
 
 
 def _signs_there(project: ProjectState, name: str, key: str) -> bool:

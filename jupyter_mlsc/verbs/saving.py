@@ -1,7 +1,7 @@
 """Saving: stage the new version beside the old, measure it, swap it in, and record where it came from.
 
 Rules kept: a save appears whole or not at all; what cannot be recorded is taken back; the run's word is provenance and never approves
-data; the inputs are the reads whose values may have reached what is saved (`precise` says whether the cells' code told which).
+data; the inputs are the reads whose values may have reached what is saved (`precise` says whether the cells' code told which); nobody waits for a profile.
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ from typing import TYPE_CHECKING
 from jupyter_mlsc import formats
 from jupyter_mlsc.accounts import record_statement, record_write, tell_output
 from jupyter_mlsc.artifact_scans import ENTRY_KIND as SCAN
-from jupyter_mlsc.artifact_scans import ArtifactScan, accepted_codes, scan_files, scan_statement
+from jupyter_mlsc.artifact_scans import scan_of_output
 from jupyter_mlsc.digests import measure
 from jupyter_mlsc.errors import UsageError
 from jupyter_mlsc.format_choice import by_name
 from jupyter_mlsc.judging import NEVER_ARTIFACTS
+from jupyter_mlsc.profile_making import begin_profile
 from jupyter_mlsc.results import Saved
 from jupyter_mlsc.transfer import flush_to_disk, staged, wrap_os_error
 from jupyter_mlsc.trust import POLICY_FILE
 
 if TYPE_CHECKING:
-    from jupyter_mlsc.artifacts import Measurement
-    from jupyter_mlsc.attestation import Statement
     from jupyter_mlsc.project_state import ProjectState
     from jupyter_mlsc.recording import Run
 
@@ -45,22 +44,14 @@ def save(project: ProjectState, value: object, path: Path, run: Run, *, format_n
     with staged(target.path, folder=chosen.folder) as replacement:
         _write(chosen, value, replacement.staged, target.path)
         measured = measure(replacement.staged)
-        scan = _scanned(project, name, replacement.staged, measured)
+        scan = (scan_of_output(project, name, replacement.staged, measured),) if project.policy.requires_scan(name) else ()
         output = tell_output(project, target, measured, chosen.families, run, variable=variable, more=scan)
         replacement.put()
         record_write(project, output, run)
         for statement in scan:
             record_statement(project, SCAN, statement, (name, output.digest), run)
+    begin_profile(project, name, target.path, measured, chosen.families)
     return Saved(name, output.digest, chosen.name, tuple(each.name for each in output.inputs), output.verdict, project.books.notes)
-
-
-def _scanned(project: ProjectState, name: str, staged_at: Path, measured: Measurement) -> tuple[Statement, ...]:
-    """What a scan finds in what is being saved, where a rule asks for one."""
-    if not project.policy.requires_scan(name):
-        return ()
-    found = scan_files(project, [staged_at], os.path.basename(name))[staged_at]
-    accepted = accepted_codes(project, name, staged_at, measured)
-    return (scan_statement(project, name, measured, ArtifactScan(found, accepted), project.clock()),)
 
 
 def _write(chosen: formats.Format, value: object, place: Path, shown: Path) -> None:

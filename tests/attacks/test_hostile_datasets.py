@@ -74,6 +74,43 @@ def test_parquet_with_bytes_overwritten_is_an_error_and_no_crash_of_this_process
     assert caught.value.next_step
 
 
+def _npz(**changes: bytes) -> bytes:
+    buffer = io.BytesIO()
+    numpy.savez_compressed(buffer, x=numpy.arange(300), y=numpy.arange(300) % 2)
+    whole = bytearray(buffer.getvalue())
+    for place, changed in changes.items():
+        at = whole.rindex(b"PK\x01\x02") + 16 if place == "sum" else 60
+        whole[at : at + len(changed)] = changed
+    return bytes(whole)
+
+
+def _words(*values: bytes) -> bytes:
+    import pyarrow
+    from pyarrow import parquet
+
+    buffer = io.BytesIO()
+    parquet.write_table(pyarrow.table({"t": pyarrow.array(values, pyarrow.binary()).view(pyarrow.string())}), buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("family", "content"),
+    [
+        ("npy", b"\x93NUMPY\x01\x00\x10\x00{'descr': '<f8',("),
+        ("npz", b"PK\x05\x06 and nothing behind it"),
+        ("npz", _npz(sum=b"\0\0\0\0")),
+        ("npz", _npz(packed=b"\xff" * 40)),
+        ("parquet", _words(b"fine", b"\xa7\xff")),
+    ],
+    ids=["header", "no-archive", "sum", "packed", "text"],
+)
+def test_what_fuzzing_found_is_an_error_that_says_what_it_is(family: str, content: bytes, tmp_path: Path) -> None:
+    """Each of these had ended the process that parses with an exception of its own."""
+    (tmp_path / "a").write_bytes(content)
+    with pytest.raises(FormatError, match="it cannot be read as"):
+        looked(tmp_path / "a", family)
+
+
 def test_a_bomb_ends_at_the_limit_of_memory(tmp_path: Path) -> None:
     """Eight GiB of zeros in an array of a few MiB of header: the process that parses may take 600 MiB."""
     header = io.BytesIO()

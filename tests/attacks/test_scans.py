@@ -7,6 +7,7 @@ import json
 import pickle
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -20,8 +21,12 @@ from jupyter_mlsc.bookkeeping import entry_of
 from jupyter_mlsc.digests import measure
 from jupyter_mlsc.errors import DecisionRefusedError, PolicyError
 from jupyter_mlsc.keys import Signer
+from jupyter_mlsc.recording import Run
+from jupyter_mlsc.sandbox.features import probe
 from jupyter_mlsc.scan.finding import Severity, finding
 from jupyter_mlsc.scan.identity import scanner_digest
+from jupyter_mlsc.verbs.observing import observe_write
+from jupyter_mlsc.verdict import Decision
 from tests.attacks.forgery import stranger, vouching_key
 from tests.conftest import Person
 
@@ -222,11 +227,50 @@ def test_a_baseline_that_was_altered_or_signed_by_a_run_is_refused(scanning: Per
 
 
 def test_a_saved_model_is_scanned_where_runs_may_say_so(ada: Person) -> None:
-    rule = MODELS.replace('by = "ml-lead"', 'by = ["ml-lead", "builder"]').replace("models/**", "models/dev/**")
-    rewrite(ada, lambda text: text.replace("[[rule]]", f"{rule}\n[[rule]]", 1))
+    rewrite(ada, lambda text: text.replace("[[rule]]", f"{DEV}\n[[rule]]", 1))
     saved = ada.save({"a": [1, 2]}, "models/dev/m.pkl")
     assert [each.code for each in saved.verdict.reasons if each.fails] == []
     assert codes(ada, "models/dev/m.pkl") == set()
+
+
+DEV = MODELS.replace('by = "ml-lead"', 'by = ["ml-lead", "builder"]').replace("models/**", "models/dev/**")
+
+
+@pytest.mark.skipif(not probe().complete, reason="this kernel has no Landlock or seccomp")
+def test_what_a_supervised_tree_writes_is_scanned_before_its_run_vouches_for_it(ada: Person) -> None:
+    """By the supervisor's side, whatever the tree says: a hostile file is told, its record says `block`, and no later process gets it."""
+    rewrite(ada, lambda text: text.replace("[[rule]]", f"{DEV}\n[[rule]]", 1))
+    (ada.root / "models/dev").mkdir(parents=True)
+    program = f"for name, data in (('bad', {HOSTILE!r}), ('good', {HONEST!r})): open(f'models/dev/{{name}}.pkl', 'wb').write(data)"
+    done = ada.mlsc("exec", "--", sys.executable, "-c", program)
+    assert done.returncode == 0, done.stderr
+    assert "bad.pkl was written, and a scan of it finds pickle-code" in done.stderr
+    assert "good.pkl" not in done.stderr
+    assert codes(ada, "models/dev/bad.pkl") == {"scan-failed"}
+    assert codes(ada, "models/dev/good.pkl") == set()
+    assert vouched(ada) == {"models/dev/bad.pkl": "block", "models/dev/good.pkl": "allow"}
+    reading = "[print(open(f'models/dev/{name}.pkl', 'rb').read(2)) for name in ('good', 'bad')]"
+    later = ada.mlsc("exec", "--", sys.executable, "-c", reading)
+    assert later.returncode != 0
+    assert (later.stdout, "scan-failed" in later.stderr) == ("b'\\x80\\x04'\n", True)
+
+
+def vouched(person: Person) -> dict[str, str]:
+    """What runs say of their outputs: the policy's decision, sealed in each one's provenance."""
+    told = json.loads(person.mlsc("log", "show", "--json").stdout)
+    return {entry["path"]: entry["verdict"] for entry in told if entry["kind"] == "write"}
+
+
+def test_what_a_guarded_run_was_seen_writing_is_scanned_too(ada: Person) -> None:
+    rewrite(ada, lambda text: text.replace("[[rule]]", f"{DEV}\n[[rule]]", 1))
+    project = ada.project
+    run = Run(project.project_id)
+    for name, data, decision in (("bad", HOSTILE, Decision.BLOCK), ("good", HONEST, Decision.ALLOW)):
+        ada.write(f"models/dev/{name}.pkl", data)
+        verdict = observe_write(project, ada.root / f"models/dev/{name}.pkl", run, observed=True)
+        assert verdict is not None
+        assert verdict.decision is decision
+    assert codes(ada, "models/dev/bad.pkl") == {"scan-failed"}
 
 
 def test_what_fails_the_scan_is_not_promoted(scanning: Person) -> None:

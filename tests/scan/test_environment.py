@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import os
+import py_compile
 import shutil
 import subprocess
 import sys
@@ -17,12 +18,13 @@ import venv
 import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import cache_from_source, source_hash
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jupyter_mlsc.scan.environment import interpreter
+from jupyter_mlsc.scan.environment import bytecode, interpreter
 from jupyter_mlsc.scan.environment.advisories import match
 from tests.conftest import Person
 
@@ -130,6 +132,63 @@ def test_what_was_changed_is_named(how: str, ada: Person, environment: Path) -> 
     tamper(environment)
     returned, told, _ = looked(ada, environment)
     assert (returned, told) == (code, [expected])
+
+
+def compiled(source: Path, code: str, mode: py_compile.PycInvalidationMode) -> Path:
+    """Bytecode of other code in the place of a source's, with the header that makes Python believe it."""
+    other = source.with_name("other.py")
+    other.write_text(code)
+    if mode is py_compile.PycInvalidationMode.TIMESTAMP:
+        assert other.stat().st_size == source.stat().st_size, "the header has the size"
+        os.utime(other, ns=(source.stat().st_mtime_ns, source.stat().st_mtime_ns))
+    made = Path(py_compile.compile(str(other), cfile=cache_from_source(str(source)), dfile=str(source), invalidation_mode=mode, doraise=True))
+    if mode is py_compile.PycInvalidationMode.CHECKED_HASH:
+        data = made.read_bytes()
+        made.write_bytes(data[:8] + source_hash(source.read_bytes()) + data[16:])
+    other.unlink()
+    return made
+
+
+SAME_CODE, OTHER_CODE = FILES["pkg/core.py"], FILES["pkg/core.py"].replace("1", "2")
+
+
+@pytest.mark.parametrize(
+    ("code", "mode", "expected"),
+    [
+        (OTHER_CODE, "TIMESTAMP", [("bytecode-differs", 1)]),
+        (OTHER_CODE, "CHECKED_HASH", [("bytecode-differs", 1)]),
+        (OTHER_CODE, "UNCHECKED_HASH", [("bytecode-unchecked", 1), ("bytecode-differs", 1)]),
+        (SAME_CODE, "UNCHECKED_HASH", [("bytecode-unchecked", 0)]),
+        (SAME_CODE, "TIMESTAMP", []),
+        (SAME_CODE, "CHECKED_HASH", []),
+    ],
+)
+def test_bytecode_that_python_would_run_and_that_its_source_does_not_make_is_named(
+    code: str, mode: str, expected: list[tuple[str, int]], environment: Path
+) -> None:
+    source = site(environment) / "pkg/core.py"
+    made = compiled(source, code, py_compile.PycInvalidationMode[mode])
+    ran = subprocess.run([environment / "bin/python", "-c", "import pkg.core; print(pkg.core.run())"], capture_output=True, text=True, timeout=60, check=True)
+    assert ran.stdout.strip() == ("2" if code == OTHER_CODE else "1"), "Python believes it"
+    told = bytecode.check([site(environment)], 1)
+    assert [(f"bytecode-{each.change}", each.path) for each in told] == [(code_, str(made)) for code_, _ in expected]
+
+
+def test_bytecode_is_compared_where_that_is_asked_for_and_what_python_would_not_run_is_nothing(ada: Person, environment: Path) -> None:
+    source = site(environment) / "pkg/core.py"
+    made = compiled(source, OTHER_CODE, py_compile.PycInvalidationMode.TIMESTAMP)
+    assert looked(ada, environment)[:2] == (0, [])
+    assert looked(ada, environment, "--bytecode")[:2] == (1, [("bytecode-differs", made.name)])
+    os.utime(source)  # the header's time is not the source's any more
+    assert bytecode.check([site(environment)], 1) == []
+    data = made.read_bytes()
+    status = source.stat()
+    stamp = int(status.st_mtime).to_bytes(4, "little") + status.st_size.to_bytes(4, "little")
+    for broken in (b"\xff" * 40, data[16:-20], b"", b"i\x01\x00\x00\x00"):
+        made.write_bytes(data[:8] + stamp + broken)
+        assert [each.change for each in bytecode.check([site(environment)], 1)] == (["differs"] if broken.startswith(b"i") else ["unread"]), broken
+    made.write_bytes(b"\0\0\0\0" + data[4:8] + stamp + data[16:])  # another version's
+    assert bytecode.check([site(environment)], 1) == []
 
 
 def test_a_list_of_files_that_fits_the_change_is_told_by_the_next_look(ada: Person, environment: Path) -> None:

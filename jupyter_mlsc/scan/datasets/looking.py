@@ -66,9 +66,12 @@ def reading_of(format_: Format | None) -> Reading | None:
     return None if known is None else Reading(known)
 
 
-def look(reading: Reading, descriptor: int, asked: Asked, against: tuple[DatasetFacts, bytes | None] | None = None) -> Looked:
-    """Have an open file looked at, and compared with a profile and its digests of rows. Raises FormatError, MissingLibraryError."""
-    answer, rows = process.ask(_question(reading, asked, against), descriptor, None if against is None else against[1])
+def look(reading: Reading, descriptor: int, asked: Asked, against: tuple[DatasetFacts, bytes | None] | None = None, *, behind: bool = False) -> Looked:
+    """Have an open file looked at, and compared with a profile and its digests of rows. Raises FormatError, MissingLibraryError.
+
+    ``behind`` asks a process that gives way to others, and does not keep them waiting.
+    """
+    answer, rows = process.ask(_question(reading, asked, against), descriptor, None if against is None else against[1], behind=behind)
     return _looked(answer, rows)
 
 

@@ -40,12 +40,12 @@ class _Nursery:
     It sees no byte of the data: it hands descriptors on. Where one of its children takes too long it ends with it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, niceness: int) -> None:
         place = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
         self._channel, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _BOOT, place, str(theirs.fileno())],
+                [sys.executable, "-I", "-c", _BOOT, place, str(theirs.fileno()), str(niceness)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -79,12 +79,17 @@ class _Nursery:
 class _Kept:
     """This process's nursery, kept while it is asked again and again."""
 
-    def __init__(self) -> None:
+    def __init__(self, niceness: int) -> None:
         self.lock = threading.Lock()
+        self._niceness = niceness
         self._nursery: _Nursery | None = None
         self._owner = 0
         self._idle: threading.Timer | None = None
         atexit.register(self.end)
+
+    def forget(self) -> None:
+        """Begin anew, in a fork."""
+        self.lock, self._nursery, self._owner, self._idle = threading.Lock(), None, 0, None
 
     def get(self) -> _Nursery:
         """The nursery, started where there is none. The lock is held."""
@@ -93,7 +98,7 @@ class _Kept:
         if self._owner != os.getpid():
             self._nursery, self._owner = None, os.getpid()  # after a fork it is the parent's
         if self._nursery is None:
-            self._nursery = _Nursery()
+            self._nursery = _Nursery(self._niceness)
         return self._nursery
 
     def rest(self) -> None:
@@ -116,18 +121,40 @@ class _Kept:
                 self.lock.release()
 
 
-_kept = _Kept()
-os.register_at_fork(after_in_child=_kept.__init__)  # type: ignore[misc]  # the lock may be held by a thread that is not here
+_kept, _kept_behind = _Kept(0), _Kept(5)
 
 
-def ask(question: Question, data: int, signed_rows: bytes | None = None, *, more: Iterable[bytes] = (), size: int | None = None) -> tuple[Answer, bytes]:
+def _forget() -> None:
+    """In a fork: the locks may be held by threads that are not here, and the processes are the parent's."""
+    for each in (_kept, _kept_behind):
+        each.forget()
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+def prepare() -> None:
+    """Start the process that gives way to others, where there is none, in this thread. Raises OSError."""
+    if _kept_behind.lock.acquire(blocking=False):  # else it is at work
+        try:
+            _kept_behind.get()
+            _kept_behind.rest()
+        finally:
+            _kept_behind.lock.release()
+
+
+def ask(
+    question: Question, data: int, signed_rows: bytes | None = None, *, more: Iterable[bytes] = (), size: int | None = None, behind: bool = False
+) -> tuple[Answer, bytes]:
     """Have a data set looked at: the answer, and the digests of its rows. The descriptor stays the caller's. Raises FormatError, MissingLibraryError.
 
-    ``more`` is told besides, piece by piece, for what is no one file; then ``size`` says how many bytes that is.
+    ``more`` is told besides, piece by piece, for what is no one file; then ``size`` says how many bytes that is. ``behind`` asks the process that
+    gives way to others.
     """
-    with _kept.lock:
-        said, code, seconds, was_in_time = _answered(question, data, signed_rows, more, size)
-        _kept.rest()
+    kept = _kept_behind if behind else _kept
+    with kept.lock:
+        said, code, seconds, was_in_time = _answered(kept, question, data, signed_rows, more, size)
+        kept.rest()
     length = int.from_bytes(said[:LENGTH], "little")
     if code != 0 or len(said) < LENGTH + length or len(said) > LONGEST_ANSWER:
         raise FormatError(_how_it_ended(code, seconds, was_in_time=was_in_time), next_step=_LEAVE_OUT)
@@ -141,9 +168,9 @@ def ask(question: Question, data: int, signed_rows: bytes | None = None, *, more
     return answer, said[LENGTH + length :]
 
 
-def _answered(question: Question, data: int, signed_rows: bytes | None, more: Iterable[bytes], size: int | None) -> tuple[bytes, int, float, bool]:
+def _answered(kept: _Kept, question: Question, data: int, signed_rows: bytes | None, more: Iterable[bytes], size: int | None) -> tuple[bytes, int, float, bool]:
     """What a process says, how it ended, the seconds that it had, and whether it kept to them."""
-    nursery = _kept.get()
+    nursery = kept.get()
     seconds = question.limits.seconds_for(os.fstat(data).st_size if size is None else size)
     clock = threading.Timer(seconds + 10, nursery.end)
     clock.daemon = True
@@ -153,7 +180,7 @@ def _answered(question: Question, data: int, signed_rows: bytes | None, more: It
         try:
             nursery.bear(data, their_in, their_out)
         except OSError as err:
-            _kept.end()
+            kept.end()
             raise FormatError("the process that parses data sets went away", next_step=_LEAVE_OUT) from err
         finally:
             os.close(their_in)
@@ -170,7 +197,7 @@ def _answered(question: Question, data: int, signed_rows: bytes | None, more: It
         was_in_time = clock.is_alive()
         clock.cancel()
         if code != 0:
-            _kept.end()
+            kept.end()
     return said, code, seconds, was_in_time
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import mmap
+import tokenize
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as parquet
 
 from jupyter_mlsc.errors import FormatError
+from jupyter_mlsc.formats.libraries import broken_errors
 from jupyter_mlsc.scan.datasets.columns import NULL_CELL
 
 BLOCK = 4 << 20
@@ -77,7 +79,7 @@ def sound(what: str) -> Iterator[None]:
         raise
     except MemoryError as err:
         raise FormatError(f"it needs more memory than a profile may take, as {what}", next_step='sign it with profile = "none" in the rule') from err
-    except (pyarrow.ArrowException, ValueError, TypeError, LookupError, OSError, ArithmeticError, EOFError, RuntimeError, AttributeError) as err:
+    except (*broken_errors(), pyarrow.ArrowException, tokenize.TokenError) as err:
         text = (str(err).strip() or type(err).__name__).splitlines()[0][:300]
         raise FormatError(f"it cannot be read as {what}: {text}", next_step="restore the file from where it came from, or save it again") from err
 
@@ -234,6 +236,7 @@ def _typed(schema: Any, batches: Callable[[], Iterator[Any]], what: str) -> Tabl
     def pieces() -> Iterator[Piece]:
         with sound(what):
             for batch in batches():
+                batch.validate(full=True)  # readers take offsets and text from the file as they are
                 for start in range(0, batch.num_rows, ROWS_AT_ONCE):
                     part = batch.slice(start, ROWS_AT_ONCE)
                     values = [_plain(each) for each in part.columns]

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from jupyter_mlsc.scan.environment.advisories import Matched
+from jupyter_mlsc.scan.environment.bytecode import check as check_bytecode
 from jupyter_mlsc.scan.environment.installed import Distribution
 from jupyter_mlsc.scan.environment.installed import check as check_installed
 from jupyter_mlsc.scan.environment.places import Place
@@ -38,13 +39,15 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What to look at: the environment, advisories that were matched already (None where nobody asked for them), licences that are not wanted."""
+    """What to look at: the environment, advisories that were matched already (None where nobody asked for them), licences that are not wanted, and whether
+    bytecode is held against its source."""
 
     place: Place
     advisories: Callable[[list[tuple[str, str]]], Matched] | None = None
     denied_licences: tuple[str, ...] = ()
     before: Before = Before()
     now: datetime | None = None
+    bytecode: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ def look(asked: Asked, progress: Callable[[int, int], None] | None = None) -> Lo
         found += _distribution(one)
     found += [finding("environment-unowned", path) for path in stray if path.endswith(_IMPORTED) and path not in {each.path for each in starting}]
     found += _starting(starting, place)
+    if asked.bytecode:
+        found += [finding(f"bytecode-{each.change}", each.path) for each in check_bytecode(place.sites, threads, progress)]
     matched = None
     if asked.advisories is None:
         found.append(finding("advisories-not-checked", str(place.prefix)))

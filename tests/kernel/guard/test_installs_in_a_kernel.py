@@ -59,6 +59,15 @@ WAYS = {
     "a captured line": "told = !pip install requests",
     "the magic": "%pip install requests",
     "a cell for the shell": "%%bash\npip install requests",
+    "a cell for the other shell": "%%sh\ncd /tmp && \\\n  pip install requests",
+    "a cell for a program": "%%script env bash -e\n# comment\nfor p in requests; do\n  pip install $p > log 2>&1\ndone",
+    "a cell that is left in the background": "%%bash --bg\ntrue; pip install requests",
+    "a cell in a cell": "%%capture\n%%bash\npip install requests",
+    "the magic's function": "get_ipython().run_cell_magic('bash', '', 'pip install requests')",
+    "what a shell is told": "subprocess.run(['bash'], input='pip install requests', text=True)",
+    "a shell in a shell": "!bash -c \"sh -c 'pip install requests'\"",
+    "a script": "open('setup.sh', 'w').write('pip install requests')\n!bash ./setup.sh",
+    "a cell for the system": "%%!\ntrue\npip install requests",
     "os.system": "os.system('pip install requests')",
     "os.popen": "os.popen('pip install requests').read()",
     "a subprocess": "subprocess.run(['pip', 'install', 'requests'])",
@@ -81,10 +90,6 @@ WAYS = {
 def test_what_the_policy_does_not_accept_is_not_installed(way: str, kernel: LiveKernel, enforcing: Person) -> None:
     before = ran(enforcing)
     done = kernel.run(WAYS[way])
-    if way == "a cell for the shell":
-        # A cell's script goes to the shell's standard input, which this process does not read again: it is counted as a program, and not refused.
-        assert (done.error, ran(enforcing)) == (None, before + 1)
-        return
     assert done.error == "BlockedInstallError", done.traceback
     assert "the policy does not let this notebook install" in done.traceback
     assert "next:" in done.traceback
@@ -96,6 +101,7 @@ ACCEPTED = {
     "by a file": "open('fine.txt', 'w').write('pandas==2.1 --hash=sha256:ab\\n')\n!pip install --index-url https://packages.test/simple/ -r fine.txt",
     "nothing at all": "!pip list",
     "a word in a sentence": "!echo pip install requests",
+    "a cell for the shell": "%%bash\n# pip install requests\npip install --require-hashes --index-url https://packages.test/simple pandas > log 2>&1",
 }
 
 
