@@ -115,7 +115,7 @@ def scan_of_output(project: ProjectState, name: str, path: Path, measured: Measu
         found = scan_files(project, [path], os.path.basename(name))[path]
     else:
         with ScanProcess(allow=project.policy.unpickle_allow) as process:
-            found = tuple(replace(each, path="") for each in process.scan(os.path.basename(name), descriptor))
+            found = tuple(each._replace(path="") for each in process.scan(os.path.basename(name), descriptor))
     return scan_statement(project, name, measured, ArtifactScan(found, accepted_codes(project, name, path, measured)), project.clock())
 
 
