@@ -41,6 +41,11 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_o
 
     Only for a machine that can (`features.probe`). Raises SupervisionError where the kernel refuses all the same, UsageError for a program that is not there.
     """
+    with contextlib.ExitStack() as undo:
+        return _supervise(project, spec, tell, carry_out, undo)
+
+
+def _supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_out: CarryOut, undo: contextlib.ExitStack) -> int:
     executable = shutil.which(spec.argv[0], path=os.environ.get("PATH"))
     if executable is None:
         raise UsageError(f"{spec.argv[0]} was not found", next_step="check the command's name and PATH")
@@ -61,6 +66,7 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_o
     if not spec.kernel:
         # A Jupyter server in the tree has a runtime folder of its own: who reads the one outside can run code in kernels outside.
         environ["JUPYTER_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="mlsc-runtime-")
+        undo.callback(shutil.rmtree, environ["JUPYTER_RUNTIME_DIR"], ignore_errors=True)
     tables = calls()
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     run = Run(project.project_id, SUPERVISED, program=os.path.abspath(executable))
@@ -111,8 +117,6 @@ def supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_o
         project.end_run(run)
     except MlscError as err:
         tell(f"the end of this run was not recorded: {err}")
-    if not spec.kernel:
-        shutil.rmtree(environ["JUPYTER_RUNTIME_DIR"], ignore_errors=True)
     return status if status >= 0 else 128 - status
 
 

@@ -62,11 +62,14 @@ def datagrams() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 @pytest.mark.parametrize("stream", ["stdin", "stdout"])
-def test_a_datagram_socket_is_no_stream_of_a_command(ada: Person, datagrams: tuple[socket.socket, socket.socket], stream: str) -> None:
+def test_a_datagram_socket_is_no_stream_of_a_command(ada: Person, datagrams: tuple[socket.socket, socket.socket], stream: str, tmp_path: Path) -> None:
+    ada.more["TMPDIR"] = str(tmp_path / "temporary")
+    os.mkdir(ada.more["TMPDIR"])
     status, told = started(ada, "touch ran", **{stream: datagrams[1]})
     assert status == 125
     assert "is a socket that sends to any address" in told
     assert not os.path.exists(ada.root / "ran")
+    assert os.listdir(ada.more["TMPDIR"]) == []
 
 
 def test_where_the_network_is_denied_no_stream_leads_there(ada: Person) -> None:
