@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.export.sarif import findings_log, sarif_log
