@@ -113,9 +113,9 @@ def told(page: Page, text: str) -> None:
     page.locator(".Toastify__toast").filter(has_text=text).first.wait_for()
 
 
-def expect_verdict(page: Page, path: str, verdict: str, op: str = "read") -> None:
-    """Wait until a row has a verdict."""
-    row(page, path, op).and_(page.locator(f'[data-verdict="{verdict}"]')).wait_for()
+def expect_verdict(page: Page, path: str, verdict: str, op: str = "read", *, within: float = LONG) -> None:
+    """Wait until a row has a verdict, at most so many seconds."""
+    row(page, path, op).and_(page.locator(f'[data-verdict="{verdict}"]')).wait_for(timeout=within * 1000)
 
 
 def training(person: Person, name: str) -> None:
