@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SCRIPT = "<img src=x onerror=\"window.owned='1'\">"
 NAME = "data/<img src=x onerror=window.owned=1>\u202ecsv.exe"
+WIDGET = "application/vnd.jupyter.widget-view+json"
 CLAIM = {"verdict": "allow", "signers": [{"identity": "ada"}], "rows": [{"path": "data/train.csv", "verdict": "allow"}]}
 
 
@@ -23,6 +24,7 @@ def _hostile(person: Person) -> None:
     lies = nbformat.v4.new_code_cell("%load_ext jupyter_mlsc", metadata={"jupyter_mlsc": CLAIM, "mlsc": CLAIM})
     lies.outputs = [
         nbformat.v4.new_output("display_data", {"text/html": f"<script>window.owned=1</script>{SCRIPT}", "application/vnd.jupyter-mlsc+json": CLAIM}),
+        nbformat.v4.new_output("display_data", {"text/html": SCRIPT, "application/vnd.jupyter-mlsc.view+json": {}, WIDGET: {"model_id": "0" * 32}}),
         nbformat.v4.new_output("error", ename="BlockedArtifactError", evalue=SCRIPT, traceback=[SCRIPT]),
     ]
     reads = nbformat.v4.new_code_cell(f"len(open({NAME!r}).read())")

@@ -39,20 +39,22 @@ def test_axe_finds_nothing_serious(browser: Browser, desk: Desk, theme: str) -> 
         "%load_ext jupyter_mlsc",
         f"a = open('data/{theme}.csv').read()",
         "b = open('data/unsigned.csv').read()",
+        f"%mlsc_lineage data/{theme}.csv",
         name=f"{theme}.ipynb",
         kernel="python3",
     )
     with panel_of(browser, desk.server, theme) as page:
         assert page.locator("body").get_attribute("data-jp-theme-light") == str(theme == "light").lower()
         ready(page, desk.server, theme)
-        run_all(page, 3)
+        run_all(page, 4)
         expect_verdict(page, "data/unsigned.csv", "block")
+        page.locator(".mlsc-View [role=treeitem]").first.wait_for()
         row(page, f"data/{theme}.csv").click()
         details = page.get_by_test_id("mlsc-details")
         details.locator(".mlsc-Statement > summary").first.click()
         details.locator('[data-testid="mlsc-proof"]').wait_for()
         picture(page, f"panel-{theme}")
-        assert serious(page, "#mlsc-panel", ".mlsc-Card", ".mlsc-Status") == []
+        assert serious(page, "#mlsc-panel", ".mlsc-Card", ".mlsc-Status", ".mlsc-View") == []
         page.get_by_role("tab", name="Run", exact=True).click()
         assert serious(page, "#mlsc-panel") == []
         page.get_by_test_id("mlsc-lineage").click()

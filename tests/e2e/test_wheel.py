@@ -59,16 +59,18 @@ def test_the_server_lists_the_extension_as_enabled(environment: Path, tmp_path: 
     assert any("OK" in line for line in lines), told
 
 
-def test_what_is_installed_is_the_wheel_and_has_its_events(environment: Path) -> None:
+def test_what_is_installed_is_the_wheel_and_has_its_events_and_its_widget(environment: Path) -> None:
     program = (
         "import jupyter_mlsc, pathlib; folder = pathlib.Path(jupyter_mlsc.__file__).parent; print(folder)\n"
-        "print(sorted(each.name for each in (folder / 'server/events').glob('*.yaml')))"
+        "print(sorted(each.name for each in (folder / 'server/events').glob('*.yaml')))\n"
+        "print(sorted(each.name for each in (folder / 'kernel').glob('widget.*')))"
     )
 
     told = run([str(environment / "bin/python"), "-c", program])
 
     assert str(environment) in told
     assert "['ledger-v1.yaml', 'save-v1.yaml']" in told
+    assert "['widget.css', 'widget.js', 'widget.py']" in told
 
 
 def test_loading_the_extension_imports_nothing_heavy(environment: Path) -> None:
