@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -48,7 +49,7 @@ def test_a_file_of_any_name_has_a_valid_location(where: str) -> None:
 def test_a_verdict_with_every_reason_is_valid(decision: Decision) -> None:
     reasons = tuple(reason(code, **dict.fromkeys(FACT.findall("".join(reason_template(code))), "a fact")) for code in reason_codes())
     verdict = Verdict("data/x.csv", Digest("sha256", "a" * 64), "dataset", decision, Mode.ENFORCE, reasons)
-    log = sarif_log([verdict, *(replace(verdict, path=path, digest=None) for path in PATHS)], "1.0")
+    log = sarif_log([verdict, *(msgspec.structs.replace(verdict, path=path, digest=None) for path in PATHS)], "1.0")
     assert problems(log) == []
     assert {each["ruleId"] for each in json.loads(log)["runs"][0]["results"]} == {each.code for each in reasons if each.fails or each.code == "overridden"}
     assert problems(sarif_log([], "1.0")) == []
