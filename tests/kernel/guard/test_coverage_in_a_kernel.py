@@ -58,6 +58,18 @@ def test_what_is_not_seen_is_counted(kernel: LiveKernel, code: str, gap: dict[st
     assert {code: count - before.get(code, 0) for code, count in after.items() if count != before.get(code, 0)} == gap
 
 
+def test_a_profile_that_is_made_while_the_notebook_goes_on_is_no_gap_and_is_told_by_a_difference(kernel: LiveKernel) -> None:
+    """It is made by a process of ours, asked from a thread that opens nothing: the guard, which watches by thread, has nothing to say of it."""
+    assert kernel.run("import pandas\nframe = pandas.DataFrame({'x': [1, 2], 'y': [0, 1]})").error is None
+    before = counted(kernel)
+    saved = kernel.run("%mlsc_save frame data/derived/profiled.csv")
+    assert (saved.error, saved.stderr) == (None, "")
+    shown = kernel.run("%mlsc_diff data/derived/profiled.csv")
+    assert shown.error is None, shown.traceback
+    assert "the bytes that ada-runs saved, which nobody has signed, on" in shown.text
+    assert counted(kernel) == before
+
+
 def test_the_runs_last_statement_keeps_the_counts(kernel: LiveKernel, ada_with_data: Person) -> None:
     assert kernel.run("!cat data/train.csv\nopen('data/train.csv').close()").error is None
     told = counted(kernel)
