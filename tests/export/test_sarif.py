@@ -7,7 +7,6 @@ import re
 
 import msgspec
 import pytest
-from msgspec.structs import replace
 
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.export.sarif import findings_log, sarif_log
