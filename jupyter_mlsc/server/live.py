@@ -46,6 +46,7 @@ class Live:
         self._looking: set[Path] = set()
         self._again: set[Path] = set()
         self._background: set[asyncio.Task[Any]] = set()
+        self._is_ended = False
         for schema in sorted(SCHEMAS.glob("*.yaml")):
             events.register_event_schema(schema)
         desk.projects.on_open = self.opened
@@ -65,6 +66,8 @@ class Live:
 
     def hint(self, project: OpenProject) -> None:
         """Something may be new: look."""
+        if self._is_ended:
+            return
         if project.root in self._looking:
             self._again.add(project.root)
             return
@@ -73,7 +76,8 @@ class Live:
 
     def hint_at(self, near: Path) -> None:
         """Something may be new in the project that a place lies in."""
-        self._keep(self._open(near, then=self.hint))
+        if not self._is_ended:
+            self._keep(self._open(near, then=self.hint))
 
     def tell(self, event: shapes.SaveEvent) -> None:
         """`emit` from any thread."""
@@ -84,7 +88,8 @@ class Live:
         self._events.emit(schema_id=_ID_OF[type(event)], data=msgspec.json.decode(msgspec.json.encode(event)))
 
     async def end(self) -> None:
-        """Stop watching."""
+        """Stop watching, for good: kernels that end with the server, and looks that are cut off, have news to the last."""
+        self._is_ended = True
         tasks = [*self._tasks.values(), *self._background]
         for task in tasks:
             task.cancel()
@@ -92,7 +97,7 @@ class Live:
         self._tasks.clear()
 
     def _watch(self, project: OpenProject) -> None:
-        if project.root not in self._tasks:
+        if project.root not in self._tasks and not self._is_ended:
             self._tasks[project.root] = asyncio.create_task(watch(project, self._desk.projects.environ, self._changed(project), self._log))
 
     def _changed(self, project: OpenProject) -> Callable[[frozenset[str]], None]:

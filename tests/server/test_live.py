@@ -268,3 +268,14 @@ async def test_what_is_more_than_one_look_takes_is_shown_by_the_record_and_settl
     assert {row["judged"] for row in first["rows"]} == {"record"}
     assert first["headline"].startswith("in order so far")
     assert (second["verdict"], {row["judged"] for row in second["rows"]}) == ("block", {"now"})
+
+
+async def test_a_server_that_ends_begins_no_more_looks(started: Any) -> None:
+    """Kernels that end with it are news to the last; a look would ask threads that are gone."""
+    project = await opened(started)
+    await started.stop_extension()
+
+    started.live.hint(project)
+    started.live.hint_at(project.root)
+
+    assert not started.live._background
