@@ -76,7 +76,7 @@ ready:
 
 test: ready
 	@cd labextension && node_modules/.bin/vitest run
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	@$(BIN)/python -m pytest -n 3 --dist loadfile -m "not slow"
 
 test-all: ready
 	@cd labextension && node_modules/.bin/vitest run

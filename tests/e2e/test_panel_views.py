@@ -155,7 +155,7 @@ def _use_widgets(page: Page) -> None:
     assert page.evaluate("window.owned === undefined")
 
 
-@pytest.mark.parametrize("front_end", ["lab/tree", "notebooks"])
+@pytest.mark.parametrize("front_end", [pytest.param("lab/tree", marks=pytest.mark.slow), "notebooks"])
 def test_the_widget_of_the_magics_is_live_and_its_static_form_is_what_is_kept(browser: Browser, desk: Desk, front_end: str) -> None:
     name = front_end.partition("/")[0]
     _widget_notebook(desk, name)
