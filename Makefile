@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE  # hundreds of processes import the package; ea
 
 .PHONY: demo test test-all ready lint python-lint types bench setup clean wheel
 
-setup: .make/system .make/venv .make/interop .make/collaboration .make/labextension
+setup: .make/system .make/venv .make/interop .make/labextension
 
 # Programs that tests drive for real: a browser, a database, a drawing tool. Where they cannot be installed the tests that want them are skipped, with the reason.
 SYSTEM := chromium:chromium dot:graphviz pg_ctlcluster:postgresql fc-list:fontconfig,fonts-dejavu-core
@@ -78,9 +78,9 @@ test: ready
 	@cd labextension && node_modules/.bin/vitest run
 	@$(BIN)/python -m pytest -n 3 --dist loadfile -m "not slow"
 
-test-all: ready
+test-all: ready .make/collaboration
 	@cd labextension && node_modules/.bin/vitest run
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
 lint: python-lint .make/panel-lint
 

@@ -10,10 +10,12 @@ from transcript import play, steps
 
 from tests.conftest import Person
 
+LONG = ("decisions", "impact", "keys_and_log", "several_keys")
+"""What these type other tests of decisions, graphs and keys ask in their own process."""
 TRANSCRIPTS = sorted(Path(__file__).parent.glob("*.txt"))
 
 
-@pytest.mark.parametrize("file", TRANSCRIPTS, ids=lambda f: f.stem)
+@pytest.mark.parametrize("file", [pytest.param(each, id=each.stem, marks=pytest.mark.slow if each.stem in LONG else ()) for each in TRANSCRIPTS])
 def test_the_command_line_says_what_is_written(file: Path, person: Callable[..., Person]) -> None:
     people = {step.who: person(step.who) for step in steps(file.read_text(encoding="utf-8"))}
     wrong = play(file.read_text(encoding="utf-8"), person("ada").root, lambda who: people[who].environ)

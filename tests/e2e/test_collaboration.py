@@ -22,11 +22,14 @@ PYTHON = Path(__file__).parents[2] / ".venv-collaboration/bin/python"
 SECRET = "AKIA" + "IOSFODNN7EXAMPLE"
 
 
+pytestmark = pytest.mark.slow  # in an environment of its own, which `make test-all` sets up
+
+
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """Ada's project with a server whose notebooks are shared. It stands above the tests' own environment, whose panel it shows."""
     if not PYTHON.exists():
-        pytest.skip("jupyter-collaboration is not here: make setup puts it into .venv-collaboration")
+        pytest.skip("jupyter-collaboration is not here: make test-all puts it into .venv-collaboration")
     share = Path(sys.prefix) / "share/jupyter"
     places = {"JUPYTER_PATH": str(share), "JUPYTER_CONFIG_PATH": str(Path(sys.prefix) / "etc/jupyter"), "JUPYTERLAB_DIR": str(share / "lab")}
     folder = tmp_path_factory.mktemp("shared")

@@ -43,6 +43,7 @@ _SCREEN = """() => {
 }"""
 
 
+@pytest.mark.slow  # terminals of a whole server are driven without a browser too
 def test_a_terminal_of_a_lab_that_runs_supervised_refuses_too(browser: Browser, supervised: Person) -> None:
     with (
         running(supervised, within=WHOLE, options=["--LabApp.expose_app_in_browser=True"]) as lab,

@@ -53,7 +53,7 @@ def test_a_supervised_notebook_is_refused_what_nobody_signed_and_its_work_is_on_
     assert "[unsigned]" in done.stderr
 
 
-@pytest.mark.parametrize("runner", RUNNERS)
+@pytest.mark.parametrize("runner", [pytest.param(each, marks=pytest.mark.slow if each in ("nbconvert", "papermill") else ()) for each in RUNNERS])
 def test_a_runner_fails_where_a_cell_reads_what_nobody_signed(supervised: Person, runner: str) -> None:
     notebook(supervised, "open('data/unsigned.csv').read()")
     done = run(supervised, runner)

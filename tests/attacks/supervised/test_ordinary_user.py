@@ -44,7 +44,7 @@ def a_terminal(owner: Account) -> Iterator[str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="supervision is Linux's")
-@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("theme", [pytest.param(each, marks=pytest.mark.slow if each in ("reads", "moves") else ()) for each in THEMES])
 def test_every_attack_of_a_theme_is_refused(ordinary: Account, theme: str) -> None:
     table: Table = importlib.import_module(f"tests.attacks.supervised.{theme}").ATTACKS
     folder = ordinary.folder / theme
