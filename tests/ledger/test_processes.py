@@ -84,7 +84,8 @@ def kill_at_random(place: str, key: Ed25519PrivateKey, memory: CheckpointMemory,
         lines = [process.stdout.readline() for _ in range(chance.randrange(12))]
         select.select([], [], [], chance.uniform(0, 0.004))
         process.send_signal(signal.SIGKILL)
-        rest, _ = process.communicate()
+        with process:  # not communicate(), which loses what readline() has fetched beyond its line
+            rest = process.stdout.read()
         whole = [line for line in [*lines, *rest.splitlines(keepends=True)] if line.endswith("\n")]
         acknowledged.update((int(index), digest_of(int(number))) for index, number in (line.split() for line in whole))
         present = {entry.index: entry.subjects[0][1] for entry in ledger.entries()}
