@@ -20,6 +20,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import venv
 from collections.abc import Callable, Sequence
@@ -106,11 +107,13 @@ def _timed(command: list[str]) -> Callable[[], tuple[float, float] | None]:
         before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         # A session of its own, so that what is ended is ended with all that it started.
         with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0) as process:
-            try:
-                process.wait(LONGEST)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                return None
+            # `wait` with a time limit looks every 50 ms only.
+            limit = threading.Timer(LONGEST, os.killpg, (process.pid, signal.SIGKILL))
+            limit.start()
+            process.wait()
+            limit.cancel()
+        if process.returncode == -signal.SIGKILL:
+            return None
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return time.perf_counter() - begun, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
