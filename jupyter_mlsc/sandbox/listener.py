@@ -1,7 +1,6 @@
 """The listener: questions in, answers out (seccomp_unotify(2)). An answer to a caller that is gone is no error: nobody waits for it.
 
-Rules kept: what is answered with CONTINUE is decided by the wall in the end; a descriptor is handed over and the call answered in one step
-(SECCOMP_ADDFD_FLAG_SEND).
+Rules kept: what is answered with CONTINUE is decided by the wall in the end; a descriptor that the caller gets is closed here before the caller goes on.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ _NOTHING = bytes(80)
 _NOTIFICATION = struct.Struct("<QI4xi12x6Q")
 _FLAG_CONTINUE = 1
 _SYNC_WAKE_UP = 1
-_ADDFD_SETFD, _ADDFD_SEND = 1, 2
+_ADDFD_SETFD = 1
 _RESPONSE, _ADDING, _ID = struct.Struct("<QqiI"), struct.Struct("<QIIII"), struct.Struct("<Q")
 _GONE = frozenset({errno.ENOENT, errno.EINPROGRESS, errno.ESRCH})
 
@@ -86,8 +85,17 @@ class Listener:
         self._carry_out(_SEND, _RESPONSE.pack(question.id, value, 0, 0))
 
     def give(self, question: Notification, descriptor: int, *, close_on_exec: bool) -> None:
-        """Put a copy of an open file into the caller and answer with its number. Raises OSError where the caller has no room for it."""
-        self._carry_out(_ADDFD, _ADDING.pack(question.id, _ADDFD_SEND, descriptor, 0, os.O_CLOEXEC if close_on_exec else 0))
+        """Hand an open file over to the caller and answer with its number there. Here it is closed, whatever happens. Raises OSError where there is no room.
+
+        Not in one step (SECCOMP_ADDFD_FLAG_SEND), which would let the caller go on while the file is open here too: a program that it wrote and closed could
+        not be executed (ETXTBSY), a lock that it gave back would still be held (flock(2)), and who writes to a FIFO would find a reader that nobody is.
+        """
+        try:
+            number = self.place(question, descriptor, close_on_exec=close_on_exec)
+        finally:
+            os.close(descriptor)
+        if number >= 0:
+            self.succeed(question, number)
 
     def replace(self, question: Notification, descriptor: int, number: int, *, close_on_exec: bool) -> None:
         """Put a copy of an open file into the caller under a number of its own, in the place of what is there. The call is not answered yet."""

@@ -355,10 +355,8 @@ class Opens:
         return work
 
     def _give(self, question: Notification, request: Request, descriptor: int) -> None:
-        try:
-            self._listener.give(question, descriptor, close_on_exec=bool(request.flags & os.O_CLOEXEC))
-        finally:
-            os.close(descriptor)
+        self._slow.settle(question)
+        self._listener.give(question, descriptor, close_on_exec=bool(request.flags & os.O_CLOEXEC))
 
 
 def _is_there(place: Resolved) -> bool:

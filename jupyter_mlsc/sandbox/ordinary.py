@@ -160,12 +160,9 @@ class Ordinary:
             return False
         finally:
             os.close(found)
-        try:
-            if not flags & os.O_NONBLOCK:
-                fcntl.fcntl(opened, fcntl.F_SETFL, flags & os.O_APPEND)
-            self._listener.give(question, opened, close_on_exec=bool(flags & os.O_CLOEXEC))
-        finally:
-            os.close(opened)
+        if not flags & os.O_NONBLOCK:
+            fcntl.fcntl(opened, fcntl.F_SETFL, flags & os.O_APPEND)
+        self._listener.give(question, opened, close_on_exec=bool(flags & os.O_CLOEXEC))
         return True
 
     def _folder(self, pid: int, folder: int | None, path: bytes) -> int:
@@ -189,15 +186,14 @@ class Ordinary:
                 return True
             name = path[path.rfind(b"/") + 1 :]
             made = os.open(name, flags | _OPENED, mode, dir_fd=above)
+            status = os.fstat(made)
             try:
                 if afterwards is not None:
                     os.fchmod(made, afterwards)
                 self._listener.give(question, made, close_on_exec=bool(flags & os.O_CLOEXEC))
             except OSError:
-                unmake(above, name, os.fstat(made))  # the caller has no number for it: without us there would be no file
+                unmake(above, name, status)  # the caller has no number for it: without us there would be no file
                 raise
-            finally:
-                os.close(made)
         finally:
             os.close(above)
         return True

@@ -68,7 +68,7 @@ class SlowAnswers:
             try:
                 self._guarded(question, work)
             finally:
-                self._forget(question)
+                self.settle(question)
                 with self._lock:
                     self._waiting -= 1
 
@@ -84,7 +84,8 @@ class SlowAnswers:
         for target in (*(self._compute,) * WORKERS, self._look):
             threading.Thread(target=target, name="mlsc-slow", daemon=True).start()
 
-    def _forget(self, question: Notification) -> None:
+    def settle(self, question: Notification) -> None:
+        """Say that the answer is there and is about to be given: from here on the caller is let go with no other one."""
         with self._lock:
             self._begun.pop(question.id, None)
 
@@ -94,7 +95,7 @@ class SlowAnswers:
             try:
                 self._guarded(question, work)
             finally:
-                self._forget(question)
+                self.settle(question)
 
     def _look(self) -> None:
         """Let those go who died, or who have a signal to handle."""
@@ -104,13 +105,15 @@ class SlowAnswers:
                 begun = list(self._begun.values())
             for each in begun:
                 gone = not self._listener.is_waiting(each.question)
-                if not gone and has_signal_waiting(each.question.pid):
-                    self._listener.fail(each.question, RESTART)
-                    gone = True
-                if gone and each.thread is not None:
-                    with self._lock:
-                        if each.question.id in self._begun:  # else that thread may be at somebody else's answer
-                            signal.pthread_kill(each.thread, signal.SIGUSR1)
+                if not gone and not has_signal_waiting(each.question.pid):
+                    continue
+                with self._lock:
+                    if each.question.id not in self._begun:
+                        continue  # its answer is under way, and its thread may be at somebody else's
+                    if not gone:
+                        self._listener.fail(each.question, RESTART)
+                    if each.thread is not None:
+                        signal.pthread_kill(each.thread, signal.SIGUSR1)
 
 
 def _interrupt_a_call(number: int, frame: object) -> None:
