@@ -152,16 +152,16 @@ export class PanelModel {
 
   private async fetchDetail(row: Row): Promise<void> {
     const place = row.server_path ?? this.state.path ?? '';
-    let found: Omit<Detail, 'row'>;
+    let found: Partial<Omit<Detail, 'row'>>;
     try {
       const [artifact, status] = await Promise.all([this.api.artifact(row.digest, place), this.api.status(place)]);
       found = { artifact, may: status.may, problem: null };
     } catch (error) {
-      found = { artifact: null, may: null, problem: this.refusal(error) };
+      found = { problem: this.refusal(error) };
     }
     const shown = this.state.detail;
     if (shown !== null && rowKey(shown.row) === rowKey(row)) {
-      this.set({ detail: { row: shown.row, ...found } });
+      this.set({ detail: { ...shown, ...found } });
     }
   }
 

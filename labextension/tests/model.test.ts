@@ -133,6 +133,11 @@ describe('the model', () => {
     server.runs = runs({ rows: [row({ verdict: 'block' })] });
     await model.refresh();
     expect(model.snapshot().detail?.row.verdict).toBe('block');
+    server.down = true;
+    await model.select(row());
+    expect(model.snapshot().detail, 'what is known stays in sight beside the problem').toMatchObject({ artifact: { digest: row().digest }, problem: { code: 'offline' } });
+    await model.select(row({ digest: 'sha256:other' }));
+    expect(model.snapshot().detail?.artifact, 'of other bytes nothing is known').toBeNull();
     await model.select(null);
     expect(model.snapshot().detail).toBeNull();
   });

@@ -1,10 +1,11 @@
 import { fireEvent, render, screen, within } from '@testing-library/react';
 import * as React from 'react';
 import { describe, expect, it, vi } from 'vitest';
-import type { Difference, NotebookRuns } from '../src/api';
+import type { Artifact, Difference, NotebookRuns, Statement } from '../src/api';
 import { BlockedCard } from '../src/components/BlockedCard';
 import type { Deeds } from '../src/components/context';
 import { NO_DEEDS, SurroundingsContext } from '../src/components/context';
+import { Details } from '../src/components/Details';
 import { DifferenceView } from '../src/components/DifferenceView';
 import { EnvironmentView } from '../src/components/findings';
 import { LedgerFooter } from '../src/components/LedgerFooter';
@@ -17,6 +18,28 @@ const HOSTILE = `<img src=x onerror="globalThis.owned=1">\u202Egnp.csv`;
 function show(what: React.JSX.Element, deeds: Partial<Deeds> = {}): HTMLElement {
   return render(<SurroundingsContext.Provider value={{ words: ENGLISH, deeds: { ...NO_DEEDS, ...deeds }, now: Date.parse('2026-01-01T01:00:00Z') }}>{what}</SurroundingsContext.Provider>).container;
 }
+
+describe('the details of an artifact', () => {
+  it('keep a statement open while the artifact is fetched anew', () => {
+    const statement = { envelope: 'sha256:e', kind: 'dataset', decision: null, signer: null, why: null, notebook: null, predicate_type: 'p/v1', at: '2026-01-01T00:00:00Z', signatures: [], predicate: 'the body', problem: null, inclusion: null, source: 's' } as unknown as Statement;
+    const known = { digest: row().digest, size: 1, statements: [statement], statements_left: 0, versions: [], findings: [], difference: null } as unknown as Artifact;
+    const around = (artifact: Artifact | null): React.JSX.Element => (
+      <SurroundingsContext.Provider value={{ words: ENGLISH, deeds: NO_DEEDS, now: 0 }}>
+        <Details detail={{ row: row(), artifact, may: null, problem: null }} />
+      </SurroundingsContext.Provider>
+    );
+    const { container, rerender } = render(around(known));
+    const opened = container.querySelector<HTMLDetailsElement>('.mlsc-Statement') as HTMLDetailsElement;
+    opened.open = true;
+    fireEvent(opened, new Event('toggle'));
+    expect(screen.getByText('the body')).toBeTruthy();
+    rerender(around(null));
+    expect(screen.queryByText('the body')).toBeNull();
+    rerender(around({ ...known, statements: [{ ...statement, envelope: 'sha256:newer', predicate: 'another' }, statement] }));
+    expect(screen.getByText('the body')).toBeTruthy();
+    expect(screen.queryByText('another')).toBeNull();
+  });
+});
 
 describe('what differs in a data set', () => {
   const difference = (change: Partial<Difference>): Difference => ({

@@ -74,8 +74,9 @@ def panel_of(browser: Browser, server: Server, name: str, query: Mapping[str, st
             open_panel(page)
             yield page
             assert thrown == []
-        except BaseException:
+        except BaseException as err:
             picture(page, "failed")
+            err.add_note("the page then said: " + " | ".join(page.locator("body").inner_text().split()))
             raise
 
 

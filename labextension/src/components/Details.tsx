@@ -25,12 +25,26 @@ function SignatureView({ signature }: { readonly signature: Signature }): React.
   );
 }
 
-function StatementView({ statement }: { readonly statement: Statement }): React.JSX.Element {
+/** Which statements a person has opened, by envelope: kept above what is fetched anew, so that an event from the ledger closes nothing. */
+interface Opened {
+  readonly envelopes: ReadonlySet<string>;
+  readonly turn: (envelope: string, open: boolean) => void;
+}
+
+function useOpened(): Opened {
+  const [envelopes, setEnvelopes] = React.useState<ReadonlySet<string>>(new Set());
+  const turn = (envelope: string, open: boolean): void => {
+    setEnvelopes(before => new Set([...[...before].filter(each => each !== envelope), ...(open ? [envelope] : [])]));
+  };
+  return { envelopes, turn };
+}
+
+function StatementView({ statement, opened }: { readonly statement: Statement; readonly opened: Opened }): React.JSX.Element {
   const { words, now } = useSurroundings();
-  const [open, setOpen] = React.useState(false);
+  const open = opened.envelopes.has(statement.envelope);
   const title = statement.decision ?? statement.kind ?? statement.predicate_type.split('/').slice(-2).join('/');
   return (
-    <details className="mlsc-Statement" open={open} onToggle={event => setOpen(event.currentTarget.open)}>
+    <details className="mlsc-Statement" open={open} onToggle={event => opened.turn(statement.envelope, event.currentTarget.open)}>
       <summary>
         <strong>{plain(title)}</strong> {statement.signer !== null && <span>{words.__('by %1', plain(statement.signer))}</span>}{' '}
         <span className="mlsc-Quiet">{ago(statement.at, now)}</span>
@@ -100,7 +114,7 @@ function Part({ title, children, open = true }: { readonly title: string; readon
   );
 }
 
-function Known({ artifact }: { readonly artifact: Artifact }): React.JSX.Element {
+function Known({ artifact, opened }: { readonly artifact: Artifact; readonly opened: Opened }): React.JSX.Element {
   const { words } = useSurroundings();
   return (
     <>
@@ -112,7 +126,7 @@ function Known({ artifact }: { readonly artifact: Artifact }): React.JSX.Element
       <Part title={words.__('Statements (%1)', artifact.statements.length + artifact.statements_left)}>
         {artifact.statements.length === 0 && <p className="mlsc-Quiet">{words.__('Nobody said anything of these bytes.')}</p>}
         {artifact.statements.map(statement => (
-          <StatementView key={statement.envelope} statement={statement} />
+          <StatementView key={statement.envelope} statement={statement} opened={opened} />
         ))}
         {artifact.statements_left > 0 && <p className="mlsc-Quiet">{words._n('%1 older one is not shown', '%1 older ones are not shown', artifact.statements_left)}</p>}
       </Part>
@@ -133,6 +147,7 @@ function Known({ artifact }: { readonly artifact: Artifact }): React.JSX.Element
 export function Details({ detail }: { readonly detail: Detail }): React.JSX.Element {
   const { words, deeds } = useSurroundings();
   const { row, artifact, problem } = detail;
+  const opened = useOpened();
   const place = row.server_path;
   const asking = { allowed: false, why: words.__('Asking the server…') };
   const may = detail.may ?? { sign: asking, revoke: asking, override: asking, review: asking, init: asking };
@@ -209,7 +224,7 @@ export function Details({ detail }: { readonly detail: Detail }): React.JSX.Elem
           </p>
         )}
         {artifact === null && problem === null && <p className="mlsc-Quiet">{words.__('Asking the server…')}</p>}
-        {artifact !== null && <Known artifact={artifact} />}
+        {artifact !== null && <Known artifact={artifact} opened={opened} />}
       </div>
     </section>
   );
