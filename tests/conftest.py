@@ -19,6 +19,7 @@ from jupyter_mlsc.recording import Run
 from jupyter_mlsc.results import Saved, Signed
 from jupyter_mlsc.verbs.initializing import initialize
 from jupyter_mlsc.verdict import Verdict
+from tests import forked
 
 CSV = "x,y\n" + "".join(f"{i},{i % 2}\n" for i in range(50))
 
@@ -77,10 +78,13 @@ class Person:
         self, *arguments: str, cwd: Path | None = None, environ: Mapping[str, str] | None = None, stdin: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """The command line in a process of its own, with no terminal."""
+        given = dict(environ or self.environ)
+        if forked.fits(given):
+            return forked.run(arguments, cwd or self.root, given, stdin or "", 300)
         return subprocess.run(
             [sys.executable, "-m", "jupyter_mlsc.cli", *arguments],
             cwd=cwd or self.root,
-            env={**(environ or self.environ)},
+            env=given,
             input=stdin or "",
             capture_output=True,
             text=True,
