@@ -67,6 +67,9 @@ SYSTEM := chromium:chromium dot:graphviz pg_ctlcluster:postgresql fc-list:fontco
 	@$(COLLABORATION)/bin/pip install --quiet -r requirements/collaboration.txt -c $(CONSTRAINTS)
 	@touch $@
 
+# Three workers, since half of the tests wait for kernels and browsers. Files are given out in the order of `tests/conftest.py`.
+SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
+
 demo: .make/venv
 	@$(BIN)/python -m demo
 
@@ -76,11 +79,11 @@ ready:
 
 test: ready
 	@cd labextension && node_modules/.bin/vitest run
-	@$(BIN)/python -m pytest -n 3 --dist loadfile -m "not slow"
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow"
 
 test-all: ready .make/collaboration
 	@cd labextension && node_modules/.bin/vitest run
-	@$(BIN)/python -m pytest -n 3 --dist loadfile
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 lint: python-lint .make/panel-lint
 

@@ -150,6 +150,11 @@ def signed_dataset(ada: Person) -> Person:
     return ada
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole ways through the product come first: they wait more than they compute, and a long one at the end would be waited for alone."""
+    items.sort(key=lambda item: "/e2e/" not in item.path.as_posix())
+
+
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
     """Name byte strings and long texts by their argument alone: keys that are made when tests are collected differ, in length too, between workers."""
     del config

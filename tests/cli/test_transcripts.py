@@ -10,8 +10,8 @@ from transcript import play, steps
 
 from tests.conftest import Person
 
-LONG = ("decisions", "impact", "keys_and_log", "several_keys")
-"""What these type other tests of decisions, graphs and keys ask in their own process."""
+LONG = ("clone", "decisions", "impact", "keys_and_log", "policy_change", "several_keys")
+"""What these type other tests of clones, decisions, graphs, keys and policies ask in their own process."""
 TRANSCRIPTS = sorted(Path(__file__).parent.glob("*.txt"))
 
 

@@ -42,7 +42,7 @@ def recorded(person: Person) -> list[tuple[str, str]]:
     return [(entry.kind, entry.subjects[0][0]) for entry in ledger.entries() if entry.kind in ("read", "write")]
 
 
-@pytest.mark.parametrize("runner", RUNNERS)
+@pytest.mark.parametrize("runner", [pytest.param(each, marks=pytest.mark.slow if each != "nbconvert" else ()) for each in RUNNERS])
 def test_a_headless_run_is_on_record(configured: Person, runner: str) -> None:
     (configured.root / "models").mkdir()
     source = "import joblib, pandas as pd\njoblib.dump(len(pd.read_csv('data/train.csv')), 'models/count.joblib')"
@@ -51,7 +51,7 @@ def test_a_headless_run_is_on_record(configured: Person, runner: str) -> None:
     assert recorded(configured) == [("read", "data/train.csv"), ("write", "models/count.joblib")]
 
 
-@pytest.mark.parametrize("runner", RUNNERS)
+@pytest.mark.parametrize("runner", [pytest.param(each, marks=pytest.mark.slow if each != "papermill" else ()) for each in RUNNERS])
 def test_a_headless_run_is_stopped_by_what_nobody_signed(configured: Person, runner: str) -> None:
     configured.write("data/train.csv", CSV + "7,7\n")
     done = run(configured, runner, "import pandas as pd\npd.read_csv('data/train.csv')")

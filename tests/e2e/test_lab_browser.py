@@ -22,6 +22,7 @@ def lab(supervised: Person) -> Iterator[Server]:
         yield started
 
 
+@pytest.mark.slow
 def test_a_refusal_is_read_in_the_cells_output_and_what_was_signed_outside_loads(browser: Browser, lab: Server, supervised: Person) -> None:
     notebook(supervised, "import pandas as pd\nlen(pd.read_csv('data/unsigned.csv'))", kernel="python3")
     with page_of(browser, lab, "lab/tree/work.ipynb", {"reset": ""}) as page:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.conftest import Person
 from tests.e2e.lab import FRONT, end, page_of, run_cell, running
 from tests.e2e.panel import Desk, answer, expect_verdict, open_panel, panel_of, ready, row, run_all, told, training, verdict
@@ -86,6 +88,7 @@ def test_a_row_leads_to_its_cell_and_to_details_that_are_proven_in_the_browser(b
             assert download.value.path().read_bytes().startswith(beginning)
 
 
+@pytest.mark.slow
 def test_a_sign_off_with_a_note_is_a_statement_through_the_channel_panel(browser: Browser, desk: Desk) -> None:
     desk.training("review")
     with panel_of(browser, desk.server, "review") as page:
@@ -100,6 +103,7 @@ def test_a_sign_off_with_a_note_is_a_statement_through_the_channel_panel(browser
     assert [(entry["decision"], entry["why"], entry["channel"]) for entry in decided] == [("approved", "split and score looked at", "panel")]
 
 
+@pytest.mark.slow
 def test_what_may_not_be_decided_says_why(browser: Browser, desk: Desk) -> None:
     desk.training("role")
     with panel_of(browser, desk.server, "role") as page:
@@ -127,6 +131,7 @@ def test_a_revocation_from_a_terminal_turns_the_row_red_in_every_open_tab(browse
             assert "a label was flipped" in (row(each, "data/revoked.csv").get_attribute("title") or "")
 
 
+@pytest.mark.slow
 def test_a_restarted_server_is_found_again_without_a_reload(browser: Browser, signed_dataset: Person) -> None:
     training(signed_dataset, "train")
     with running(signed_dataset) as first, panel_of(browser, first, "train") as page:

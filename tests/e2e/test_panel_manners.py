@@ -28,7 +28,7 @@ def theme(desk: Desk, request: pytest.FixtureRequest) -> Iterator[str]:
     settings.unlink()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"], indirect=True)
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)], indirect=True)
 def test_axe_finds_nothing_serious(browser: Browser, desk: Desk, theme: str) -> None:
     if not AXE.exists():
         pytest.skip("axe is not here: make setup fetches it with the panel's packages")

@@ -69,6 +69,7 @@ def test_what_differs_in_a_data_set_is_a_table_with_plots(browser: Browser, desk
         picture(page, "difference")
 
 
+@pytest.mark.slow
 def test_files_are_marked_and_the_switches_of_the_settings_page_take_that_away(browser: Browser, desk: Desk) -> None:
     for name in ("good", "changed"):
         desk.ada.write(f"data/marks/{name}.csv", CSV)

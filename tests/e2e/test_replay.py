@@ -43,6 +43,7 @@ def test_a_training_that_was_run_supervised_makes_the_same_model_again(supervise
     assert shown.returncode == 0
 
 
+@pytest.mark.slow
 def test_what_differs_is_named_with_its_difference_and_a_tolerance_lets_it_pass(supervised: Person) -> None:
     notebook(supervised, *RANDOM)
     assert supervised.mlsc("run", "work.ipynb").returncode == 0
@@ -56,6 +57,7 @@ def test_what_differs_is_named_with_its_difference_and_a_tolerance_lets_it_pass(
     assert "models/metrics.json: the same within 1e-05 · sha256:" in near.stdout
 
 
+@pytest.mark.slow
 def test_a_cell_that_failed_fails_again_and_one_that_had_not_is_told(supervised: Person) -> None:
     cells = [*RANDOM[:3], "open('models/flag.json', 'w').write('{}')", "1 / 0"]
     place = notebook(supervised, *cells)
@@ -84,6 +86,7 @@ def test_a_notebook_that_names_the_project_by_its_absolute_path_cannot_write_to_
     assert (absolute.stat().st_mtime_ns, absolute.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
 
 
+@pytest.mark.slow
 def test_a_guarded_replay_that_wrote_to_the_project_itself_is_not_stated(supervised: Person) -> None:
     absolute = supervised.root / "models" / "absolute.json"
     notebook(supervised, *RANDOM[:3], f"open({str(absolute)!r}, 'w').write('{{}}')")
@@ -109,6 +112,7 @@ def test_nobody_replays_from_inside_a_supervised_kernel(supervised: Person) -> N
     assert "replay it from a terminal outside" in printed
 
 
+@pytest.mark.slow
 def test_a_replay_that_fails_before_anything_is_on_record_says_why(supervised: Person) -> None:
     notebook(supervised, "import os\nassert not os.environ.get('REPLAYED')", *RANDOM)
     assert supervised.mlsc("run", "work.ipynb").returncode == 0

@@ -58,8 +58,12 @@ def test_a_kernel_that_lies_about_its_code_takes_no_input_away(two_inputs: Perso
 
 @pytest.mark.parametrize(
     "flow",
-    ["{'version': 1, 'body': 'x' * 70000}", "{'deep': " * 150 + "1" + "}" * 150, "{'version': 99}", "{'version': 1, 'body': [{'type': 'Nonsense'}]}"],
-    ids=["too large", "too deep", "another version", "nonsense"],
+    [
+        pytest.param("{'version': 1, 'body': 'x' * 70000}", id="too large", marks=pytest.mark.slow),
+        pytest.param("{'deep': " * 150 + "1" + "}" * 150, id="too deep"),
+        pytest.param("{'version': 99}", id="another version", marks=pytest.mark.slow),
+        pytest.param("{'version': 1, 'body': [{'type': 'Nonsense'}]}", id="nonsense", marks=pytest.mark.slow),
+    ],
 )
 def test_a_claim_that_is_no_summary_claims_nothing(two_inputs: Person, flow: str) -> None:
     lie = LIE.replace('{"version": 1, "body": []}', flow).replace("ask(", "\ntry:\n    ask(", 1) + "except Exception as err:\n    print(type(err).__name__)\n"

@@ -168,6 +168,7 @@ def test_a_folder_without_a_project_starts_no_supervised_kernel(supervised: Pers
         LiveKernel(elsewhere, supervised.environ, kernel=KERNEL, specs=specs_of(supervised))
 
 
+@pytest.mark.slow
 def test_eight_kernels_at_once_keep_apart(supervised: Person) -> None:
     kernels = [start(supervised) for _ in range(8)]
     try:

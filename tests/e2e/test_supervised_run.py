@@ -19,7 +19,7 @@ def outputs(place: Path) -> list[str]:
     return ["".join(output.get("text", output.get("ename", "")) for output in cell.outputs) for cell in cells]
 
 
-@pytest.mark.parametrize("kernel", ["python3", "python3-supervised"])
+@pytest.mark.parametrize("kernel", ["python3", pytest.param("python3-supervised", marks=pytest.mark.slow)])
 def test_any_kernel_is_run_supervised_and_the_record_names_the_notebook(supervised: Person, kernel: str) -> None:
     place = notebook(supervised, "print(len(open('data/train.csv').read()) > 0)", kernel=kernel)
     source = place.read_text()

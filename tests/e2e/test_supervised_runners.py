@@ -35,7 +35,7 @@ def printed(place: Path) -> str:
     return "".join(output.get("text", "") for cell in nbformat.read(place, 4).cells for output in cell.get("outputs", []))
 
 
-@pytest.mark.parametrize("runner", RUNNERS)
+@pytest.mark.parametrize("runner", [pytest.param(each, marks=pytest.mark.slow if each in ("jupyter execute", "papermill") else ()) for each in RUNNERS])
 def test_a_supervised_notebook_is_refused_what_nobody_signed_and_its_work_is_on_record(supervised: Person, runner: str) -> None:
     place = notebook(supervised, READS_AND_WRITES)
     done = run(supervised, runner)
@@ -53,7 +53,7 @@ def test_a_supervised_notebook_is_refused_what_nobody_signed_and_its_work_is_on_
     assert "[unsigned]" in done.stderr
 
 
-@pytest.mark.parametrize("runner", [pytest.param(each, marks=pytest.mark.slow if each in ("nbconvert", "papermill") else ()) for each in RUNNERS])
+@pytest.mark.parametrize("runner", [pytest.param(each, marks=pytest.mark.slow if each != "mlsc run" else ()) for each in RUNNERS])
 def test_a_runner_fails_where_a_cell_reads_what_nobody_signed(supervised: Person, runner: str) -> None:
     notebook(supervised, "open('data/unsigned.csv').read()")
     done = run(supervised, runner)

@@ -92,7 +92,7 @@ def test_a_notebook_in_the_server_is_supervised_and_recorded_and_every_tab_is_to
     }
 
 
-@pytest.mark.parametrize("application", ["jupyterlab", "notebook"])
+@pytest.mark.parametrize("application", ["jupyterlab", pytest.param("notebook", marks=pytest.mark.slow)])
 def test_another_application_records_too_and_one_that_is_killed_leaves_no_kernel(application: str, tmp_path: Path) -> None:
     person = _ada(tmp_path)
     with running(person, application) as server:
