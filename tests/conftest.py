@@ -155,6 +155,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "/e2e/" not in item.path.as_posix())
 
 
+class _TellAtOnce:
+    """Tells a failure when it happens: a run that is ended from outside prints no summary."""
+
+    def __init__(self, reporter: Any) -> None:
+        self._reporter = reporter
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            lines = [line for line in report.longreprtext.splitlines() if line.startswith("E ")] or report.longreprtext.splitlines()
+            self._reporter.write_line("")
+            for line in (f"{report.when} of {report.nodeid} failed:", *lines[-12:]):
+                self._reporter.write_line(line[:400])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where the results come together, failures are told at once."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_TellAtOnce(reporter), "tell-at-once")
+
+
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
     """Name byte strings and long texts by their argument alone: keys that are made when tests are collected differ, in length too, between workers."""
     del config
