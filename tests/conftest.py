@@ -169,6 +169,7 @@ class _TellAtOnce:
                 self._reporter.write_line(line[:400])
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Where the results come together, failures are told at once."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
