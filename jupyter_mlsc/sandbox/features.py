@@ -49,14 +49,15 @@ def probe() -> Features:
         return Features(0, tuple(missing), "use a machine of one of these kinds")
     from jupyter_mlsc.sandbox.syscalls import calls
 
-    abi = landlock.abi()
-    if abi < landlock.NEEDED_ABI:
+    abi, why = landlock.abi(), ctypes.get_errno()
+    forbidden = _forbidden() if abi else ["landlock_create_ruleset"] if why == errno.EPERM else []
+    if forbidden:
+        missing.append(f"system calls of the supervisor are forbidden here, as by a container's seccomp profile: {', '.join(forbidden)}")
+    elif abi < landlock.NEEDED_ABI:
         missing.append("this kernel has no Landlock" if abi == 0 else f"this kernel's Landlock has ABI {abi}; {landlock.NEEDED_ABI} is needed")
     action = ctypes.c_uint32(_RET_USER_NOTIF)
     if linux.libc.syscall(calls().inspected["seccomp"], _GET_ACTION_AVAIL, 0, ctypes.byref(action)) != 0:
         missing.append(f"seccomp user notification is not available here ({os.strerror(ctypes.get_errno())})")
-    if abi and (forbidden := _forbidden()):  # without Landlock, that is the reason
-        missing.append(f"system calls of the supervisor are forbidden here, as by a container's seccomp profile: {', '.join(forbidden)}")
     scope = _ptrace_scope()
     if scope >= 2:
         missing.append(f"kernel.yama.ptrace_scope is {scope}, so the memory of child processes cannot be read")
@@ -68,10 +69,10 @@ def _forbidden() -> list[str]:
     from jupyter_mlsc.sandbox import linux
     from jupyter_mlsc.sandbox.syscalls import calls
 
-    numbers, process = calls().inspected, os.getpid()
+    numbers, process = calls().own, os.getpid()
     # Each is made in a way that changes nothing: of no bytes, or on a descriptor that is none, which the kernel permits to everybody or calls EBADF.
     trials: dict[str, Callable[[], object]] = {
-        "capset": lambda: any(held := linux.capabilities()) and linux.set_capabilities(held),
+        "capset": linux.keep_capabilities,
         "landlock_add_rule": lambda: linux.checked(linux.libc.syscall(numbers["landlock_add_rule"], -1, 1, None, 0), "landlock_add_rule"),
         "memfd_create": lambda: os.close(os.memfd_create("mlsc-trial")),
         "openat2": lambda: linux.check_flags(os.O_PATH, 0, 0),

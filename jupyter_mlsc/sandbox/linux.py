@@ -99,7 +99,7 @@ def utimensat(path: bytes, times: bytes | None) -> None:
 
 
 def own_folder() -> None:
-    """Give the calling thread a working directory of its own (unshare(2), CLONE_FS). Raises PermissionError where a profile forbids it."""
+    """Give the calling thread a working directory of its own (unshare(2), CLONE_FS). Raises OSError where a profile forbids it."""
     checked(libc.unshare(_CLONE_FS), "unshare")
 
 
@@ -127,6 +127,13 @@ def capabilities() -> bytes:
 def set_capabilities(sets: bytes) -> None:
     """capset(2). Raises OSError for a capability that there was none of."""
     checked(libc.capset(_CAPABILITY_HEADER, sets), "capset")
+
+
+def keep_capabilities() -> None:
+    """Make a capset(2) that changes nothing, where there is any capability. Raises OSError where a profile forbids it."""
+    held = capabilities()
+    if any(held):
+        set_capabilities(held)
 
 
 def drop_capabilities() -> None:
