@@ -30,8 +30,8 @@ class Features:
 _GET_ACTION_AVAIL = 2
 _RET_USER_NOTIF = 0x7FC0_0000
 _REMEDY = (
-    "use Linux 6.12 or newer with seccomp and Landlock switched on; in a container, run with the seccomp profile docs/seccomp-docker.json "
-    "as docs/supervision.md says"
+    "use Linux 6.12 or newer with seccomp and Landlock switched on; in a container or a systemd unit, allow what docs/supervision.md says "
+    "(a whole profile lies beside it, seccomp-docker.json)"
 )
 _NOT_TO_BE_HAD = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS})
 """What a container's profile answers; the kernel's own answer to the trials of `_forbidden` is none of them."""
@@ -52,7 +52,7 @@ def probe() -> Features:
     abi, why = landlock.abi(), ctypes.get_errno()
     forbidden = _forbidden() if abi else ["landlock_create_ruleset"] if why == errno.EPERM else []
     if forbidden:
-        missing.append(f"system calls of the supervisor are forbidden here, as by a container's seccomp profile: {', '.join(forbidden)}")
+        missing.append(f"system calls of the supervisor are forbidden here, as by the seccomp profile of a container or unit: {', '.join(forbidden)}")
     elif abi < landlock.NEEDED_ABI:
         missing.append("this kernel has no Landlock" if abi == 0 else f"this kernel's Landlock has ABI {abi}; {landlock.NEEDED_ABI} is needed")
     action = ctypes.c_uint32(_RET_USER_NOTIF)

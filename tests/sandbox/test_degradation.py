@@ -56,8 +56,8 @@ print(*(line.split()[1] for line in open("/proc/self/status") if line.startswith
 """
 MISSING = {
     "no Landlock": ("landlock_create_ruleset", errno.ENOSYS, "this kernel has no Landlock"),
-    "a profile that forbids Landlock": ("landlock_create_ruleset", errno.EPERM, "forbidden here, as by a container's seccomp profile: landlock_create_ruleset"),
-    "a container's default profile": ("pidfd_getfd", errno.EPERM, "forbidden here, as by a container's seccomp profile: pidfd_getfd"),
+    "a profile that forbids Landlock": ("landlock_create_ruleset", errno.EPERM, "as by the seccomp profile of a container or unit: landlock_create_ruleset"),
+    "a container's default profile": ("pidfd_getfd", errno.EPERM, "as by the seccomp profile of a container or unit: pidfd_getfd"),
     "no user notification": ("seccomp", errno.EPERM, "seccomp user notification is not available here (Operation not permitted)"),
 }
 
@@ -82,7 +82,7 @@ def test_each_call_of_the_supervisors_own_is_missed_where_a_profile_forbids_it()
     names = [name for name in (*calls().own, "openat2") if name != "landlock_restrict_self"]  # which says EPERM by itself before there is no way back
     done = subprocess.run([sys.executable, "-c", _PROBED, *names], capture_output=True, text=True, check=True, timeout=120)
     said = dict(line.split(" ", 1) for line in done.stdout.splitlines())
-    assert said == {name: f"system calls of the supervisor are forbidden here, as by a container's seccomp profile: {name}" for name in names}
+    assert said == {name: f"system calls of the supervisor are forbidden here, as by the seccomp profile of a container or unit: {name}" for name in names}
 
 
 def test_who_has_no_capability_needs_no_leave_to_drop_any() -> None:
