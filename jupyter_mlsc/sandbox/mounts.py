@@ -70,15 +70,26 @@ def aliases(found: Iterable[Mount], paths: Iterable[str]) -> Iterator[tuple[str,
 
 def _in_layers(known: Iterable[Mount], paths: Iterable[str]) -> Iterator[tuple[str, str]]:
     """What is in a layer of an overlay shows where the overlay is, and the other way round. What another layer hides is held to be seen."""
-    pairs = [(each.point, _joined(layer, each.root.strip("/"))) for each in known for layer in each.layers]
-    for path in paths:
-        for one, two in pairs:
-            for here, there in ((one, two), (two, one)) if one != two else ():
-                inside, around = _below(path, here), _below(here, path)
-                if inside is not None:
-                    yield _joined(there, inside), path
-                elif around is not None:
-                    yield there, here
+    shown = [(each.point, _joined(layer, each.root.strip("/"))) for each in known for layer in each.layers]
+    pairs = [pair for one, two in dict.fromkeys(shown) if one != two for pair in ((one, two), (two, one))]
+    asked = list(paths)
+    # A machine that runs containers has some thousand layers, and few of them have to do with a path.
+    above, below = {place for path in asked for place in _ways_up(path)}, tuple(f"{path.rstrip('/')}/" for path in asked)
+    near = [pair for pair in pairs if pair[0] in above or pair[0].startswith(below)]
+    for path in asked:
+        for here, there in near:
+            inside, around = _below(path, here), _below(here, path)
+            if inside is not None:
+                yield _joined(there, inside), path
+            elif around is not None:
+                yield there, here
+
+
+def _ways_up(path: str) -> Iterator[str]:
+    while path not in ("", "/"):
+        yield path
+        path = path.rpartition("/")[0]
+    yield "/"
 
 
 def _mounted_twice(known: list[Mount], paths: Iterable[str]) -> Iterator[tuple[str, str]]:
