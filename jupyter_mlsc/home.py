@@ -24,7 +24,7 @@ class Home(msgspec.Struct, frozen=True):
 
     @classmethod
     def find(cls, environ: Mapping[str, str], *, project: Path | None = None) -> Home:
-        """Locate the folder from the environment. Raises UsageError for a relative path or one inside ``project``."""
+        """Locate the folder from the environment. Raises UsageError for a relative path, one inside ``project``, or none at all."""
         named = environ.get("MLSC_HOME")
         if named:
             path = Path(named)
@@ -35,7 +35,13 @@ class Home(msgspec.Struct, frozen=True):
         else:
             import platformdirs
 
-            path = Path(platformdirs.user_data_dir("mlsc", appauthor=False))
+            try:
+                path = Path(platformdirs.user_data_dir("mlsc", appauthor=False))
+            except RuntimeError as err:  # an account that has none, as a container's `--user 4711` or systemd's DynamicUser=
+                raise UsageError(
+                    "this account has no home folder, so there is no place for keys and what was accepted",
+                    next_step="set MLSC_HOME, or HOME, to a folder of its own",
+                ) from err
         refuse_inside("MLSC_HOME", path, project)
         return cls(path)
 

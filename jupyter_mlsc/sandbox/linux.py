@@ -7,6 +7,7 @@ OSError with its errno.
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 import struct
 
@@ -29,7 +30,8 @@ F_RDLCK, F_WRLCK, F_UNLCK = 0, 1, 2
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER = 1, 4, 38, 36
 _CLONE_FS = 0x200
-PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 24, 47, 4
+_CAPABILITY_HEADER = struct.pack("<Ii", 0x20080522, 0)
+PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 23, 24, 47, 4
 
 libc.ioctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p]
 libc.syscall.restype = ctypes.c_long
@@ -97,7 +99,7 @@ def utimensat(path: bytes, times: bytes | None) -> None:
 
 
 def own_folder() -> None:
-    """Give the calling thread a working directory of its own (unshare(2), CLONE_FS). Raises PermissionError where a profile forbids it."""
+    """Give the calling thread a working directory of its own (unshare(2), CLONE_FS). Raises OSError where a profile forbids it."""
     checked(libc.unshare(_CLONE_FS), "unshare")
 
 
@@ -111,14 +113,36 @@ def bind(descriptor: int, address: bytes) -> None:
     checked(libc.bind(descriptor, address, len(address)), "bind")
 
 
+def _is_capability(number: int) -> bool:
+    return int(libc.prctl(PR_CAPBSET_READ, ctypes.c_ulong(number), *(ctypes.c_ulong(0),) * 3)) >= 0
+
+
+def capabilities() -> bytes:
+    """The effective, permitted and inheritable sets of this thread, as `set_capabilities` takes them."""
+    found = ctypes.create_string_buffer(24)
+    checked(libc.capget(_CAPABILITY_HEADER, found), "capget")
+    return found.raw
+
+
+def set_capabilities(sets: bytes) -> None:
+    """capset(2). Raises OSError for a capability that there was none of."""
+    checked(libc.capset(_CAPABILITY_HEADER, sets), "capset")
+
+
+def keep_capabilities() -> None:
+    """Make a capset(2) that changes nothing, where there is any capability. Raises OSError where a profile forbids it."""
+    held = capabilities()
+    if any(held):
+        set_capabilities(held)
+
+
 def drop_capabilities() -> None:
     """Give up every capability of this process, the bounding and ambient sets too. Raises OSError where a capability cannot be dropped."""
-    last = int(open("/proc/sys/kernel/cap_last_cap", "rb").read())  # noqa: SIM115  # a line of a few bytes
-    header, none = struct.pack("<Ii", 0x20080522, 0), bytes(24)
-    effective = ctypes.create_string_buffer(24)
-    checked(libc.capget(header, effective), "capget")
-    if int.from_bytes(effective.raw[:4], "little") & 1 << 8:  # CAP_SETPCAP: without it there is nothing in the bounding set that could be used
-        for capability in range(last + 1):
+    held = capabilities()
+    if int.from_bytes(held[:4], "little") & 1 << 8:  # CAP_SETPCAP: without it there is nothing in the bounding set that could be used
+        # The kernel's own count: /proc/sys, where a file says the last one, need not be there (systemd's ProcSubset=pid).
+        for capability in itertools.takewhile(_is_capability, itertools.count()):
             prctl(PR_CAPBSET_DROP, capability)
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
-    checked(libc.capset(header, none), "capset")
+    if any(held):  # a service's profile may forbid capset(2), and who has none needs none of it
+        set_capabilities(bytes(len(held)))

@@ -34,6 +34,8 @@ _ON_PARENTS = frozenset({"mkdir", "mknod", "symlink", "rename", "unlink", "rmdir
 _ORDINARY = frozenset({Region.FREE, Region.WRITABLE})
 _MOVES = frozenset({"rename", "rmdir"})
 """Calls on folders, which may have a grant of their own, and something governed in them."""
+_ONLY_NEW = frozenset({"mkdir", "mknod", "symlink"})
+"""Calls that change nothing where something has the name already."""
 _CHANGES_THE_WAY = frozenset({"symlink", "link", "rename"})
 _MADE_BY_NAME = _ON_PARENTS | {"link"}
 """Calls that follow no link at the end of their paths, and that the wall has a right for."""
@@ -188,6 +190,8 @@ class Names:
         elif answer.way is Way.DO and does == "truncate" and governed[0] and self._keeps_foreign(found[0], question.arguments[call.rest[0]]):
             self._cut_if_verified(question, found[0], question.arguments[call.rest[0]])
         elif answer.way is Way.REFUSE:
+            if does in _ONLY_NEW and _is_there(found[0]):
+                raise error(errno.EEXIST)  # as the kernel says to everybody, who may write there or not: `mkdir -p` asks about each folder on the way
             if answer.errno != errno.EXDEV:
                 self._gate.refused(found[0].path, answer.why, question.pid)
             self._listener.fail(question, answer.errno)
@@ -431,6 +435,14 @@ class _NoNameError(OSError):
 
 def _kept(found: Resolved) -> Resolved:
     return Resolved(None, os.dup(found.folder or 0), found.name, found.names, None, found.slash)
+
+
+def _is_there(place: Resolved) -> bool:
+    try:
+        os.lstat(place.name, dir_fd=place.folder)
+    except OSError:
+        return False
+    return True
 
 
 def _same(place: Resolved, judged: Resolved) -> bool:

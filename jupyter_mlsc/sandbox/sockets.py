@@ -144,12 +144,13 @@ class Sockets:
     def _decide_file(self, thread: int, found: Resolved) -> tuple[Answer, bytes]:
         file = peers.file_of(found.descriptor or 0)
         there = _listening(lambda each: each.file == file)
-        listed = self._listed.has(found.path)
-        if listed and self._places.of(found.path) in _WRITTEN:
+        listed, written = self._listed.has(found.path), self._places.of(found.path) in _WRITTEN
+        if listed and written:
             # The tree can move any socket to this place; what it cannot do is to make somebody outside bind that name.
             listed = bool(there) and all(self._listed.is_same(found.path, each.name) for each in there)
-        elif not there and not listed:
-            raise error(errno.ECONNREFUSED)  # what a server left behind
+        elif written and not there and not listed:
+            # What a server left behind. In another place it may be one that somebody in another network namespace listens at, as a container's docker.sock is.
+            raise error(errno.ECONNREFUSED)
         return decide_connect(inside=self._is_inside(thread, there), listed=listed), found.path
 
     def _is_inside(self, thread: int, there: list[peers.Bound]) -> bool:
@@ -271,7 +272,7 @@ def _bind_from(thread: int, ours: socket.socket, address: bytes, found: Resolved
     def bind() -> None:
         try:
             linux.own_folder()
-        except PermissionError:
+        except OSError:
             # A container's profile may forbid it; then the socket is in its place, and its name says how it came there.
             linux.bind(ours.fileno(), by_descriptor(found.folder or 0, found.name))
             return

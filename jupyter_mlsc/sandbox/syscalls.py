@@ -131,11 +131,19 @@ sendmsg 46 211
 sendmmsg 307 269
 ioctl 16 29
 seccomp 317 277
+"""
+
+# What the supervisor and the launcher call themselves, and what a container's or a service's profile may forbid: docs/seccomp-docker.json allows them.
+_OWN = """
 landlock_create_ruleset 444 444
 landlock_add_rule 445 445
 landlock_restrict_self 446 446
 pidfd_open 434 434
 pidfd_getfd 438 438
+process_vm_readv 310 270
+process_vm_writev 311 271
+memfd_create 319 279
+capset 126 91
 """
 
 
@@ -152,6 +160,7 @@ class Calls(msgspec.Struct, frozen=True):
     whose: dict[str, int]
     refused: dict[int, int]
     inspected: dict[str, int]
+    own: dict[str, int]
 
     @property
     def asked(self) -> tuple[int, ...]:
@@ -168,7 +177,7 @@ def calls(machine: str | None = None) -> Calls:
     refused = {int(row[1 + column]): getattr(errno, row[3]) for row in _rows(_REFUSED) if row[1 + column] != "-"}
     tables = (_numbers(text, column) for text in (_OPENS, _NAMES, _UMASKS, _SOCKETS, _PROCESSES, _WHOSE))
     opens, names, umasks, sockets, processes, whose = tables
-    return Calls(machine, AUDIT_ARCH[machine], opens, names, umasks, sockets, processes, whose, refused, _numbers(_INSPECTED, column))
+    return Calls(machine, AUDIT_ARCH[machine], opens, names, umasks, sockets, processes, whose, refused, _numbers(_INSPECTED, column), _numbers(_OWN, column))
 
 
 def _rows(text: str) -> list[list[str]]:

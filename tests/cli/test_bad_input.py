@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import pytest
 from here import mlsc
 from places import fill, read_only, small_disk
 
+from jupyter_mlsc.errors import UsageError
+from jupyter_mlsc.home import Home
 from tests.conftest import Person
 
 SAVE = """
@@ -267,6 +270,21 @@ def test_variables_that_point_into_the_project_are_refused(signed_dataset: Perso
         assert ended.returncode == 2
         assert f"{name} points into the project" in ended.stderr
     assert ada.mlsc("verify", environ={**ada.environ, "MLSC_HOME": "relative"}).returncode == 2
+
+
+def test_an_account_without_a_home_folder_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a container's `--user 4711` and systemd's `DynamicUser=` are: no HOME, and nobody knows the account."""
+
+    def unknown(uid: int) -> None:
+        raise KeyError(uid)
+
+    for name in ("HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    with pytest.raises(UsageError, match="this account has no home folder") as caught:
+        Home.find({})
+    assert "set MLSC_HOME, or HOME" in str(caught.value)
+    assert Home.find({"MLSC_HOME": "/state"}).path == Path("/state")
 
 
 def test_a_passphrase_that_is_wrong_or_empty_or_in_a_missing_file(signed_dataset: Person) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mlsc.sandbox.mounts import Mount, aliases, mounts, strays
+from jupyter_mlsc.sandbox.mounts import Mount, aliases, layers, mounts, strays
 from tests.conftest import Person
 
 DISK = Mount("8:1", "/", "/", "ext4")
@@ -29,6 +29,43 @@ TABLE = [DISK, Mount("0:21", "/", "/proc", "proc"), Mount("8:2", "/", "/data", "
 )
 def test_a_bind_mount_gives_a_path_another_name(mount: Mount, path: str, expected: list[tuple[str, str]]) -> None:
     assert list(aliases([*TABLE, mount], [path])) == expected
+
+
+LAYERS = ("/layers/below", "/layers/upper")
+
+
+@pytest.mark.parametrize(
+    ("mount", "path", "expected"),
+    [
+        (Mount("0:50", "/", "/merged", "overlay", LAYERS), "/merged/p", [("/layers/below/p", "/merged/p"), ("/layers/upper/p", "/merged/p")]),
+        (Mount("0:50", "/", "/merged", "overlay", LAYERS), "/layers/upper/p", [("/merged/p", "/layers/upper/p")]),
+        (Mount("0:50", "/p", "/shown", "overlay", LAYERS[1:]), "/shown/x", [("/layers/upper/p/x", "/shown/x")]),
+        (Mount("0:50", "/", "/p/merged", "overlay", LAYERS[1:]), "/p", [("/layers/upper", "/p/merged")]),
+        (Mount("0:50", "/", "/", "overlay", ("/layers/upper",)), "/home/p", [("/layers/upper/home/p", "/home/p")]),
+        (Mount("0:50", "/", "/usr", "overlay", ("/usr",)), "/usr/p", []),
+        (Mount("0:50", "/", "/merged", "overlay", LAYERS), "/elsewhere", []),
+    ],
+)
+def test_the_layers_of_an_overlay_are_other_names(mount: Mount, path: str, expected: list[tuple[str, str]]) -> None:
+    assert list(aliases([*TABLE, mount], [path])) == expected
+
+
+def test_a_layer_that_is_mounted_a_second_time_has_that_name_too() -> None:
+    table = [*TABLE, Mount("0:50", "/", "/merged", "overlay", ("/layers/upper",)), Mount("8:1", "/layers", "/mnt/l", "ext4")]
+    assert list(aliases(table, ["/merged/p"])) == [("/layers/upper/p", "/merged/p"), ("/mnt/l/upper/p", "/merged/p")]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("rw,lowerdir=/a:/b,upperdir=/c,workdir=/w", ["/a", "/b", "/c"]),
+        ("ro,lowerdir+=/a,lowerdir+=/b,datadir+=/d", ["/a", "/b", "/d"]),
+        (r"rw,lowerdir=/with\040space:/with\134:colon::/data", ["/with space", "/with:colon", "/data"]),
+        ("rw,seclabel", []),
+    ],
+)
+def test_the_options_of_an_overlay_name_its_layers(options: str, expected: list[str]) -> None:
+    assert layers(options) == expected
 
 
 def test_a_second_proc_or_dev_is_found_where_it_does_not_belong() -> None:
@@ -75,3 +112,22 @@ def test_the_keys_are_hidden_under_whatever_name_a_mount_shows_them(mounting: Pe
     done = _with_mount(mounting, mounting.home / "mlsc", at, sys.executable, "-m", "jupyter_mlsc.cli", "exec", "--", "cat", str(at / "keys/keys.json"))
     assert (done.returncode, done.stdout) == (1, "")
     assert "[hidden]" in done.stderr
+
+
+_OVERLAID = 'mkdir -p "$2" "$2.work" && mount -t overlay overlay -o "lowerdir=$1,upperdir=$2,workdir=$2.work" "$1" && shift 2 && exec "$@"'
+
+
+def test_a_governed_file_is_judged_in_the_layer_of_an_overlay_that_holds_it(mounting: Person, tmp_path: Path) -> None:
+    upper = tmp_path / "elsewhere" / "upper"
+    written = ["sh", "-c", 'echo the marker of this test > data/upper.csv && exec "$@"', "sh"]
+    whole = ["unshare", "-m", "sh", "-c", _OVERLAID, "sh", str(mounting.root), str(upper), "env", "-C", str(mounting.root), *written]
+    supervised = [sys.executable, "-m", "jupyter_mlsc.cli", "exec", "--", "cat", f"{upper}/data/upper.csv"]
+    options = {"cwd": mounting.root, "env": mounting.environ, "capture_output": True, "text": True, "check": False, "timeout": 120}
+    seen = subprocess.run([*whole, "cat", f"{upper}/data/upper.csv"], **options)
+    if "mount:" in seen.stderr:
+        pytest.skip("no overlay can be mounted here")
+    assert "the marker" in seen.stdout
+    done = subprocess.run([*whole, *supervised], **options)
+    assert done.returncode == 1
+    assert "the marker" not in done.stdout
+    assert "no statement names data/upper.csv [unsigned]" in done.stderr

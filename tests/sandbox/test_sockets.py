@@ -9,6 +9,7 @@ import contextlib
 import os
 import select
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -62,6 +63,24 @@ def test_an_abstract_server_outside_is_refused_and_nobody_comes(ada: Person) -> 
     with server("\0" + name) as came:
         assert inside(ada, CONNECT, "@" + name, "SOCK_STREAM") == "EACCES"
         assert not came()
+
+
+_ELSEWHERE = 'mount --bind "$1" /mnt && shift && exec "$@"'
+
+
+def test_a_server_in_another_network_namespace_is_refused_and_the_reason_is_told(ada: Person, outside: Path) -> None:
+    """As a container's `docker.sock`: the kernel's list of this namespace has nobody who listens there."""
+    whole = ["unshare", "-mn", "sh", "-c", _ELSEWHERE, "sh", str(outside)]
+    if subprocess.run([*whole, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("nobody may make namespaces here")
+    asks = "import socket; socket.socket(socket.AF_UNIX).connect('/mnt/agent')"
+    supervised = [*whole, sys.executable, "-m", "jupyter_mlsc.cli", "exec", "--", sys.executable, "-c", asks]
+    with server(str(outside / "agent")) as came:
+        done = subprocess.run(supervised, cwd=ada.root, env=ada.environ, capture_output=True, text=True, check=False, timeout=120)
+        assert not came()
+    assert done.returncode == 1
+    assert "PermissionError" in done.stderr
+    assert "/mnt/agent was refused to" in done.stderr
 
 
 def test_the_refusal_is_told_with_the_reason(ada: Person, outside: Path) -> None:

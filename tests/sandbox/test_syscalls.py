@@ -13,7 +13,7 @@ from jupyter_mlsc.sandbox.syscalls import AUDIT_ARCH, NAME_CALLS, OPEN_CALLS, ca
 HEADERS = {"x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"), "aarch64": Path("/usr/include/asm-generic/unistd.h")}
 COLUMN = {"x86_64": 1, "aarch64": 2}
 _DEFINED = re.compile(r"^#define __NR(?:3264)?_(\w+)\s+(\d+)\b", re.MULTILINE)
-TABLES = ("_OPENS", "_NAMES", "_SOCKETS", "_PROCESSES", "_WHOSE", "_REFUSED", "_INSPECTED")
+TABLES = ("_OPENS", "_NAMES", "_SOCKETS", "_PROCESSES", "_WHOSE", "_REFUSED", "_INSPECTED", "_OWN")
 
 
 @pytest.mark.parametrize("machine", sorted(HEADERS))
@@ -33,7 +33,7 @@ def test_each_number_is_the_one_that_the_kernel_has(machine: str) -> None:
 @pytest.mark.parametrize("machine", sorted(AUDIT_ARCH))
 def test_each_call_is_in_one_table_only(machine: str) -> None:
     found = calls(machine)
-    numbers = [*found.asked, *found.refused, *found.processes.values(), *found.whose.values(), *found.inspected.values()]
+    numbers = [*found.asked, *found.refused, *found.processes.values(), *found.whose.values(), *found.inspected.values(), *found.own.values()]
 
     assert len(numbers) == len(set(numbers))
 

@@ -32,6 +32,12 @@ with open(os.open(".", os.O_TMPFILE | os.O_RDWR, 0o644), "wb") as file:
     file.write(b"linked"), file.flush()
     os.link(f"/proc/self/fd/{file.fileno()}", "linked", src_dir_fd=os.open("/", os.O_PATH), follow_symlinks=True)
 print(open("linked").read())
+for number, path in enumerate(("/", "/usr", "/usr/bin/env", ".", "linked")):
+    for make in (os.mkdir, os.mkfifo, lambda path: os.symlink("x", path)):
+        try:
+            make(path)
+        except OSError as err:
+            print(number, err.errno)
 """
 _TREES = """
 import os, shutil, stat
