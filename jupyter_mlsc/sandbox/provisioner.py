@@ -24,7 +24,6 @@ from jupyter_mlsc.project_root import find_root
 from jupyter_mlsc.sandbox.boot import END_TREE, SAYS_SUPERVISED, Spec, command_line, without_secrets
 from jupyter_mlsc.sandbox.jupyter_homes import prepare_profile
 
-NAME = "mlsc-supervised"
 _IPYTHON_KERNELS = frozenset({"ipykernel", "ipykernel_launcher"})
 _USUAL = frozenset({"env", "cwd", "stdin", "stdout", "stderr", "independent", "kernel_id", "extra_arguments"})
 """What `launch_kernel` may be given for a supervisor that was started before: what else there is, Popen takes."""
