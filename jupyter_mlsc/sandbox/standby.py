@@ -24,6 +24,8 @@ from jupyter_mlsc.sandbox.boot import READY, TAKEN, Spec, package_location, wait
 
 _SECONDS_TO_ANSWER = 1.0
 """How long one that is taken may say nothing: it has nothing else to do."""
+_HANDED_ON = ("Umask:", "SigIgn:", "Cap", "NoNewPrivs:", "Seccomp")
+"""Lines of /proc/self/status (proc_pid_status(5)) about what a child gets."""
 _LIMITS = tuple(getattr(resource, name) for name in sorted(dir(resource)) if name.startswith("RLIMIT_"))
 
 
@@ -82,7 +84,7 @@ class Standby:
             if ready.process.poll() is None and not _is_ready(ready.channel):
                 self._ready = ready  # it still imports: for the next one
                 return None
-        if ready.conditions == conditions(environ) and _hand_over(ready.channel, spec, streams):
+        if _is_as_now(ready, environ) and _hand_over(ready.channel, spec, streams):
             ready.channel.close()
             return ready.process
         _end(ready)
@@ -108,10 +110,10 @@ class Standby:
 def conditions(environ: Mapping[str, str]) -> Conditions:
     """What a supervisor would be that was started now with this environment."""
     with open("/proc/self/status", encoding="utf-8", errors="surrogateescape") as file:
-        umask = next((line for line in file if line.startswith("Umask:")), "")
+        status = tuple(line for line in file if line.startswith(_HANDED_ON))
     with open("/proc/self/cgroup", encoding="utf-8", errors="surrogateescape") as file:
         group = file.read()
-    account = (os.getresuid(), os.getresgid(), tuple(os.getgroups()), umask, group)
+    account = (os.getresuid(), os.getresgid(), tuple(os.getgroups()), status, group)
     limits = (*(resource.getrlimit(each) for each in _LIMITS), os.getpriority(os.PRIO_PROCESS, 0), frozenset(os.sched_getaffinity(0)))
     return Conditions(dict(environ), (*account, *limits), tuple(_installed()))
 
@@ -152,6 +154,13 @@ def _start(environ: dict[str, str]) -> _Ready:
             ours.close()
             raise
     return _Ready(process, ours, now, os.getpid())
+
+
+def _is_as_now(ready: _Ready, environ: Mapping[str, str]) -> bool:
+    try:
+        return ready.conditions == conditions(environ)
+    except OSError:
+        return False
 
 
 def _is_ready(channel: socket.socket) -> bool:

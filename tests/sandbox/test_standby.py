@@ -7,6 +7,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from jupyter_client.manager import KernelManager
 from jupyter_client.multikernelmanager import AsyncMultiKernelManager, MultiKernelManager
 
 from jupyter_mlsc.sandbox import standby as outside
+from jupyter_mlsc.sandbox import waiting as inside_of_it
 from jupyter_mlsc.sandbox.boot import READY, TAKEN, Spec, without_secrets
 from jupyter_mlsc.sandbox.in_server import _load_jupyter_server_extension
 from jupyter_mlsc.sandbox.kernel_specs import NAME
@@ -194,13 +196,18 @@ def _umask() -> Callable[[], object]:
     return lambda: os.umask(before)
 
 
+def _ignored() -> Callable[[], object]:
+    before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    return lambda: signal.signal(signal.SIGUSR1, before)
+
+
 def _processors() -> Callable[[], object]:
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, list(before)[:1])
     return lambda: os.sched_setaffinity(0, before)
 
 
-@pytest.mark.parametrize("change", [_umask, pytest.param(_processors, marks=pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor"))])
+@pytest.mark.parametrize("change", [_umask, _ignored, pytest.param(_processors, marks=pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor"))])
 def test_what_a_process_inherits_is_compared(change: Callable[[], Callable[[], object]]) -> None:
     before = conditions({})
     assert conditions({}) == before
@@ -259,6 +266,13 @@ def test_it_ends_when_its_channel_does_and_at_what_is_not_the_word(ada: Person, 
             assert channel.recv(1) != TAKEN
         channel.close()
         assert process.wait(60) == 0
+
+
+def test_it_ends_with_its_parent_though_somebody_else_holds_the_channel_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inside_of_it, "_LOOKS_EVERY", 1)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours:
+        assert inside_of_it._wait(theirs, parent=os.getpid()) is None
 
 
 def test_a_fork_leaves_its_parents_alone(ada: Person) -> None:
