@@ -74,4 +74,4 @@ def _jupyter_server_extension_points() -> list[dict[str, Any]]:
     """What a Jupyter server asks before it loads the extension."""
     from jupyter_mlsc.server.app import MlscExtension
 
-    return [{"module": "jupyter_mlsc", "app": MlscExtension}]
+    return [{"module": "jupyter_mlsc", "app": MlscExtension}, {"module": "jupyter_mlsc.sandbox.in_server"}]

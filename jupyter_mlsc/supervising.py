@@ -1,17 +1,27 @@
-"""The supervisor's own program: `sandbox` with the command line for those who ask inside. Started as `sandbox.boot.command_line` says, and by nobody else."""
+"""The supervisor's own program: `sandbox` with the command line for those who ask inside. Started as `sandbox.boot` says, and by nobody else."""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import sys
 from collections.abc import Sequence
+
+import msgspec
 
 from jupyter_mlsc.sandbox import boot
 
 
 def main() -> None:
     """Supervise what the first argument describes, and exit with its status."""
-    boot.main(carry_out)
+    boot.run(msgspec.json.decode(sys.argv[1], type=boot.Spec), carry_out)
+
+
+def wait() -> None:
+    """Be ready, and supervise what is said over the channel that the first argument names."""
+    from jupyter_mlsc.sandbox import waiting
+
+    waiting.main(carry_out)
 
 
 def carry_out(arguments: Sequence[str]) -> tuple[int, str, str]:

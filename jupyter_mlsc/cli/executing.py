@@ -101,7 +101,7 @@ def _client(book: NotebookNode, path: Path, kernel: Kernel, ended: list[int | No
     from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
 
-    from jupyter_mlsc.sandbox.provisioner import NAME
+    from jupyter_mlsc.sandbox.kernel_specs import NAME
 
     class Manager(AsyncKernelManager):
         """Starts any kernel supervised, or none."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jupyter_mlsc.cli.options import Options, globals_too
+from jupyter_mlsc.sandbox.kernel_specs import is_supervised
 
 if TYPE_CHECKING:
     from jupyter_client.kernelspec import KernelSpec
@@ -84,14 +85,6 @@ def list_all(options: Options) -> int:
     return 0
 
 
-def is_supervised(metadata: dict[str, Any]) -> bool:
-    """Whether a specification's metadata names this package's provisioner."""
-    from jupyter_mlsc.sandbox.provisioner import NAME
-
-    named = metadata.get("kernel_provisioner")
-    return isinstance(named, dict) and named.get("provisioner_name") == NAME
-
-
 def supervised_name(display_name: str) -> str:
     """What a person chooses: "Python 3 (supervised)"."""
     return display_name.removesuffix(" (ipykernel)") + " (supervised)"
@@ -114,7 +107,7 @@ def _find(manager: Any, name: str) -> KernelSpec:
 
 def _compose(spec: KernelSpec, folder: Path) -> None:
     """A specification's folder with its logos, and the provisioner in its metadata."""
-    from jupyter_mlsc.sandbox.provisioner import NAME
+    from jupyter_mlsc.sandbox.kernel_specs import NAME
 
     if spec.resource_dir and os.path.isdir(spec.resource_dir):
         shutil.copytree(spec.resource_dir, folder)

@@ -19,9 +19,7 @@ import msgspec
 if TYPE_CHECKING:
     from jupyter_mlsc.sandbox.desk import CarryOut
 
-_BOOT = (
-    "import gc, sys; gc.disable(); sys.path.insert(0, sys.argv.pop(1)); import jupyter_mlsc; del sys.path[0]; from jupyter_mlsc.supervising import main; main()"
-)
+_BOOT = "import gc, sys; gc.disable(); sys.path.insert(0, sys.argv.pop(1)); import jupyter_mlsc; del sys.path[0]; from jupyter_mlsc.supervising import "
 """The folder is on the path for one import: it may be a project's own, and nothing else of it is to be imported. What is imported is no garbage."""
 _SECRETS = ("PASSPHRASE", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "API_KEY", "COOKIE")
 """Parts of the names of environment variables that hold secrets."""
@@ -37,6 +35,10 @@ SAYS_SUPERVISED = "MLSC_SUPERVISED"
 """`wire.VARIABLE`, which is not imported for its name alone."""
 
 _FOR_A_GUARD = ("MLSC_HOME", "MLSC_POLICY")
+
+
+READY, TAKEN = b"r", b"t"
+"""What a supervisor that waits says to who started it, and nothing else: that it has imported what it needs, and that it begins what it was told."""
 
 
 class Spec(msgspec.Struct, frozen=True):
@@ -57,7 +59,12 @@ class Spec(msgspec.Struct, frozen=True):
 
 def command_line(spec: Spec) -> list[str]:
     """The command that starts a supervisor for this."""
-    return [sys.executable, "-I", "-c", _BOOT, package_location(), msgspec.json.encode(spec).decode()]
+    return [sys.executable, "-I", "-c", _BOOT + "main; main()", package_location(), msgspec.json.encode(spec).decode()]
+
+
+def waiting_command_line(channel: int) -> list[str]:
+    """The command that starts a supervisor that waits to be told what to run, over a channel that is this descriptor."""
+    return [sys.executable, "-I", "-c", _BOOT + "wait; wait()", package_location(), str(channel)]
 
 
 def package_location() -> str:
@@ -79,8 +86,8 @@ def _is_secret(name: str) -> bool:
     return name.startswith("JPY_") or any(part in name.upper() for part in _SECRETS)
 
 
-def main(carry_out: CarryOut) -> None:
-    """Supervise what the first argument describes, and exit with its status; 125 when supervision failed. ``carry_out`` is the command line."""
+def run(spec: Spec, carry_out: CarryOut) -> None:
+    """Supervise what ``spec`` describes, and exit with its status; 125 when supervision failed. ``carry_out`` is the command line."""
     from jupyter_mlsc.errors import MlscError, SupervisionError
     from jupyter_mlsc.project import Project
     from jupyter_mlsc.recording import SUPERVISED
@@ -91,7 +98,6 @@ def main(carry_out: CarryOut) -> None:
     tell = Teller(sys.stderr.fileno()).tell
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # before there is anything to serve, an interrupt ends this without a traceback
     try:
-        spec = msgspec.json.decode(sys.argv[1], type=Spec)
         named = None if spec.policy is None else Path(spec.policy)
         project = Project.find(Path(spec.start), os.environ, policy_file=named, tier=SUPERVISED)
         machine = probe()

@@ -7,10 +7,12 @@ language; the kernel's connection file lies where no other tree may read it; not
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,11 @@ from jupyter_mlsc.project_root import find_root
 from jupyter_mlsc.sandbox.boot import END_TREE, SAYS_SUPERVISED, Spec, command_line, without_secrets
 from jupyter_mlsc.sandbox.jupyter_homes import prepare_profile
 
-NAME = "mlsc-supervised"
 _IPYTHON_KERNELS = frozenset({"ipykernel", "ipykernel_launcher"})
+_USUAL = frozenset({"env", "cwd", "stdin", "stdout", "stderr", "independent", "kernel_id", "extra_arguments"})
+"""What `launch_kernel` may be given for a supervisor that was started before: what else there is, Popen takes."""
+_SECONDS_ALONE = 3.0
+"""How long a kernel has the processors for itself until the next supervisor is started."""
 _SECONDS_TO_RECORD = 30.0
 """How long a supervisor whose tree was killed may hash and record what that wrote, before it is killed too."""
 
@@ -59,7 +64,25 @@ class SupervisedProvisioner(LocalProvisioner):
             hidden=getattr(self.parent, "hidden", ()),  # of `mlsc replay`
         )
         kwargs["env"] = without_secrets(environ)
-        return await super().launch_kernel(command_line(spec), **kwargs)
+        if not self._starts_many() or not kwargs.keys() <= _USUAL or kwargs.get("independent"):
+            return await super().launch_kernel(command_line(spec), **kwargs)
+        from jupyter_mlsc.sandbox.standby import STANDBY  # only where it is used: who starts one kernel waits for what is imported
+
+        with _streams(kwargs.get("stdin"), kwargs.get("stdout"), kwargs.get("stderr")) as streams:
+            process = None if streams is None else STANDBY.take(spec, kwargs["env"], streams)
+        environ = dict(kwargs["env"])  # as it was compared: what launches adds to it
+        if process is None:
+            await super().launch_kernel(command_line(spec), **kwargs)
+        else:
+            self.process, self.pid, self.pgid, self.cwd = process, process.pid, process.pid, folder
+        STANDBY.prepare(environ, after=_SECONDS_ALONE)
+        return self.connection_info
+
+    def _starts_many(self) -> bool:
+        """Whether this kernel's manager belongs to one of many, as a server has it, which will want another."""
+        from jupyter_client.multikernelmanager import MultiKernelManager
+
+        return sys.platform == "linux" and isinstance(getattr(self.parent, "parent", None), MultiKernelManager)
 
     async def kill(self, restart: bool = False) -> None:
         """End the whole tree at once, whatever it does. The supervisor sees to it and says in the ledger how the run ended; one that does not is killed."""
@@ -77,6 +100,28 @@ class SupervisedProvisioner(LocalProvisioner):
         """Ask the kernel to end; the supervisor hands the question on."""
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def _streams(*given: Any) -> Iterator[tuple[int, ...] | None]:
+    """Descriptors for a child's 0 to 2, as jupyter_client's launcher reads what it is given; None where they are to be pipes to this process."""
+    with contextlib.ExitStack() as undo:
+        found: list[int] = []
+        for number, stream in enumerate(given):
+            if stream is None and number == 0:
+                end, other = os.pipe()  # at its end from the beginning
+                os.close(other)
+                undo.callback(os.close, end)
+            elif stream == subprocess.DEVNULL:
+                end = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+                undo.callback(os.close, end)
+            elif stream in (subprocess.PIPE, subprocess.STDOUT):
+                yield None
+                return
+            else:
+                end = number if stream is None else stream if isinstance(stream, int) else stream.fileno()
+            found.append(end)
+        yield tuple(found)
 
 
 def _is_supervised() -> bool:

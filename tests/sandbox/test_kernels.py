@@ -13,7 +13,8 @@ from jupyter_client.kernelspec import KernelSpecManager
 
 from jupyter_mlsc.cli.kernels import supervised_name
 from jupyter_mlsc.sandbox.jupyter_homes import own_sockets, prepare_for, prepare_profile
-from jupyter_mlsc.sandbox.provisioner import NAME, notebook_name, with_extension
+from jupyter_mlsc.sandbox.kernel_specs import NAME
+from jupyter_mlsc.sandbox.provisioner import notebook_name, with_extension
 from tests.conftest import Person
 
 BESIDE = ".local/share/jupyter/kernels"
