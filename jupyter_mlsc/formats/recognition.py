@@ -20,6 +20,10 @@ TORCH_MAGIC = re.compile(rb"(?:\x80.)?(?:\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19\.|L11
 _GLOBAL_OPCODES = frozenset({"GLOBAL", "INST", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4"})
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _MOST_OPCODES = 100_000
+_IR_VERSION, _GRAPH = 1, 7
+# The fields of ModelProto (onnx.proto3): numbers, where 0, is a varint, 2 has a length.
+_WIRE_TYPES = {1: 0, 2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2, 14: 2, 20: 2, 25: 2, 26: 2}
+_MOST_FIELDS = 10_000
 
 
 def is_zip(head: bytes) -> bool:
@@ -71,6 +75,43 @@ def _has_object(described: object) -> bool:
     if isinstance(described, list):
         return any(not isinstance(field, tuple) or len(field) < 2 or _has_object(field[1]) for field in described)
     return not (isinstance(described, tuple) and len(described) == 2) or _has_object(described[0])
+
+
+def is_onnx(head: bytes, opened: Opened) -> bool:
+    """An ONNX model: the message's fields fill the file to its end, the version of the format comes with them, and a graph."""
+    if isinstance(opened, os.PathLike) or not head.startswith(b"\x08"):
+        return False
+    opened.seek(0, 2)
+    size = opened.tell()
+    opened.seek(0)
+    fields: set[int] = set()
+    for _ in range(_MOST_FIELDS):
+        if opened.tell() == size:
+            return {_IR_VERSION, _GRAPH} <= fields
+        key = _varint(opened)
+        if key is None or _WIRE_TYPES.get(key >> 3) != key & 7:
+            return False
+        value = _varint(opened)
+        if value is None:
+            return False
+        if key & 7 == 2:
+            if opened.tell() + value > size:
+                return False
+            opened.seek(value, 1)
+        fields.add(key >> 3)
+    return False
+
+
+def _varint(stream: BinaryIO) -> int | None:
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = stream.read(1)
+        if not byte:
+            return None
+        value |= (byte[0] & 0x7F) << shift
+        if byte[0] < 0x80:
+            return value
+    return None
 
 
 def is_text(head: bytes) -> bool:

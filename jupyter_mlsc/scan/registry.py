@@ -138,12 +138,6 @@ def _scanners_of(module: str) -> tuple[Scanner, ...]:
     return found
 
 
-def prepare() -> None:
-    """Import what nearly every scan asks for. It takes no time of anybody's while the first file is still looked for."""
-    for module in ("pickles", "compressed", "archives", "torch_files", "keras_configs", "skops_files"):
-        _scanners_of(module)
-
-
 def scanners() -> tuple[Scanner, ...]:
     """Every scanner of files."""
     return tuple(each for family in _FAMILIES for each in _scanners_of(family.module))
