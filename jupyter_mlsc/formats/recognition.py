@@ -9,6 +9,9 @@ import io
 import os
 import re
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
@@ -31,10 +34,37 @@ def is_zip(head: bytes) -> bool:
     return head.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 
+def is_hdf5(head: bytes) -> bool:
+    """An HDF5 file, without a block of somebody else's before it."""
+    return head.startswith(b"\x89HDF\r\n\x1a\n")
+
+
+_read: ContextVar[dict[BinaryIO, tuple[str, ...]] | None] = ContextVar("_read", default=None)
+
+
+@contextmanager
+def archives_read_once() -> Iterator[None]:
+    """A block in which the directory of an open archive, which nobody writes to, is read for the first who asks; several formats do."""
+    token = _read.set({})
+    try:
+        yield
+    finally:
+        _read.reset(token)
+
+
 def zip_names(head: bytes, opened: Opened) -> tuple[str, ...]:
     """The members of a zip archive; empty for anything else and for one that is broken."""
     if isinstance(opened, os.PathLike) or not is_zip(head):
         return ()
+    read = _read.get()
+    if read is None:
+        return _members(opened)
+    if opened not in read:
+        read[opened] = _members(opened)
+    return read[opened]
+
+
+def _members(opened: BinaryIO) -> tuple[str, ...]:
     import zipfile
 
     opened.seek(0)

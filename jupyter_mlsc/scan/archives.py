@@ -13,10 +13,8 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from jupyter_mlsc.formats.recognition import zip_names
 from jupyter_mlsc.scan.finding import BrokenLayerError, Finding, LimitReachedError, NotUnderstoodError
 from jupyter_mlsc.scan.piece import Piece, Scanning
 from jupyter_mlsc.scan.scanner import Scanner
@@ -39,12 +37,6 @@ def leads_out(name: str) -> bool:
     """Whether a member's name leads out of the folder that it is unpacked into."""
     parts = name.replace("\\", "/").split("/")
     return name.startswith(("/", "\\")) or _DRIVE.match(name) is not None or ".." in parts or "\0" in name
-
-
-@lru_cache(maxsize=1)
-def member_names(piece: Piece) -> tuple[str, ...]:
-    """The members of a zip archive; empty for anything else and for one that is broken. Several scanners ask for those of one piece."""
-    return zip_names(piece.head, piece.stream)
 
 
 def size_shown(count: int) -> str:

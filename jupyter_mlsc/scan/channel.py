@@ -10,9 +10,13 @@ import json
 import time
 from _socket import CMSG_LEN, SCM_RIGHTS, SOL_SOCKET, socket
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from jupyter_mlsc.scan.finding import Finding, Severity
 from jupyter_mlsc.scan.limits import Limits
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.formats import Identified
 
 LONGEST_MESSAGE = 64 << 20
 _LENGTH = 8
@@ -24,9 +28,9 @@ def terms(allow: Iterable[str], also: Iterable[str], indexes: Iterable[str], lim
     return {"allow": sorted(allow), "also": sorted(also), "indexes": sorted(indexes), "limits": limits._asdict()}
 
 
-def request(name: str) -> dict[str, object]:
-    """A file to scan: its name, without folders. The descriptor comes with the message."""
-    return {"name": name}
+def request(name: str, *, recognise: bool = False) -> dict[str, object]:
+    """A file to scan, or to recognise: its name, without folders. The descriptor comes with the message."""
+    return {"name": name, "recognise": recognise}
 
 
 def answer(findings: tuple[Finding, ...]) -> dict[str, object]:
@@ -36,7 +40,7 @@ def answer(findings: tuple[Finding, ...]) -> dict[str, object]:
 
 def findings_in(body: bytes, path: str) -> tuple[Finding, ...]:
     """The findings of an answer, as claims about the file that was handed over and about nothing else. Raises ValueError for what is no answer."""
-    told = json.loads(body)
+    told = _document(body)
     if not isinstance(told, dict) or not isinstance(told.get("findings"), list):
         raise ValueError("an answer without findings")  # noqa: TRY004  # it was received, not passed
     found = []
@@ -45,6 +49,32 @@ def findings_in(body: bytes, path: str) -> tuple[Finding, ...]:
             raise ValueError("a finding that is none")
         found.append(Finding(path, each["code"], Severity(each["severity"]), each["message"], each["where"], each["fix"]))
     return tuple(found)
+
+
+def recognition(identified: Identified) -> dict[str, object]:
+    """What a file is."""
+    found = None if identified.found is None else identified.found.name
+    return {"found": found, "mismatch": identified.mismatch, "within": sorted(identified.within)}
+
+
+def recognised_in(body: bytes, name: str) -> Identified:
+    """What an answer says that a file is; what its name claims is not asked of it. Raises ValueError for what is no answer."""
+    from jupyter_mlsc.formats.registry import FORMATS, identified, named_format
+
+    told = _document(body)
+    if not isinstance(told, dict) or not isinstance(told.get("mismatch"), bool) or not isinstance(told.get("within"), list):
+        raise ValueError("an answer without a format")  # noqa: TRY004  # it was received, not passed
+    found = next((each for each in FORMATS if each.name == told.get("found")), None)
+    if found is None and told.get("found") is not None:
+        raise ValueError("a format that is none")
+    return identified(named_format(name), found, told["mismatch"], frozenset(map(str, told["within"])))
+
+
+def _document(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except RecursionError as err:
+        raise ValueError("an answer that nests too deep") from err
 
 
 def send(channel: socket, message: dict[str, object], descriptor: int | None = None) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from zipfile import ZipFile
 
 from jupyter_mlsc.formats.keras_names import MEMBER, NO_OBJECT, OWN_MODULE, REACHES_OUT
-from jupyter_mlsc.scan.archives import member_names
+from jupyter_mlsc.formats.recognition import zip_names
 from jupyter_mlsc.scan.documents import json_of, parts, text_of
 from jupyter_mlsc.scan.finding import Finding, LimitReachedError
 from jupyter_mlsc.scan.piece import Piece, Scanning
@@ -20,7 +20,7 @@ _FILES = ("vocabulary", "filepath", "file_path", "filename")
 
 
 def _recognise_archive(piece: Piece) -> bool:
-    names = member_names(piece)
+    names = zip_names(piece.head, piece.stream)
     return "config.json" in names and ("metadata.json" in names or any(name.startswith("model.weights.") for name in names) or piece.lowered.endswith(".keras"))
 
 

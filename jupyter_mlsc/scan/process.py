@@ -13,13 +13,16 @@ import time
 from _socket import socket
 from collections import deque
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from jupyter_mlsc.errors import MlscError
-from jupyter_mlsc.scan.channel import findings_in, receive, request, send, terms
+from jupyter_mlsc.scan.channel import findings_in, receive, recognised_in, request, send, terms
 from jupyter_mlsc.scan.finding import Finding, finding
 from jupyter_mlsc.scan.limits import DEFAULT, Limits
 from jupyter_mlsc.scan.starting import Child, started
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.formats import Identified
 
 AHEAD = 64
 """How many files are handed over at once, at most: it never waits for the next one, and what it is told does not fill its channel."""
@@ -56,7 +59,7 @@ class ScanProcess:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        self._end(at_once=True)
+        self.end()
 
     def scan(self, path: str, descriptor: int) -> tuple[Finding, ...]:
         """Findings on an open file; ``path`` is its name in them. Nothing else may have been handed over. Raises MlscError."""
@@ -91,6 +94,32 @@ class ScanProcess:
             for handed in self._handed:  # the process that is gone has not come to them
                 self._tell(self._started(), handed)
         return found
+
+    def recognise(self, path: str, descriptor: int) -> Identified | None:
+        """What an open file is, by its name and its bytes; None where the process ended over it, or took too long. Nothing may have been handed over.
+
+        Raises MlscError where no process can be started.
+        """
+        if self._process is not None and self._process.wait(timeout=0) is not None:
+            self.end()  # it ended while nobody asked: no file's fault
+        channel = self._started()
+        seconds = self._limits.seconds
+        channel.settimeout(seconds)
+        try:
+            send(channel, request(os.path.basename(path), recognise=True), descriptor)
+            body, more = receive(channel, time.monotonic() + seconds)
+            for each in more:
+                os.close(each)
+            if body is not None:
+                return recognised_in(body, path)
+        except (OSError, ValueError):  # a TimeoutError, too
+            pass
+        self.end()
+        return None
+
+    def end(self) -> None:
+        """End the process at once; another one is started when it is needed."""
+        self._end(at_once=True)
 
     def _let_be(self) -> None:
         """Wait a moment without listening while it has enough to do: woken for each answer, the two would take turns on one core of a busy machine."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from zipfile import ZipFile
 
+from jupyter_mlsc.formats.recognition import zip_names
 from jupyter_mlsc.formats.skops_names import HOLDERS, MADE_BY_NODE, NODES, SCHEMA, nodes
 from jupyter_mlsc.scan import allowlist
-from jupyter_mlsc.scan.archives import member_names
 from jupyter_mlsc.scan.documents import json_of
 from jupyter_mlsc.scan.finding import Finding, LimitReachedError
 from jupyter_mlsc.scan.known_dangers import runs_code
@@ -16,7 +16,7 @@ from jupyter_mlsc.scan.scanner import Scanner
 
 
 def _recognise(piece: Piece) -> bool:
-    return SCHEMA in member_names(piece)
+    return SCHEMA in zip_names(piece.head, piece.stream)
 
 
 def _scan(piece: Piece, scanning: Scanning) -> Iterable[Finding]:

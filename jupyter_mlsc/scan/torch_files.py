@@ -10,7 +10,8 @@ import re
 import zipfile
 from collections.abc import Iterable, Iterator
 
-from jupyter_mlsc.scan.archives import is_torchscript, member_names
+from jupyter_mlsc.formats.recognition import zip_names
+from jupyter_mlsc.scan.archives import is_torchscript
 from jupyter_mlsc.scan.documents import json_of, parts
 from jupyter_mlsc.scan.finding import Finding, LimitReachedError
 from jupyter_mlsc.scan.piece import Piece, Scanning
@@ -27,8 +28,12 @@ _TARGET = re.compile(r"torch\.ops\.(?P<space>\w+)\.[\w.]+|_?operator\.\w+|math\.
 _OPS = frozenset({*_OWN, "higher_order", "export", "symm_mem"})
 
 
+def _names(piece: Piece) -> tuple[str, ...]:
+    return zip_names(piece.head, piece.stream)
+
+
 def _recognise_script(piece: Piece) -> bool:
-    return is_torchscript(member_names(piece))
+    return is_torchscript(_names(piece))
 
 
 def _scan_script(piece: Piece, scanning: Scanning) -> Iterable[Finding]:
@@ -45,7 +50,7 @@ def _scan_script(piece: Piece, scanning: Scanning) -> Iterable[Finding]:
 
 
 def _recognise_exported(piece: Piece) -> bool:
-    names = member_names(piece)
+    names = _names(piece)
     return any(name.endswith(("archive_format", "serialized_exported_program.json")) for name in names)
 
 

@@ -11,7 +11,7 @@ import json
 import os
 from _socket import socket
 
-from jupyter_mlsc.scan.channel import answer, receive, send
+from jupyter_mlsc.scan.channel import answer, receive, recognition, send
 from jupyter_mlsc.scan.engine import scan_stream
 from jupyter_mlsc.scan.limits import Limits
 
@@ -29,9 +29,15 @@ def serve(channel: socket) -> None:
         if body is None:
             return
         _limit_time(limits.seconds_for(os.fstat(descriptors[0]).st_size))
+        asked = json.loads(body)
         with os.fdopen(descriptors[0], "rb", buffering=1 << 18) as stream:
-            found = scan_stream(json.loads(body)["name"], stream, limits=limits, **told)
-        send(channel, answer(found))
+            if asked["recognise"]:
+                from jupyter_mlsc.formats.registry import identify  # every format's module, of which a scan needs few
+
+                said = recognition(identify(asked["name"], stream))
+            else:
+                said = answer(scan_stream(asked["name"], stream, limits=limits, **told))
+        send(channel, said)
 
 
 def _limit_time(seconds: float) -> None:
