@@ -38,8 +38,12 @@ class Child:
 
     def kill(self) -> None:
         """End it at once."""
-        if not self._is_waited_for:
-            os.kill(self.pid, _SIGKILL)  # what nobody has waited for keeps its number, also once it has ended
+        # A supervisor waits for all of its children, so that the number may be another's by then.
+        if self.wait(timeout=0) is None and not self._is_waited_for:
+            try:
+                os.kill(self.pid, _SIGKILL)
+            except ProcessLookupError:
+                return
 
     def wait(self, timeout: float | None = None) -> int | None:
         """Its exit code once it has ended; None where it has not after so many seconds, or where somebody else waited for it."""

@@ -128,6 +128,16 @@ def test_an_answer_that_trickles_in_does_not_gain_time() -> None:
     theirs.close()
 
 
+def test_a_process_that_somebody_else_waited_for_is_gone_and_nobody_else_is_killed() -> None:
+    process = ScanProcess()
+    with process:
+        child = process._process
+        assert child is not None
+        os.kill(child.pid, signal.SIGKILL)
+        os.waitpid(child.pid, 0)
+    assert child.wait() is None
+
+
 def test_libraries_are_those_of_the_interpreter_and_not_of_a_path_that_was_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "site-packages").mkdir()
     monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
