@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy
 import pytest
 
+from jupyter_mlsc.errors import BlockedArtifactError
 from jupyter_mlsc.format_choice import families_of, identify_path
 from jupyter_mlsc.scan import recognising
 from jupyter_mlsc.scan.channel import findings_in, recognised_in
@@ -95,6 +96,16 @@ def test_who_signs_judges_scans_and_promotes_opens_no_archive(archives: dict[str
     accept(ada, change=lambda text: text + '\n[stages]\nproduction = { into = "models/production" }\n')
     ada.project.promote(ada.root / "models/a.npz", "production", note="", channel="terminal", passphrases=ada.passphrases)
     assert (ada.root / "models/production/a.npz").read_bytes() == archives["a.npz"]
+
+
+@pytest.mark.usefixtures("closed")
+def test_who_loads_opens_nothing_in_c_before_it_was_judged(archives: dict[str, bytes], ada: Person) -> None:
+    """A load reads a zip archive's directory itself; HDF5 and compressed layers it leaves to the other process until they are allowed."""
+    for name in ("g.h5", "h.pkl.gz", "f.bz2", "c.tar"):
+        path = ada.write(f"models/{name}", archives[name])
+        with pytest.raises(BlockedArtifactError):
+            ada.load(f"models/{name}", format_name="text")
+        path.unlink()
 
 
 @pytest.mark.usefixtures("closed")
