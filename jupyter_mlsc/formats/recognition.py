@@ -39,29 +39,30 @@ def is_hdf5(head: bytes) -> bool:
     return head.startswith(b"\x89HDF\r\n\x1a\n")
 
 
-_read: ContextVar[dict[BinaryIO, tuple[str, ...]] | None] = ContextVar("_read", default=None)
+_last: ContextVar[list[tuple[BinaryIO, tuple[str, ...]]] | None] = ContextVar("_last", default=None)
 
 
 @contextmanager
 def archives_read_once() -> Iterator[None]:
-    """A block in which the directory of an open archive, which nobody writes to, is read for the first who asks; several formats do."""
-    token = _read.set({})
+    """A block in which several who ask for the members of the same stream, one after the other, have them read once: nobody writes to it."""
+    token = _last.set([])
     try:
         yield
     finally:
-        _read.reset(token)
+        _last.reset(token)
 
 
 def zip_names(head: bytes, opened: Opened) -> tuple[str, ...]:
     """The members of a zip archive; empty for anything else and for one that is broken."""
     if isinstance(opened, os.PathLike) or not is_zip(head):
         return ()
-    read = _read.get()
-    if read is None:
-        return _members(opened)
-    if opened not in read:
-        read[opened] = _members(opened)
-    return read[opened]
+    last = _last.get()
+    if last and last[0][0] is opened:
+        return last[0][1]
+    names = _members(opened)
+    if last is not None:
+        last[:] = [(opened, names)]
+    return names
 
 
 def _members(opened: BinaryIO) -> tuple[str, ...]:
