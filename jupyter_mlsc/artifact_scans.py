@@ -76,13 +76,13 @@ def files_of(path: Path) -> list[Path]:
 
 
 def is_asked_for(project: ProjectState, name: str, path: Path) -> bool:
-    """Whether an artifact is scanned before somebody stands for it: a rule asks for it, or loading it can run code."""
+    """Whether an artifact is scanned before somebody stands for it: a rule asks for it, loading it can run code, or it is not what its name says."""
     if project.policy.requires_scan(name):
         return True
     if path.is_dir():
         return False
     identified = identify_path(name, path)
-    return any(each is not None and each.runs_code for each in (identified.named, identified.found))
+    return identified.mismatch or any(each is not None and each.runs_code for each in (identified.named, identified.found))
 
 
 def scan_files(project: ProjectState, paths: Iterable[Path], called: str | None = None) -> dict[Path, tuple[Finding, ...]]:

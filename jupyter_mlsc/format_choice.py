@@ -2,17 +2,51 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from jupyter_mlsc import formats
 from jupyter_mlsc.errors import UsageError
 from jupyter_mlsc.formats import Format, Identified
+from jupyter_mlsc.formats.nested import is_container
+from jupyter_mlsc.formats.recognition import is_zip
 from jupyter_mlsc.transfer import OpenedFile
 from jupyter_mlsc.verdict import Reason, reason
 
 
 def identify_path(name: str, path: Path) -> Identified:
-    """What a file or folder is. Raises ArtifactError when it cannot be read."""
+    """What a file or folder is; archives and the like are looked into by a process without keys. Raises ArtifactError when it cannot be read, MlscError."""
+    if path.is_dir():
+        return formats.identify(name, path)
+    with OpenedFile(path) as opened:
+        return identify_opened(name, opened.descriptor)
+
+
+def identify_opened(name: str, descriptor: int) -> Identified:
+    """What an open file is, as `identify_path` tells it. The descriptor's offset is put to its beginning."""
+    with os.fdopen(os.dup(descriptor), "rb") as stream:
+        if not is_container(stream):
+            return formats.identify(name, stream)
+    from jupyter_mlsc.scan.recognising import recognised  # most files are no containers
+
+    found = recognised(name, descriptor)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return found
+
+
+def identify_to_load(name: str, opened: OpenedFile) -> Identified:
+    """What a file is that is loaded next, once it is judged. As `identify_opened`, but the directory of a zip archive is read by this process.
+
+    That is code in Python, which a hostile file can keep busy and not take over; to ask for it would cost the load of a checkpoint a tenth of its time.
+    """
+    with opened.stream() as stream:
+        if is_zip(opened.head(4)):
+            return formats.identify(name, stream)
+    return identify_opened(name, opened.descriptor)
+
+
+def identify_here(name: str, path: Path) -> Identified:
+    """What a file or folder is, told in this process, whose notebook has parsed it itself or will. Raises ArtifactError."""
     if path.is_dir():
         return formats.identify(name, path)
     with OpenedFile(path) as opened, opened.stream() as stream:

@@ -18,7 +18,7 @@ from jupyter_mlsc.artifacts import Digest, Measurement
 from jupyter_mlsc.attestation import Envelope, Statement, Subject, seal
 from jupyter_mlsc.errors import FormatError, MissingLibraryError
 from jupyter_mlsc.file_identity import FileIdentity, changed, status_of
-from jupyter_mlsc.format_choice import identify_path
+from jupyter_mlsc.format_choice import identify_here
 from jupyter_mlsc.judging import kind_of, whole_digest
 from jupyter_mlsc.predicates import to_predicate
 from jupyter_mlsc.profiles import PROFILE, DatasetFacts, ProfileBody
@@ -106,7 +106,7 @@ def begin_profile(project: ProjectState, name: str, path: Path, measured: Measur
     """
     if measured.is_tree or not project.policy.governs(name) or kind_of(project.policy, name, families) != "dataset":
         return
-    asked, reading = project.yardsticks.asked(name), reading_of(identify_path(name, path).format)
+    asked, reading = project.yardsticks.asked(name), reading_of(identify_here(name, path).format)
     if asked is None or reading is None:
         return
     with OpenedFile(path) as opened, contextlib.suppress(OSError):

@@ -69,6 +69,10 @@ class OpenedFile:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the file go."""
         os.close(self.descriptor)
 
     def head(self, length: int) -> bytes:

@@ -16,8 +16,8 @@ from jupyter_mlsc.errors import FormatError, MissingLibraryError
 from jupyter_mlsc.formats import keras_files
 from jupyter_mlsc.formats.format import Format, Opened, Source, Target, writable
 from jupyter_mlsc.formats.libraries import library, reading, unsuitable, writing
+from jupyter_mlsc.formats.recognition import is_hdf5
 
-_MAGIC = b"\x89HDF\r\n\x1a\n"
 _MOST_OBJECTS = 100_000
 _LARGEST_EXPANSION = 1000
 _UNQUESTIONED_SIZE = 1 << 32
@@ -26,7 +26,7 @@ _UNQUESTIONED_SIZE = 1 << 32
 
 def _kind(head: bytes, opened: Opened) -> str | None:
     """``hdf5``, ``hdf5-keras`` or ``hdf5-pandas``; None for what is no HDF5 file. Follows no link."""
-    if isinstance(opened, Path) or not head.startswith(_MAGIC):
+    if isinstance(opened, Path) or not is_hdf5(head):
         return None
     opened.seek(0)
     try:

@@ -15,7 +15,7 @@ from jupyter_mlsc.errors import MissingLibraryError
 from jupyter_mlsc.formats import compression
 from jupyter_mlsc.formats.format import HEAD_SIZE, Format
 from jupyter_mlsc.formats.libraries import broken_errors
-from jupyter_mlsc.formats.recognition import is_zip
+from jupyter_mlsc.formats.recognition import is_hdf5, is_zip
 
 MOST_BYTES = 16 << 20
 """Decompressed bytes over all layers and members of a file: a tenth of a second."""
@@ -104,6 +104,13 @@ def _members(stream: BinaryIO, budget: _Budget) -> Iterator[bytes]:
 
 def _is_tar(head: bytes) -> bool:
     return head[257:262] == b"ustar"
+
+
+def is_container(stream: BinaryIO) -> bool:
+    """Whether telling what the bytes are means to unpack them or to parse more than their beginning: archives, compressed layers and HDF5."""
+    stream.seek(0)
+    head = stream.read(HEAD_SIZE)
+    return compression.layer(head) is not None or _is_tar(head) or is_zip(head) or is_hdf5(head) or _ends_as_zip(stream)
 
 
 def _ends_as_zip(stream: BinaryIO) -> bool:

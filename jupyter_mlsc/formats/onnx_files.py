@@ -7,58 +7,17 @@ that the model gives. Recognition walks the outermost fields of the message (pro
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from jupyter_mlsc.errors import FormatError
-from jupyter_mlsc.formats.format import Format, Opened, Source, Target, writable
+from jupyter_mlsc.formats.format import Format, Source, Target, writable
 from jupyter_mlsc.formats.libraries import library, reading, unsuitable, writing
+from jupyter_mlsc.formats.recognition import is_onnx
 
-_IR_VERSION, _GRAPH = 1, 7
-# The fields of ModelProto (onnx.proto3): numbers, where 0, is a varint, 2 has a length.
-_WIRE_TYPES = {1: 0, 2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2, 14: 2, 20: 2, 25: 2, 26: 2}
-_MOST_FIELDS = 10_000
 _SINCE_OPSETS = 3
 """The version of the format since which ``opset_import``, which is written last, must be there."""
 _EXTERNAL = 1
 """``TensorProto.DataLocation.EXTERNAL``."""
-
-
-def _recognise(head: bytes, opened: Opened) -> bool:
-    """The message's fields fill the file to its end, the version of the format comes with them, and a graph."""
-    if isinstance(opened, Path) or not head.startswith(b"\x08"):
-        return False
-    opened.seek(0, 2)
-    size = opened.tell()
-    opened.seek(0)
-    fields: set[int] = set()
-    for _ in range(_MOST_FIELDS):
-        if opened.tell() == size:
-            return {_IR_VERSION, _GRAPH} <= fields
-        key = _varint(opened)
-        if key is None or _WIRE_TYPES.get(key >> 3) != key & 7:
-            return False
-        value = _varint(opened)
-        if value is None:
-            return False
-        if key & 7 == 2:
-            if opened.tell() + value > size:
-                return False
-            opened.seek(value, 1)
-        fields.add(key >> 3)
-    return False
-
-
-def _varint(stream: BinaryIO) -> int | None:
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = stream.read(1)
-        if not byte:
-            return None
-        value |= (byte[0] & 0x7F) << shift
-        if byte[0] < 0x80:
-            return value
-    return None
 
 
 def _load(source: Source, *, lifted: bool, allow: frozenset[str]) -> object:
@@ -119,7 +78,7 @@ FORMATS: tuple[Format, ...] = (
         suffixes=(".onnx",),
         runs_code=False,
         extra="onnx",
-        recognise=_recognise,
+        recognise=is_onnx,
         load=_load,
         save=_save,
         library="onnx",

@@ -9,6 +9,9 @@ import io
 import os
 import re
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
@@ -20,6 +23,10 @@ TORCH_MAGIC = re.compile(rb"(?:\x80.)?(?:\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19\.|L11
 _GLOBAL_OPCODES = frozenset({"GLOBAL", "INST", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4"})
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _MOST_OPCODES = 100_000
+_IR_VERSION, _GRAPH = 1, 7
+# The fields of ModelProto (onnx.proto3): numbers, where 0, is a varint, 2 has a length.
+_WIRE_TYPES = {1: 0, 2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2, 14: 2, 20: 2, 25: 2, 26: 2}
+_MOST_FIELDS = 10_000
 
 
 def is_zip(head: bytes) -> bool:
@@ -27,10 +34,38 @@ def is_zip(head: bytes) -> bool:
     return head.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 
+def is_hdf5(head: bytes) -> bool:
+    """An HDF5 file, without a block of somebody else's before it."""
+    return head.startswith(b"\x89HDF\r\n\x1a\n")
+
+
+_last: ContextVar[list[tuple[BinaryIO, tuple[str, ...]]] | None] = ContextVar("_last", default=None)
+
+
+@contextmanager
+def archives_read_once() -> Iterator[None]:
+    """A block in which several who ask for the members of the same stream, one after the other, have them read once: nobody writes to it."""
+    token = _last.set([])
+    try:
+        yield
+    finally:
+        _last.reset(token)
+
+
 def zip_names(head: bytes, opened: Opened) -> tuple[str, ...]:
     """The members of a zip archive; empty for anything else and for one that is broken."""
     if isinstance(opened, os.PathLike) or not is_zip(head):
         return ()
+    last = _last.get()
+    if last and last[0][0] is opened:
+        return last[0][1]
+    names = _members(opened)
+    if last is not None:
+        last[:] = [(opened, names)]
+    return names
+
+
+def _members(opened: BinaryIO) -> tuple[str, ...]:
     import zipfile
 
     opened.seek(0)
@@ -71,6 +106,43 @@ def _has_object(described: object) -> bool:
     if isinstance(described, list):
         return any(not isinstance(field, tuple) or len(field) < 2 or _has_object(field[1]) for field in described)
     return not (isinstance(described, tuple) and len(described) == 2) or _has_object(described[0])
+
+
+def is_onnx(head: bytes, opened: Opened) -> bool:
+    """An ONNX model: the message's fields fill the file to its end, the version of the format comes with them, and a graph."""
+    if isinstance(opened, os.PathLike) or not head.startswith(b"\x08"):
+        return False
+    opened.seek(0, 2)
+    size = opened.tell()
+    opened.seek(0)
+    fields: set[int] = set()
+    for _ in range(_MOST_FIELDS):
+        if opened.tell() == size:
+            return {_IR_VERSION, _GRAPH} <= fields
+        key = _varint(opened)
+        if key is None or _WIRE_TYPES.get(key >> 3) != key & 7:
+            return False
+        value = _varint(opened)
+        if value is None:
+            return False
+        if key & 7 == 2:
+            if opened.tell() + value > size:
+                return False
+            opened.seek(value, 1)
+        fields.add(key >> 3)
+    return False
+
+
+def _varint(stream: BinaryIO) -> int | None:
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = stream.read(1)
+        if not byte:
+            return None
+        value |= (byte[0] & 0x7F) << shift
+        if byte[0] < 0x80:
+            return value
+    return None
 
 
 def is_text(head: bytes) -> bool:

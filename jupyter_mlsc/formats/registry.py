@@ -28,7 +28,7 @@ from jupyter_mlsc.formats import (
 )
 from jupyter_mlsc.formats.format import HEAD_SIZE, Format, Identified, Opened
 from jupyter_mlsc.formats.nested import families_within
-from jupyter_mlsc.formats.recognition import is_zip
+from jupyter_mlsc.formats.recognition import archives_read_once, is_zip
 
 FORMATS: tuple[Format, ...] = (
     *tabular.FORMATS,
@@ -77,6 +77,11 @@ def named_format(name: str) -> Format | None:
 
 def identify(name: str, opened: Opened) -> Identified:
     """What a file (open, at any position, left at 0) or a folder is. Reads a bounded part of it, and loads nothing."""
+    with archives_read_once():
+        return _identify(name, opened)
+
+
+def _identify(name: str, opened: Opened) -> Identified:
     head = b""
     if not isinstance(opened, Path):
         opened.seek(0)
@@ -89,8 +94,19 @@ def identify(name: str, opened: Opened) -> Identified:
         if found is None or not (found.runs_code or is_zip(head)):  # a zip archive may stand behind anything
             within = families_within(opened, _found)
         opened.seek(0)
+    return identified(named, found, mismatch, within)
+
+
+def identified(named: Format | None, found: Format | None, mismatch: bool, within: frozenset[str]) -> Identified:
+    """What a file is, by what its name claims and what its bytes are."""
     bytes_win = found is not None and (found.runs_code or named is None or (not mismatch and not named.runs_code))
     return Identified(found if bytes_win else named, named, found, mismatch, within)
+
+
+def unidentified(name: str) -> Identified:
+    """A file of which nobody can tell what it is: it contradicts its name, and may hold whatever a policy denies."""
+    named = named_format(name)
+    return Identified(named, named, None, True, frozenset(family for each in FORMATS for family in each.families))
 
 
 def _found(head: bytes, opened: Opened) -> Format | None:

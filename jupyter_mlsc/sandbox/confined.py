@@ -10,13 +10,17 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import gc
 import os
 import signal
-import socket
 import struct
 import sys
+from _socket import socket  # what `socket` adds to it takes long to import, and is not used
 
 _MOST_DESCRIPTORS = 64
+_LAST_STREAM = 2
+_COLLECTED_FROM = 50_000
+"""Objects made between two looks for garbage: nothing of what is imported is ever garbage."""
 _FORBIDDEN = {
     # execve, execveat, ptrace, connect, bind, socket, process_vm_readv, process_vm_writev, kill, tkill, tgkill, fork, vfork
     "x86_64": (59, 322, 101, 42, 49, 41, 310, 311, 62, 200, 234, 57, 58),
@@ -36,16 +40,36 @@ _PR_SET_SECCOMP, _MODE_FILTER = 22, 2
 
 
 def main() -> None:
-    """Confine this process and answer on the channel that the arguments name: its descriptor, and the memory in bytes."""
-    channel = socket.socket(fileno=int(sys.argv[1]))
+    """Confine this process and answer on the channel. The arguments are its descriptor, the memory in bytes, and where libraries are installed."""
+    gc.set_threshold(_COLLECTED_FROM)
+    held = int(sys.argv[1])
+    sys.path += sys.argv[3:]
+    _let_go(held)
     confine(int(sys.argv[2]))
     from jupyter_mlsc.scan.worker import serve
 
     try:
-        serve(channel)
+        serve(socket(fileno=held))
     except OSError:
         os._exit(1)  # the other side is gone
     os._exit(0)
+
+
+def _let_go(held: int) -> None:
+    """Leave the caller's terminal, folder and open files, but for its streams, which are nowhere, and one descriptor."""
+    with contextlib.suppress(OSError):
+        os.setsid()
+    os.chdir(os.sep)
+    try:
+        opened = [int(each) for each in os.listdir("/dev/fd")]
+    except OSError:
+        os.closerange(3, held)
+        os.closerange(held + 1, os.sysconf("SC_OPEN_MAX"))
+        return
+    for each in opened:
+        if each > _LAST_STREAM and each != held:
+            with contextlib.suppress(OSError):  # the folder that was listed
+                os.close(each)
 
 
 def confine(memory: int) -> None:

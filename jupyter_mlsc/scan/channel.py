@@ -1,21 +1,36 @@
-"""What is said between a scan and the process that does it: a request with an open file, an answer with findings, each framed by its length."""
+"""What is said between a scan and the process that does it: what policy allows, then requests with an open file, and an answer with findings to each.
+
+Every message is framed by its length. Only the C part of ``socket`` is used: importing the rest takes longer than a scan.
+"""
 
 from __future__ import annotations
 
+import array
 import json
-import socket
+import time
+from _socket import CMSG_LEN, SCM_RIGHTS, SOL_SOCKET, socket
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from jupyter_mlsc.scan.finding import Finding, Severity
 from jupyter_mlsc.scan.limits import Limits
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.formats import Identified
 
 LONGEST_MESSAGE = 64 << 20
 _LENGTH = 8
 _FIELDS = ("code", "severity", "message", "where", "fix")
 
 
-def request(path: str, allow: tuple[str, ...], also: tuple[str, ...], indexes: tuple[str, ...], limits: Limits) -> dict[str, object]:
-    """A file to scan: its path for messages, and what policy allows to be unpickled and to be installed from. The descriptor comes with the message."""
-    return {"path": path, "allow": allow, "also": also, "indexes": indexes, "limits": limits._asdict()}
+def terms(allow: Iterable[str], also: Iterable[str], indexes: Iterable[str], limits: Limits) -> dict[str, object]:
+    """The first message: what holds for all files. What policy allows to be unpickled and to be installed from, and what is looked for besides."""
+    return {"allow": sorted(allow), "also": sorted(also), "indexes": sorted(indexes), "limits": limits._asdict()}
+
+
+def request(name: str, *, recognise: bool = False) -> dict[str, object]:
+    """A file to scan, or to recognise: its name, without folders. The descriptor comes with the message."""
+    return {"name": name, "recognise": recognise}
 
 
 def answer(findings: tuple[Finding, ...]) -> dict[str, object]:
@@ -25,7 +40,7 @@ def answer(findings: tuple[Finding, ...]) -> dict[str, object]:
 
 def findings_in(body: bytes, path: str) -> tuple[Finding, ...]:
     """The findings of an answer, as claims about the file that was handed over and about nothing else. Raises ValueError for what is no answer."""
-    told = json.loads(body)
+    told = _document(body)
     if not isinstance(told, dict) or not isinstance(told.get("findings"), list):
         raise ValueError("an answer without findings")  # noqa: TRY004  # it was received, not passed
     found = []
@@ -36,34 +51,80 @@ def findings_in(body: bytes, path: str) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def send(channel: socket.socket, message: dict[str, object], descriptor: int | None = None) -> None:
+def recognition(identified: Identified) -> dict[str, object]:
+    """What a file is."""
+    found = None if identified.found is None else identified.found.name
+    return {"found": found, "mismatch": identified.mismatch, "within": sorted(identified.within)}
+
+
+def recognised_in(body: bytes, name: str) -> Identified:
+    """What an answer says that a file is; what its name claims is not asked of it. Raises ValueError for what is no answer."""
+    from jupyter_mlsc.formats.registry import FORMATS, identified, named_format
+
+    told = _document(body)
+    if not isinstance(told, dict) or not isinstance(told.get("mismatch"), bool) or not isinstance(told.get("within"), list):
+        raise ValueError("an answer without a format")  # noqa: TRY004  # it was received, not passed
+    found = next((each for each in FORMATS if each.name == told.get("found")), None)
+    if found is None and told.get("found") is not None:
+        raise ValueError("a format that is none")
+    return identified(named_format(name), found, told["mismatch"], frozenset(map(str, told["within"])))
+
+
+def _document(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except RecursionError as err:
+        raise ValueError("an answer that nests too deep") from err
+
+
+def send(channel: socket, message: dict[str, object], descriptor: int | None = None) -> None:
     """Send one message, with a descriptor where one belongs to it. Raises OSError."""
     encoded = json.dumps(message).encode()
     framed = len(encoded).to_bytes(_LENGTH, "little") + encoded
-    sent = socket.send_fds(channel, [framed], [] if descriptor is None else [descriptor])
+    handed = [] if descriptor is None else [(SOL_SOCKET, SCM_RIGHTS, array.array("i", [descriptor]))]
+    sent = channel.sendmsg([framed], handed)
     if sent < len(framed):
         channel.sendall(framed[sent:])
 
 
-def receive(channel: socket.socket) -> tuple[bytes | None, list[int]]:
-    """One message and its descriptors; None where the other side is gone. Raises OSError, TimeoutError, and ValueError for what is no message."""
-    begun, descriptors, _, _ = socket.recv_fds(channel, _LENGTH, 1)
-    begun = begun + _exactly(channel, _LENGTH - len(begun)) if begun else begun
+def receive(channel: socket, until: float | None = None) -> tuple[bytes | None, list[int]]:
+    """One message and its descriptors; None where the other side is gone. ``until`` is a time of `time.monotonic`, after which nothing is waited for.
+
+    Raises OSError, TimeoutError, and ValueError for what is no message.
+    """
+    descriptors = array.array("i")
+    _limit(channel, until)
+    begun, beside, _, _ = channel.recvmsg(_LENGTH, CMSG_LEN(descriptors.itemsize))
+    for level, kind, data in beside:
+        if level == SOL_SOCKET and kind == SCM_RIGHTS:
+            descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
+    handed = list(descriptors)
+    begun = begun + _exactly(channel, _LENGTH - len(begun), until) if begun else begun
     if len(begun) < _LENGTH:
-        return None, descriptors
+        return None, handed
     length = int.from_bytes(begun, "little")
     if length > LONGEST_MESSAGE:
         raise ValueError(f"a message of {length:,} bytes")
-    body = _exactly(channel, length)
-    return (body if len(body) == length else None), descriptors
+    body = _exactly(channel, length, until)
+    return (body if len(body) == length else None), handed
 
 
-def _exactly(channel: socket.socket, length: int) -> bytes:
+def _exactly(channel: socket, length: int, until: float | None) -> bytes:
     parts = []
     while length > 0:
+        _limit(channel, until)
         part = channel.recv(min(length, 1 << 20))
         if not part:
             break
         parts.append(part)
         length -= len(part)
     return b"".join(parts)
+
+
+def _limit(channel: socket, until: float | None) -> None:
+    """Let the next call wait until then: who sends a byte now and then does not gain time by it."""
+    if until is not None:
+        left = until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        channel.settimeout(left)

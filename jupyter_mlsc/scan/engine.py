@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from jupyter_mlsc.errors import MissingLibraryError
 from jupyter_mlsc.formats.libraries import broken_errors
+from jupyter_mlsc.formats.recognition import archives_read_once
 from jupyter_mlsc.scan.finding import Finding, LimitReachedError, NotUnderstoodError, finding
 from jupyter_mlsc.scan.limits import DEFAULT, Limits
 from jupyter_mlsc.scan.piece import Piece, Scanning, piece_of
@@ -33,8 +34,9 @@ def scan_stream(
     scanning = Scanning(path, limits, allow, also, indexes, look)
     found: dict[Finding, None] = {}
     try:
-        for each in itertools.islice(look(piece_of(path, stream), scanning, 0), limits.findings):
-            found[each] = None
+        with archives_read_once():
+            for each in itertools.islice(look(piece_of(path, stream), scanning, 0), limits.findings):
+                found[each] = None
     except LimitReachedError as err:
         found[finding("limit-reached", path, why=err)] = None
     except MemoryError:

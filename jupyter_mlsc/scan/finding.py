@@ -10,7 +10,6 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from jupyter_mlsc.printing import printable
-from jupyter_mlsc.scan.codes import CODES
 
 LONGEST_FACT = 200
 """Characters of a text from a file that a message repeats."""
@@ -67,6 +66,8 @@ class BrokenLayerError(NotUnderstoodError):
 
 def finding(code: str, path: str, where: str = "", **facts: object) -> Finding:
     """Make a finding by its code. Raises KeyError for a code or a fact that the table does not know."""
+    from jupyter_mlsc.scan.codes import CODES  # most files have none
+
     row = CODES[code]
     shown = {name: shortened(str(fact)) for name, fact in facts.items()}
     return Finding(path, code, Severity(row.severity), row.message.format(**shown), shortened(where), row.fix.format(**shown))

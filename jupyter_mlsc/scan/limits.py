@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from jupyter_mlsc.scan.starting import MEMORY
+
 MiB = 1 << 20
 GiB = 1 << 30
 
@@ -15,7 +17,7 @@ class Limits(NamedTuple):
     """Time for a file; added to it is what reading takes, at `bytes_per_second`."""
     bytes_per_second: int = 20 * MiB
     """A slow disk: the time for a large file is counted by it."""
-    memory: int = 3 * GiB
+    memory: int = MEMORY
     """Address space of the process that scans."""
     depth: int = 10
     """Archives in archives, compressed layers in compressed layers."""

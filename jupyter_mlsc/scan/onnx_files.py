@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from jupyter_mlsc.formats import onnx_files
+from jupyter_mlsc.formats.recognition import is_onnx
 from jupyter_mlsc.scan import wire
 from jupyter_mlsc.scan.archives import leads_out
 from jupyter_mlsc.scan.finding import Finding, LimitReachedError
@@ -27,7 +27,7 @@ _LARGEST = 2 << 30
 
 
 def _recognise(piece: Piece) -> bool:
-    return onnx_files.FORMATS[0].recognise(piece.head, piece.rewound())
+    return is_onnx(piece.head, piece.rewound())
 
 
 def _scan(piece: Piece, scanning: Scanning) -> Iterable[Finding]:

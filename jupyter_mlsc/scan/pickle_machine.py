@@ -25,9 +25,8 @@ _LONGEST_LINE = 1 << 20
 _MOST_VALUES = 50_000_000
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
 _GETATTR = ("builtins", "getattr")
-_STORAGE = re.compile(
-    r"(?:BFloat16|Bool|Byte|Char|ComplexDouble|ComplexFloat|Double|Float|Half|Int|Long|QInt32|QInt8|QUInt2x4|QUInt4x2|QUInt8|Short|Typed|Untyped)Storage"
-)
+_STORAGE_KINDS = "BFloat16 Bool Byte Char ComplexDouble ComplexFloat Double Float Half Int Long QInt32 QInt8 QUInt2x4 QUInt4x2 QUInt8 Short Typed Untyped"
+_STORAGES = frozenset(f"{kind}Storage" for kind in _STORAGE_KINDS.split())
 _STORAGE_MODULES = frozenset({"torch", "torch.cuda", "torch.storage"})
 _TORCHSCRIPT_CLASSES = "__torch__"
 _TORCHSCRIPT_NAMES = frozenset(
@@ -200,7 +199,7 @@ class PickleMachine:
         self.named += _DOTTED.fullmatch(f"{module}.{name}") is not None
         if allowlist.canonical(module, name) == _GETATTR and not allowlist.is_allowed(module, name, self.allow):
             return Global(module, name, deferred=True)
-        if module in _STORAGE_MODULES and _STORAGE.fullmatch(name):
+        if module in _STORAGE_MODULES and name in _STORAGES:
             return Global(module, name, storage=True)
         found = Global(module, name)
         if not self._is_allowed(module, name):

@@ -8,21 +8,36 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
-import socket
-import subprocess
+import select
+import time
+from _socket import socket
+from collections import deque
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from jupyter_mlsc.errors import MlscError
-from jupyter_mlsc.scan.channel import findings_in, receive, request, send
+from jupyter_mlsc.scan.channel import findings_in, receive, recognised_in, request, send, terms
 from jupyter_mlsc.scan.finding import Finding, finding
 from jupyter_mlsc.scan.limits import DEFAULT, Limits
-from jupyter_mlsc.scan.starting import started
+from jupyter_mlsc.scan.starting import Child, started
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.formats import Identified
+
+AHEAD = 64
+"""How many files are handed over at once, at most: it never waits for the next one, and what it is told does not fill its channel."""
+_ENOUGH = 24
+_MOMENT = 0.003
+"""Seconds, in which it is not done with that many."""
+
+
+class _Handed(NamedTuple):
+    path: str
+    descriptor: int
 
 
 class ScanProcess:
-    """Scans files, one after the other, in a process of its own. Use it in a ``with`` block."""
+    """Scans files in a process of its own, one after the other, in the order in which they are handed over. Use it in a ``with`` block."""
 
     def __init__(
         self,
@@ -32,37 +47,92 @@ class ScanProcess:
         indexes: frozenset[str] = frozenset(),
     ) -> None:
         self._limits = limits
-        self._allow, self._also, self._indexes = tuple(sorted(allow)), tuple(sorted(also)), tuple(sorted(indexes))
-        self._process: subprocess.Popen[bytes] | None = None
-        self._channel: socket.socket | None = None
+        self._terms = terms(allow, also, indexes, limits)
+        self._process: Child | None = None
+        self._channel: socket | None = None
+        self._handed: deque[_Handed] = deque()
+        self._since = 0.0
+        """When the process could begin with the first of them."""
 
     def __enter__(self) -> Self:
         self._started()  # what it imports, it imports while the files are looked for
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        self._end(at_once=True)
+        self.end()
 
     def scan(self, path: str, descriptor: int) -> tuple[Finding, ...]:
-        """Findings on an open file; ``path`` is its name in them."""
+        """Findings on an open file; ``path`` is its name in them. Nothing else may have been handed over. Raises MlscError."""
+        self.hand_over(path, descriptor)
+        return self.next_findings()
+
+    def hand_over(self, path: str, descriptor: int) -> None:
+        """Let an open file be scanned while others are looked for. It stays open until `next_findings` is about it; at most `AHEAD` are handed over."""
         channel = self._started()
+        if not self._handed:
+            self._since = time.monotonic()
+        self._handed.append(_Handed(path, descriptor))
+        self._tell(channel, self._handed[-1])
+
+    def next_findings(self) -> tuple[Finding, ...]:
+        """Findings on the first of the files that were handed over and not asked for. Raises MlscError where no process can be started."""
+        self._let_be()
+        path, descriptor = self._handed.popleft()
         seconds = self._limits.seconds_for(os.fstat(descriptor).st_size)
-        channel.settimeout(seconds)
         try:
-            send(channel, request(path, self._allow, self._also, self._indexes, self._limits), descriptor)
-            body, more = receive(channel)
+            body, more = receive(self._started(), self._since + seconds)
             for each in more:
                 os.close(each)
-            if body is None:
-                return (finding("scanner-failed", path, why=self._how_it_ended()),)
-            return findings_in(body, path)
+            found = (finding("scanner-failed", path, why=self._how_it_ended()),) if body is None else findings_in(body, path)
         except TimeoutError:
             self._end(at_once=True)
-            return (finding("limit-reached", path, why=f"it took longer than {seconds:.0f} seconds"),)
+            found = (finding("limit-reached", path, why=f"it took longer than {seconds:.0f} seconds"),)
         except (OSError, ValueError):
-            return (finding("scanner-failed", path, why=self._how_it_ended()),)
+            found = (finding("scanner-failed", path, why=self._how_it_ended()),)
+        self._since = time.monotonic()
+        if self._channel is None and self._handed:
+            for handed in self._handed:  # the process that is gone has not come to them
+                self._tell(self._started(), handed)
+        return found
 
-    def _started(self) -> socket.socket:
+    def recognise(self, path: str, descriptor: int) -> Identified | None:
+        """What an open file is, by its name and its bytes; None where the process ended over it, or took too long. Nothing may have been handed over.
+
+        Raises MlscError where no process can be started.
+        """
+        if self._process is not None and self._process.wait(timeout=0) is not None:
+            self.end()  # it ended while nobody asked: no file's fault
+        channel = self._started()
+        seconds = self._limits.seconds
+        channel.settimeout(seconds)
+        try:
+            send(channel, request(os.path.basename(path), recognise=True), descriptor)
+            body, more = receive(channel, time.monotonic() + seconds)
+            for each in more:
+                os.close(each)
+            if body is not None:
+                return recognised_in(body, path)
+        except (OSError, ValueError):  # a TimeoutError, too
+            pass
+        self.end()
+        return None
+
+    def end(self) -> None:
+        """End the process at once; another one is started when it is needed."""
+        self._end(at_once=True)
+
+    def _let_be(self) -> None:
+        """Wait a moment without listening while it has enough to do: woken for each answer, the two would take turns on one core of a busy machine."""
+        if self._channel is not None and len(self._handed) > _ENOUGH and not select.select([self._channel], [], [], 0)[0]:
+            time.sleep(_MOMENT)
+
+    def _tell(self, channel: socket, handed: _Handed) -> None:
+        """Send a request. Where the process is gone, it is told of by whoever waits for its answer."""
+        channel.settimeout(self._limits.seconds)
+        with contextlib.suppress(OSError):
+            send(channel, request(os.path.basename(handed.path)), handed.descriptor)
+
+    def _started(self) -> socket:
         if self._channel is not None:
             return self._channel
         try:
@@ -70,6 +140,8 @@ class ScanProcess:
         except OSError as err:
             step = "wait until fewer programs run, then repeat the command"
             raise MlscError(f"the process that scans could not be started: {err.strerror}", next_step=step) from err
+        with contextlib.suppress(OSError):
+            send(self._channel, self._terms)
         return self._channel
 
     def _how_it_ended(self) -> str:
@@ -78,6 +150,8 @@ class ScanProcess:
         code = None if process is None else process.returncode
         if code is None or code >= 0:
             return f"its process ended with the exit code {code}"
+        import signal
+
         if -code in (signal.SIGXCPU, signal.SIGKILL):
             return "its process was ended for taking too long, or too much"
         return f"its process was ended by {signal.Signals(-code).name}"
@@ -88,8 +162,7 @@ class ScanProcess:
             self._channel = None
         if self._process is not None:
             if not at_once:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._process.wait(timeout=0.2)
+                self._process.wait(timeout=0.2)
             self._process.kill()
             self._process.wait()
             self._process = None

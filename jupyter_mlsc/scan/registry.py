@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from jupyter_mlsc.formats.recognition import is_zip, zip_names
+
 if TYPE_CHECKING:
     from jupyter_mlsc.scan.piece import Piece
     from jupyter_mlsc.scan.scanner import Scanner
@@ -32,6 +34,11 @@ def _ends_as_zip(piece: Piece) -> bool:
         return _ZIP_END in piece.head
     piece.stream.seek(max(0, piece.size - _ZIP_TAIL))
     return _ZIP_END in piece.stream.read(_ZIP_TAIL)
+
+
+def _holds(piece: Piece, ends: tuple[str, ...]) -> bool:
+    """Whether the piece is a zip archive with a member whose name ends so; what can be read once is not read for that."""
+    return is_zip(piece.head) and (not piece.whole or any(name.endswith(ends) for name in zip_names(piece.head, piece.stream)))
 
 
 def _may_be_archive(piece: Piece) -> bool:
@@ -72,7 +79,7 @@ class Family(NamedTuple):
     """A module with a tuple ``SCANNERS``, and the signs of what it may recognise or claim: any one of them is enough, and none at all means every piece.
 
     ``begins`` are first bytes, ``suffixes`` ends of a name in lower case, ``bears`` asks for more; ``zips`` where whatever ends as a zip archive does
-    may be this.
+    may be this, ``holds`` ends of names, one of which a member of the zip archive that it is must have.
     """
 
     module: str
@@ -80,16 +87,18 @@ class Family(NamedTuple):
     suffixes: tuple[str, ...] = ()
     bears: Callable[[Piece], bool] | None = None
     zips: bool = False
+    holds: tuple[str, ...] = ()
 
-    def may_be(self, piece: Piece, ends_as_zip: Callable[[], bool]) -> bool:
-        """Whether the piece bears a sign of this family."""
-        if not (self.begins or self.suffixes or self.bears or self.zips):
+    def may_be(self, piece: Piece, lowered: str, ends_as_zip: Callable[[], bool]) -> bool:
+        """Whether the piece, whose name in lower case is given, bears a sign of this family."""
+        if not (self.begins or self.suffixes or self.bears or self.zips or self.holds):
             return True
         return (
             piece.head.startswith(self.begins)
-            or piece.lowered.endswith(self.suffixes)
+            or lowered.endswith(self.suffixes)
             or (self.bears is not None and self.bears(piece))
             or (self.zips and ends_as_zip())
+            or (bool(self.holds) and _holds(piece, self.holds))
         )
 
 
@@ -114,14 +123,14 @@ _FAMILIES = (
     Family("archives", suffixes=(".zip", ".npz", ".pt", ".keras", ".skops", ".pt2", ".ptl", ".mar", ".tar", ".nemo", ".rar"), bears=_may_be_archive, zips=True),
     Family("sevenzip", (b"7z\xbc\xaf\x27\x1c",), suffixes=(".7z",)),
     Family("arrays", (b"\x93NUMPY",), suffixes=(".npy",)),
-    Family("torch_files", zips=True),
+    Family("torch_files", holds=("constants.pkl", "archive_format", "serialized_exported_program.json")),
     Family("safetensors_files", suffixes=(".safetensors",), bears=_has_json_behind_length),
     Family("gguf_files", (b"GGUF", b"FUGG"), suffixes=(".gguf",)),
-    Family("keras_configs", suffixes=(".keras",), bears=_may_be_keras, zips=True),
+    Family("keras_configs", suffixes=(".keras",), bears=_may_be_keras, holds=("config.json",)),
     Family("hdf5_files", suffixes=(".h5", ".hdf5", ".hdf"), bears=_may_be_hdf5),
     Family("onnx_files", (b"\x08",), suffixes=(".onnx",)),
     Family("savedmodels", (b"\x08\x01\x12",), suffixes=(".pb",)),
-    Family("skops_files", suffixes=(".skops",), zips=True),
+    Family("skops_files", suffixes=(".skops",), holds=("schema.json",)),
     Family("xml_files", (b"\xff\xfe<\0", b"\xfe\xff\0<"), suffixes=(".pmml",), bears=_may_be_xml),
     Family("rds_files", (b"RDX", b"RDB", b"RDA", b"X\n", b"B\n", b"A\n"), suffixes=(".rds", ".rda", ".rdata")),
     Family("message_files", (b"{", b"[", b" ", b"\n", b"\r", b"\t", b"\xef\xbb\xbf"), suffixes=(".msgpack", ".msgpck", ".mpk")),
@@ -138,12 +147,6 @@ def _scanners_of(module: str) -> tuple[Scanner, ...]:
     return found
 
 
-def prepare() -> None:
-    """Import what nearly every scan asks for. It takes no time of anybody's while the first file is still looked for."""
-    for module in ("pickles", "compressed", "archives", "torch_files", "keras_configs", "skops_files"):
-        _scanners_of(module)
-
-
 def scanners() -> tuple[Scanner, ...]:
     """Every scanner of files."""
     return tuple(each for family in _FAMILIES for each in _scanners_of(family.module))
@@ -151,9 +154,9 @@ def scanners() -> tuple[Scanner, ...]:
 
 def scanners_for(piece: Piece) -> Iterator[Scanner]:
     """The scanners that may recognise a piece, or that its name claims."""
-    ends_as_zip = cache(lambda: _ends_as_zip(piece))
+    lowered, ends_as_zip = piece.lowered, cache(lambda: _ends_as_zip(piece))
     for family in _FAMILIES:
-        if family.may_be(piece, ends_as_zip):
+        if family.may_be(piece, lowered, ends_as_zip):
             yield from _scanners_of(family.module)
 
 

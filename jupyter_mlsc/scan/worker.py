@@ -9,28 +9,35 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
+from _socket import socket
 
-from jupyter_mlsc.scan.channel import answer, receive, send
+from jupyter_mlsc.scan.channel import answer, receive, recognition, send
 from jupyter_mlsc.scan.engine import scan_stream
 from jupyter_mlsc.scan.limits import Limits
-from jupyter_mlsc.scan.registry import prepare
 
 
-def serve(channel: socket.socket) -> None:
-    """Answer requests until the other side closes."""
-    prepare()
+def serve(channel: socket) -> None:
+    """Hear what holds for all files, then answer requests until the other side closes."""
+    body, _ = receive(channel)
+    if body is None:
+        return
+    terms = json.loads(body)
+    limits = Limits(**terms["limits"])
+    told = {name: frozenset(terms[name]) for name in ("allow", "also", "indexes")}
     while True:
         body, descriptors = receive(channel)
         if body is None:
             return
-        asked = json.loads(body)
-        limits = Limits(**asked["limits"])
         _limit_time(limits.seconds_for(os.fstat(descriptors[0]).st_size))
+        asked = json.loads(body)
         with os.fdopen(descriptors[0], "rb", buffering=1 << 18) as stream:
-            told = {name: frozenset(asked[name]) for name in ("allow", "also", "indexes")}
-            found = scan_stream(asked["path"], stream, limits=limits, **told)
-        send(channel, answer(found))
+            if asked["recognise"]:
+                from jupyter_mlsc.formats.registry import identify  # every format's module, of which a scan needs few
+
+                said = recognition(identify(asked["name"], stream))
+            else:
+                said = answer(scan_stream(asked["name"], stream, limits=limits, **told))
+        send(channel, said)
 
 
 def _limit_time(seconds: float) -> None:

@@ -27,7 +27,7 @@ from jupyter_mlsc.digest_cache import measure_cached
 from jupyter_mlsc.digests import measure, measure_bytes, measure_descriptor
 from jupyter_mlsc.errors import ArtifactError, FormatError, MlscError, UsageError
 from jupyter_mlsc.file_identity import FileIdentity
-from jupyter_mlsc.format_choice import families_of, format_to_load, mismatch_faults
+from jupyter_mlsc.format_choice import families_of, format_to_load, identify_to_load, mismatch_faults
 from jupyter_mlsc.judging import Target
 from jupyter_mlsc.private_copy import SEALED_FROM, copy_privately
 from jupyter_mlsc.results import Loaded
@@ -56,8 +56,7 @@ def open_verified(project: ProjectState, path: Path, run: Run) -> tuple[BinaryIO
     if _is_folder(target.path):
         raise ArtifactError(f"{path} is a folder, which cannot be opened as a file", next_step="open one of its files, or load it: mlsc.load")
     with OpenedFile(target.path) as opened:
-        with opened.stream() as stream:
-            identified = formats.identify(target.asked, stream)
+        identified = identify_to_load(target.asked, opened)
         families, faults = families_of(identified), mismatch_faults(identified, target.asked)
         if opened.size <= PRIVATE_COPY_LIMIT:
             data = opened.private_copy()
@@ -76,8 +75,7 @@ def open_verified(project: ProjectState, path: Path, run: Run) -> tuple[BinaryIO
 
 
 def _load_file(project: ProjectState, target: Target, opened: OpenedFile, run: Run, format_name: str | None) -> tuple[object, Verdict]:
-    with opened.stream() as stream:
-        identified = formats.identify(target.asked, stream)
+    identified = identify_to_load(target.asked, opened)
     chosen = format_to_load(identified, target.asked, format_name)
     # What it is loaded as counts too: bytes that nothing tells to be a pickle are one to whoever unpickles them.
     families, faults = families_of(identified) | chosen.families, mismatch_faults(identified, target.asked)

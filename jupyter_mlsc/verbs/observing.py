@@ -19,7 +19,7 @@ from jupyter_mlsc.artifacts import Measurement
 from jupyter_mlsc.digest_cache import measure_cached
 from jupyter_mlsc.digests import measure
 from jupyter_mlsc.errors import ArtifactChangedError, MlscError
-from jupyter_mlsc.format_choice import families_of, identify_path, mismatch_faults
+from jupyter_mlsc.format_choice import families_of, identify_here, mismatch_faults
 from jupyter_mlsc.judging import NEVER_ARTIFACTS
 from jupyter_mlsc.scans import ENTRY_KIND as SCANNED
 from jupyter_mlsc.verdict import Verdict
@@ -69,7 +69,7 @@ def observe_write(project: ProjectState, path: Path, run: Run, *, observed: bool
         return None
     if not observed and _is_told_of(project, target, measured):
         return None
-    identified = identify_path(target.asked, target.path)
+    identified = identify_here(target.asked, target.path)
     scans: tuple[Statement, ...] = ()
     if project.policy.requires_scan(target.asked):
         from jupyter_mlsc.artifact_scans import scan_of_output  # most runs write nothing that is to be scanned
@@ -96,7 +96,7 @@ def _read(project: ProjectState, target: Target, run: Run, unrecorded: Callable[
     def measured(whole: bool) -> Measurement:
         return measure_cached(target.path, project.digest_cache, time.time_ns(), sha256=whole)
 
-    identified = identify_path(target.asked, target.path)
+    identified = identify_here(target.asked, target.path)
     faults = mismatch_faults(identified, target.asked)
     verdict = project.judge.judge(target, measured(False), lambda: measured(True), families=families_of(identified), faults=faults, run=run, told=True)
     settle_read(project, verdict, run, unrecorded=unrecorded)
@@ -110,7 +110,7 @@ def _governed(project: ProjectState, path: Path) -> Iterator[Target]:
         if governed and target.path.is_file():
             yield target
         return
-    is_tree = any(project.gatherer.is_tree(name) for name in target.names) or identify_path(target.asked, target.path).format is not None
+    is_tree = any(project.gatherer.is_tree(name) for name in target.names) or identify_here(target.asked, target.path).format is not None
     if governed and is_tree:
         yield target
         return

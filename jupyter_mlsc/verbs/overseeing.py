@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_mlsc import formats
 from jupyter_mlsc.accounts import record_statement, record_write, settle_read, tell_output
 from jupyter_mlsc.artifacts import Measurement
-from jupyter_mlsc.format_choice import families_of, mismatch_faults
+from jupyter_mlsc.format_choice import families_of, identify_opened, mismatch_faults
 from jupyter_mlsc.judging import Target, name_in_project
 from jupyter_mlsc.scans import ENTRY_KIND as SCANNED
 from jupyter_mlsc.verdict import Verdict
@@ -41,9 +40,7 @@ def oversee_read(
 
     The descriptor's offset is put back to its beginning.
     """
-    with os.fdopen(os.dup(descriptor), "rb") as stream:
-        identified = formats.identify(target.asked, stream)
-    os.lseek(descriptor, 0, os.SEEK_SET)
+    identified = identify_opened(target.asked, descriptor)
     families, faults = families_of(identified), mismatch_faults(identified, target.asked)
     verdict = project.judge.judge(target, measured, measure_fully, families=families, faults=faults, run=run)
     settle_read(project, verdict, run, by)
@@ -68,8 +65,7 @@ def oversee_write(
     """
     if run.wrote(target.asked, measured.digest):
         return None
-    with os.fdopen(os.dup(descriptor), "rb") as stream:
-        identified = formats.identify(target.asked, stream)
+    identified = identify_opened(target.asked, descriptor)
     output = tell_output(project, target, measured, families_of(identified), run, by=by, more=scans)
     record_write(project, output, run)
     for each in scans:

@@ -6,18 +6,22 @@ what they lead to is another file; outside a project nothing is recorded.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from jupyter_mlsc.errors import ArtifactChangedError, ArtifactMissingError
 from jupyter_mlsc.scan.finding import Finding, Scanned
 from jupyter_mlsc.scan.limits import DEFAULT, Limits
-from jupyter_mlsc.scan.process import ScanProcess
+from jupyter_mlsc.scan.process import AHEAD, ScanProcess
 from jupyter_mlsc.transfer import OpenedFile, wrap_os_error
 
 if TYPE_CHECKING:
+    from jupyter_mlsc.artifacts import Measurement
     from jupyter_mlsc.project_state import ProjectState
 
 _PASSED_OVER = frozenset({".git", ".mlsc", "__pycache__", "node_modules", ".ipynb_checkpoints"})
@@ -47,17 +51,18 @@ def scan(
     findings: list[Finding] = []
     accepted: list[Finding] = []
     whole, done = sum(each.size for each in files), 0
-    with ScanProcess(limits, allow, also, indexes) as scanning:
-        for each in files:
+    with ScanProcess(limits, allow, also, indexes) as scanning, contextlib.closing(_handed_over(files, scanning)) as handed:
+        for each, opened in handed:
             if progress is not None:
                 progress(done, whole)
             done += each.size
-            with OpenedFile(each.path) as opened:
-                found = scanning.scan(each.shown, opened.descriptor)
-                known = frozenset() if project is None else recorded(project, each.path, found)
-                opened.require_unchanged()
-                if not os.path.samestat(os.stat(each.path), opened.status):
-                    raise ArtifactChangedError(f"{each.path} was replaced while it was scanned", next_step="wait until its writer is done, then scan it again")
+            # It is hashed while it is scanned, on another core.
+            measured = None if project is None else _measured(project, each.path, opened)
+            found = scanning.next_findings()
+            opened.require_unchanged()
+            if not os.path.samestat(os.stat(each.path), opened.status):
+                raise ArtifactChangedError(f"{each.path} was replaced while it was scanned", next_step="wait until its writer is done, then scan it again")
+            known = frozenset[str]() if project is None or measured is None else _recorded(project, each.path, measured, found)
             findings += [one for one in found if one.code not in known]
             accepted += [one for one in found if one.code in known]
     if progress is not None:
@@ -65,18 +70,41 @@ def scan(
     return Scanned(tuple(findings), len(files), accepted=tuple(accepted))
 
 
-def recorded(project: ProjectState, path: Path, found: tuple[Finding, ...]) -> frozenset[str]:
-    """Put a scan of a governed file on record, signed with the run key; the codes that persons accepted for its bytes."""
-    target = project.target(path)
+def _handed_over(files: Iterable[_File], scanning: ScanProcess) -> Generator[tuple[_File, OpenedFile]]:
+    """Each file, open and handed over, as the next ones are by then; it is let go when the next one is asked for."""
+    left, ahead = iter(files), deque[tuple[_File, OpenedFile]]()
+    try:
+        while True:
+            for each in itertools.islice(left, AHEAD - len(ahead)):
+                opened = OpenedFile(each.path)
+                ahead.append((each, opened))
+                scanning.hand_over(each.shown, opened.descriptor)
+            if not ahead:
+                return
+            yield ahead[0]
+            ahead.popleft()[1].close()
+    finally:
+        for _, opened in ahead:
+            opened.close()
+
+
+def _measured(project: ProjectState, path: Path, opened: OpenedFile) -> Measurement | None:
+    """What the open file is measured to be, where a scan of it goes on record: by its path it could be another one."""
     if project.trust.state == "untrusted" or not project.is_governed(path):
-        return frozenset()
+        return None
+    from jupyter_mlsc.digests import measure_descriptor
+
+    return measure_descriptor(opened.descriptor, name=os.fspath(path))
+
+
+def _recorded(project: ProjectState, path: Path, measured: Measurement, found: tuple[Finding, ...]) -> frozenset[str]:
+    """Put a scan of a governed file on record, signed with the run key; the codes that persons accepted for its bytes."""
     from jupyter_mlsc.artifact_scans import ENTRY_KIND, ArtifactScan, accepted_codes, scan_statement
     from jupyter_mlsc.attestation import seal
     from jupyter_mlsc.bookkeeping import entry_of
-    from jupyter_mlsc.digests import measure
     from jupyter_mlsc.judging import whole_digest
 
-    measured = measure(path)
+    target = project.target(path)
     known = accepted_codes(project, target.asked, path, measured)
     here = tuple(each._replace(path="") for each in found)
     at = project.gatherer.later_than_all(target.asked, project.clock())

@@ -23,8 +23,9 @@ from jupyter_mlsc.errors import DecisionRefusedError, PolicyError
 from jupyter_mlsc.keys import Signer
 from jupyter_mlsc.recording import Run
 from jupyter_mlsc.sandbox.features import probe
-from jupyter_mlsc.scan.finding import Severity, finding
+from jupyter_mlsc.scan.finding import Finding, Severity, finding
 from jupyter_mlsc.scan.identity import scanner_digest
+from jupyter_mlsc.scan.process import ScanProcess
 from jupyter_mlsc.verbs.observing import observe_write
 from jupyter_mlsc.verdict import Decision
 from tests.attacks.forgery import stranger, vouching_key
@@ -323,3 +324,29 @@ def test_a_person_who_may_not_sign_cannot_accept_either(scanning: Person, person
     refused = bob.mlsc("scan", "models/m.pkl", "--accept", "pickle-code", "--why", "fine")
     assert refused.returncode == 1, refused.stderr
     assert "may not accept" in refused.stderr
+
+
+def test_bytes_that_stand_in_for_scanned_ones_get_no_statement(scanning: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder is another one, with a hostile file of the same name, from when the honest file was opened until it was scanned."""
+    rewrite(scanning, lambda text: text.replace('require = ["scan"]', 'require = ["scan"]\nscan = { by = ["ml-lead", "builder"] }'))
+    folder, aside = scanning.root / "models", scanning.root / "aside"
+    hand_over, next_findings = ScanProcess.hand_over, ScanProcess.next_findings
+
+    def then_swapped(process: ScanProcess, path: str, descriptor: int) -> None:
+        hand_over(process, path, descriptor)
+        folder.rename(aside)
+        folder.mkdir()
+        (folder / "m.pkl").write_bytes(HOSTILE)
+
+    def then_swapped_back(process: ScanProcess) -> tuple[Finding, ...]:
+        found = next_findings(process)
+        shutil.rmtree(folder)
+        aside.rename(folder)
+        return found
+
+    monkeypatch.setattr(ScanProcess, "hand_over", then_swapped)
+    monkeypatch.setattr(ScanProcess, "next_findings", then_swapped_back)
+    assert scanning.project.scan([folder / "m.pkl"]).ok
+    assert codes(scanning) == {"unsigned"}, "the honest file was scanned"
+    scanning.write("models/m.pkl", HOSTILE)
+    assert "scan-missing" in codes(scanning)

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import os
 import pickle
+import select
+import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from pathlib import Path
+from socket import socketpair
 
 import hostile_files
 import pytest
 
 from jupyter_mlsc.sandbox.features import probe
+from jupyter_mlsc.scan import starting
+from jupyter_mlsc.scan.channel import receive
 from jupyter_mlsc.scan.finding import passes
 from jupyter_mlsc.scan.limits import Limits
 from jupyter_mlsc.scan.process import ScanProcess
 
+HOSTILE = b"cos\nsystem\n(S'true'\ntR."
 CONFINED = pytest.mark.skipif(not probe().complete, reason="this kernel has no Landlock or seccomp")
 
 
@@ -82,6 +91,57 @@ def test_a_process_that_dies_is_a_finding_and_not_a_pass(tmp_path: Path) -> None
         process._process.wait()
         assert scanned(process, path) == {"scanner-failed"}
         assert scanned(process, path) == set()
+
+
+def test_a_file_that_ends_the_process_is_the_only_one_without_an_answer(tmp_path: Path) -> None:
+    """Four are handed over at once; the process is killed before it comes to the first."""
+    paths = [put(tmp_path, f"{name}.pkl", data) for name, data in (("a", HOSTILE), ("b", pickle.dumps(1)), ("c", HOSTILE), ("d", pickle.dumps(2)))]
+    with ScanProcess() as process, contextlib.ExitStack() as files:
+        assert process._process is not None
+        os.kill(process._process.pid, signal.SIGSTOP)
+        for path in paths:
+            process.hand_over(str(path), files.enter_context(open(path, "rb")).fileno())
+        process._process.kill()
+        found = [process.next_findings() for _ in paths]
+    assert [{each.code for each in one} for one in found] == [{"scanner-failed"}, set(), {"pickle-code"}, set()]
+    assert [{each.path for each in one} for one in found] == [{str(paths[0])}, set(), {str(paths[2])}, set()]
+
+
+def test_an_answer_that_trickles_in_does_not_gain_time() -> None:
+    ours, theirs = socketpair()
+    theirs.sendall((1000).to_bytes(8, "little"))
+    began = time.monotonic()
+
+    def trickle() -> None:
+        with contextlib.suppress(OSError):
+            while time.monotonic() < began + 5:
+                theirs.sendall(b" ")
+                select.select([theirs], [], [], 0.02)
+
+    trickling = threading.Thread(target=trickle)
+    trickling.start()
+    with pytest.raises(TimeoutError):
+        receive(ours, time.monotonic() + 0.1)
+    assert trickling.is_alive(), "it is still sending"
+    ours.close()
+    trickling.join()
+    theirs.close()
+
+
+def test_a_process_that_somebody_else_waited_for_is_gone_and_nobody_else_is_killed() -> None:
+    process = ScanProcess()
+    with process:
+        child = process._process
+        assert child is not None
+        os.kill(child.pid, signal.SIGKILL)
+        os.waitpid(child.pid, 0)
+    assert child.wait() is None
+
+
+def test_libraries_are_those_of_the_interpreter_and_not_of_a_path_that_was_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "site-packages").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
+    assert starting._sites() == [each for each in sys.path if each.startswith(sys.prefix) and each.endswith("site-packages")]
 
 
 def test_what_the_process_says_is_about_the_file_that_was_handed_over(tmp_path: Path) -> None:
@@ -178,22 +238,20 @@ def test_a_stream_that_cannot_be_read_twice_is_scanned_as_far_as_it_goes() -> No
 
 
 def test_a_process_that_was_started_early_is_taken_once_and_one_that_nobody_takes_ends(tmp_path: Path) -> None:
-    from jupyter_mlsc.scan import starting
-
     path = put(tmp_path, "h.pkl", b"cos\nsystem\n(S'true'\ntR.")
     starting.start_early()
-    (early,) = starting._waiting
+    ((early, _),) = starting._waiting
     with ScanProcess(Limits(memory=2 << 30)) as process:  # other limits: not for it
-        assert process._process is not early.process
+        assert process._process is not early
     with ScanProcess() as process, ScanProcess() as other:
-        assert process._process is early.process
-        assert other._process is not early.process
+        assert process._process is early
+        assert other._process is not early
         assert scanned(process, path) == scanned(other, path) == {"pickle-code"}
     starting.start_early()
-    (left,) = starting._waiting
+    ((left, channel),) = starting._waiting
     starting._waiting.clear()
-    left.channel.close()
-    assert left.process.wait(timeout=60) == 0
+    channel.close()
+    assert left.wait(timeout=60) == 0
 
 
 def test_the_numbers_of_the_walls_are_those_of_the_reviewed_tables() -> None:

@@ -138,10 +138,10 @@ async def test_the_scanners_process_ends_with_the_server(served: Person, started
     rule_for_notebooks(served)
     await save(jp_fetch, "work.ipynb", "1 + 1")
     process = started.saves._scanning._process
-    assert process.poll() is None
+    assert process.wait(timeout=0) is None
 
     await started.stop_extension()
 
-    assert process.poll() is not None
+    assert process.returncode is not None
     assert Path(served.root / "work.ipynb").exists()
     await asyncio.sleep(0)
