@@ -190,7 +190,7 @@ class Names:
         elif answer.way is Way.DO and does == "truncate" and governed[0] and self._keeps_foreign(found[0], question.arguments[call.rest[0]]):
             self._cut_if_verified(question, found[0], question.arguments[call.rest[0]])
         elif answer.way is Way.REFUSE:
-            if does in _ONLY_NEW and _is_there(found[0]):
+            if does in _ONLY_NEW and found[0].is_taken():
                 raise error(errno.EEXIST)  # as the kernel says to everybody, who may write there or not: `mkdir -p` asks about each folder on the way
             if answer.errno != errno.EXDEV:
                 self._gate.refused(found[0].path, answer.why, question.pid)
@@ -435,14 +435,6 @@ class _NoNameError(OSError):
 
 def _kept(found: Resolved) -> Resolved:
     return Resolved(None, os.dup(found.folder or 0), found.name, found.names, None, found.slash)
-
-
-def _is_there(place: Resolved) -> bool:
-    try:
-        os.lstat(place.name, dir_fd=place.folder)
-    except OSError:
-        return False
-    return True
 
 
 def _same(place: Resolved, judged: Resolved) -> bool:

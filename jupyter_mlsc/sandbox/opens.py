@@ -192,7 +192,7 @@ class Opens:
         if answer.way is Way.CONTINUE:
             self._listener.proceed(question)
         elif answer.way is Way.REFUSE:
-            if found.descriptor is None and request.flags & os.O_EXCL and _is_there(found):
+            if found.descriptor is None and request.flags & os.O_EXCL and found.is_taken():
                 raise error(errno.EEXIST)
             if not (answer.why == "read-only" and found.path.endswith(_ONLY_LOOKED_AT)):
                 self._gate.refused(found.path, answer.why, question.pid)
@@ -357,14 +357,6 @@ class Opens:
     def _give(self, question: Notification, request: Request, descriptor: int) -> None:
         self._slow.settle(question)
         self._listener.give(question, descriptor, close_on_exec=bool(request.flags & os.O_CLOEXEC))
-
-
-def _is_there(place: Resolved) -> bool:
-    try:
-        os.lstat(place.name, dir_fd=place.folder)
-    except OSError:
-        return False
-    return True
 
 
 def _ends_with_slash(path: bytes) -> bool:

@@ -66,6 +66,14 @@ class Resolved(msgspec.Struct):
         """The final name."""
         return self.names[-1]
 
+    def is_taken(self) -> bool:
+        """Whether something has the last name by now, in the folder where it would be."""
+        try:
+            os.lstat(self.name, dir_fd=self.folder)
+        except OSError:
+            return False
+        return True
+
     def close(self) -> None:
         """Give the descriptors back."""
         if self.descriptor is not None:
