@@ -36,6 +36,12 @@ from tests.sandbox.inside import inside
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="supervision is Linux's")
 
 
+@pytest.fixture(autouse=True)
+def _slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second is enough for who has a processor: tests share theirs."""
+    monkeypatch.setattr(outside, "_SECONDS_TO_ANSWER", 60.0)
+
+
 @contextmanager
 def waiting(environ: dict[str, str]) -> Iterator[tuple[Standby, subprocess.Popen[bytes]]]:
     """One that has imported what it needs, and its process."""
@@ -151,8 +157,9 @@ import os, select, sys
 from jupyter_mlsc.sandbox import linux
 linux.drop_capabilities()  # what would protect it from others of its user
 from jupyter_mlsc.sandbox.boot import Spec, without_secrets
-from jupyter_mlsc.sandbox.standby import Standby
-standby, environ = Standby(), without_secrets(os.environ)
+from jupyter_mlsc.sandbox import standby as outside
+outside._SECONDS_TO_ANSWER = 60.0
+standby, environ = outside.Standby(), without_secrets(os.environ)
 standby._start(environ)
 select.select([standby._ready.channel], [], [])
 print(standby.pid, flush=True)

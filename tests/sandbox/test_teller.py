@@ -8,7 +8,9 @@ import sys
 import threading
 from pathlib import Path
 
-from jupyter_mlsc.sandbox.boot import command_line
+import pytest
+
+from jupyter_mlsc.sandbox.boot import Spec, command_line, waiting_command_line
 from jupyter_mlsc.sandbox.teller import Teller
 from tests.conftest import Person
 
@@ -61,12 +63,13 @@ print('refused', refused)
     assert done.stdout == b"refused 999\n"
 
 
-def test_nothing_of_the_folder_that_the_package_came_from_is_imported(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", [command_line(Spec(("true",), "/")), waiting_command_line(3)], ids=["at once", "waiting"])
+def test_nothing_of_the_folder_that_the_package_came_from_is_imported(command: list[str], tmp_path: Path) -> None:
     (tmp_path / "jupyter_mlsc").mkdir()
     (tmp_path / "jupyter_mlsc/__init__.py").write_text("")
-    (tmp_path / "jupyter_mlsc/supervising.py").write_text("def main():\n    import sys\n    print(sys.path)\n    import planted\n")
+    (tmp_path / "jupyter_mlsc/supervising.py").write_text("def main():\n    import sys\n    print(sys.path)\n    import planted\nwait = main\n")
     (tmp_path / "planted.py").write_text("print('imported')")
-    boot = next(part for part in command_line.__globals__["_BOOT"].split("\n"))
-    done = subprocess.run([sys.executable, "-I", "-c", boot, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert command[1:3] == ["-I", "-c"]
+    done = subprocess.run([*command[:4], str(tmp_path)], capture_output=True, text=True, check=False)
     assert str(tmp_path) not in done.stdout
     assert "ModuleNotFoundError: No module named 'planted'" in done.stderr
