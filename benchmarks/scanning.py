@@ -29,7 +29,7 @@ from pathlib import Path
 from benchmarks.report import Row, table
 from benchmarks.scratch import CHECKOUT
 
-TURNS = 5
+TURNS = 15
 LONGEST = 300
 """Seconds after which a tool is not waited for."""
 MLSC = [str(Path(sys.executable).with_name("mlsc")), "scan"]
@@ -168,8 +168,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             tools = {"mlsc scan": [*MLSC, str(path)]}
             if given.peers is not None:
                 for tool, command in COMMANDS.items():
-                    if tool not in ONE_FILE or path.is_file():
-                        tools[tool] = _offline([str(given.peers / "bin" / command[0]), *command[1:], str(path)])
+                    program = given.peers / "bin" / command[0]
+                    if program.exists() and (tool not in ONE_FILE or path.is_file()):
+                        tools[tool] = _offline([str(program), *command[1:], str(path)])
             rows += _rows(case, tools, "picklescan", None if case.startswith("joblib") else 1.0)
             if path.is_file():
                 path.unlink()

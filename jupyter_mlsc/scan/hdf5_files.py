@@ -16,6 +16,7 @@ from jupyter_mlsc.scan.documents import json_of
 from jupyter_mlsc.scan.finding import Finding, LimitReachedError
 from jupyter_mlsc.scan.keras_configs import judged
 from jupyter_mlsc.scan.piece import Piece, Scanning
+from jupyter_mlsc.scan.registry import HDF5_PLACES
 from jupyter_mlsc.scan.scanner import Scanner
 
 _MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -24,10 +25,7 @@ _MOST_ROWS = 100_000
 
 
 def _recognise(piece: Piece) -> bool:
-    if piece.head.startswith(_MAGIC):
-        return True
-    # A user block of 512, 1024, 2048 ... bytes may come first.
-    return any(piece.head[at : at + 8] == _MAGIC for at in (512, 1024, 2048, 4096, 8192, 16384, 32768))
+    return any(piece.head.startswith(_MAGIC, at) for at in HDF5_PLACES)
 
 
 def _scan(piece: Piece, scanning: Scanning) -> Iterable[Finding]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _ZIP_END = b"PK\x05\x06"
 _ZIP_TAIL = 66_000
 """Bytes at the end of a file in which a zip archive's directory ends, with the longest comment."""
+HDF5_PLACES = (0, 512, 1024, 2048, 4096, 8192, 16384, 32768)
+"""Where an HDF5 file may begin: a block of somebody else's, of 512, 1024, 2048 ... bytes, may come first."""
 _OCTAL = re.compile(rb"[0-7 \0]{8}")
 
 
@@ -64,7 +66,7 @@ def _may_be_xml(piece: Piece) -> bool:
 
 
 def _may_be_hdf5(piece: Piece) -> bool:
-    return b"\x89HDF\r\n\x1a\n" in piece.head
+    return any(piece.head.startswith(b"\x89HDF\r\n\x1a\n", at) for at in HDF5_PLACES)
 
 
 def _has_python_tags(piece: Piece) -> bool:

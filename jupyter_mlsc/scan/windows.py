@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-_BUFFER = 128 * 1024
+_BUFFER = 64 * 1024
 
 
 class _Window(io.RawIOBase):

@@ -15,6 +15,9 @@ from jupyter_mlsc.scan.channel import answer, receive, recognition, send
 from jupyter_mlsc.scan.engine import scan_stream
 from jupyter_mlsc.scan.limits import Limits
 
+_BUFFER = 64 * 1024
+"""Bytes that are read ahead. Most files are looked at in a few places only."""
+
 
 def serve(channel: socket) -> None:
     """Hear what holds for all files, then answer requests until the other side closes."""
@@ -30,7 +33,7 @@ def serve(channel: socket) -> None:
             return
         _limit_time(limits.seconds_for(os.fstat(descriptors[0]).st_size))
         asked = json.loads(body)
-        with os.fdopen(descriptors[0], "rb", buffering=1 << 18) as stream:
+        with os.fdopen(descriptors[0], "rb", buffering=_BUFFER) as stream:
             if asked["recognise"]:
                 from jupyter_mlsc.formats.registry import identify  # every format's module, of which a scan needs few
 
