@@ -27,6 +27,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         yield made
 
 
+@pytest.mark.slow
 def test_findings_come_when_a_notebook_is_saved_with_what_mends_them(browser: Browser, desk: Desk) -> None:
     secret = "AKIA" + "IOSFODNN7EXAMPLE"
     notebook(desk.ada, f"aws_key = '{secret}'", name="found.ipynb", kernel=KERNEL)

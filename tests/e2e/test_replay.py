@@ -75,6 +75,7 @@ def test_a_cell_that_failed_fails_again_and_one_that_had_not_is_told(supervised:
     assert "AssertionError" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_notebook_that_names_the_project_by_its_absolute_path_cannot_write_to_it_supervised(supervised: Person) -> None:
     absolute = supervised.root / "models" / "absolute.json"
     notebook(supervised, *RANDOM[:3], f"open({str(absolute)!r}, 'w').write('{{}}')")
