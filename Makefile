@@ -67,8 +67,8 @@ SYSTEM := chromium:chromium dot:graphviz pg_ctlcluster:postgresql fc-list:fontco
 	@$(COLLABORATION)/bin/pip install --quiet -r requirements/collaboration.txt -c $(CONSTRAINTS)
 	@touch $@
 
-# Four workers, since half of the tests wait for kernels and browsers. Files are given out in the order of `tests/conftest.py`.
-SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
+# Three workers, since half of the tests wait for kernels and browsers. Files are given out in the order of `tests/conftest.py`.
+SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
 
 demo: .make/venv
 	@$(BIN)/python -m demo
