@@ -20,7 +20,7 @@ from jupyter_mlsc.sandbox.code import AT_ONCE, Code
 from jupyter_mlsc.sandbox.decide import CONTINUE, Answer, OpenQuestion, Way, decide_device, decide_open, decide_process, is_temporary, wants
 from jupyter_mlsc.sandbox.gate import Gate
 from jupyter_mlsc.sandbox.listener import Listener, Notification
-from jupyter_mlsc.sandbox.ordinary import Ordinary, unmake
+from jupyter_mlsc.sandbox.ordinary import Ordinary, set_mode, unmake
 from jupyter_mlsc.sandbox.places import Places, Region
 from jupyter_mlsc.sandbox.resolve import NothingThereError, Resolved, Resolver, error
 from jupyter_mlsc.sandbox.slow import SlowAnswers
@@ -250,7 +250,7 @@ class Opens:
                 raise
             raise _AgainError from err
         if afterwards is not None:
-            os.fchmod(made, afterwards)
+            set_mode(made, afterwards)
         made_is = os.fstat(made)
         self._gate.made(found.names, made_is, question.pid)
         try:
@@ -324,7 +324,7 @@ class Opens:
         if regular and not flags & os.O_NONBLOCK:
             fcntl.fcntl(opened, fcntl.F_SETFL, flags & _SETTABLE)
         if afterwards is not None:
-            os.fchmod(opened, afterwards)
+            set_mode(opened, afterwards)
         self._give(question, request, opened)
         if writes:
             self._gate.wrote(found.names, found.status, question.pid)

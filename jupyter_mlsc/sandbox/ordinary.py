@@ -189,7 +189,7 @@ class Ordinary:
             status = os.fstat(made)
             try:
                 if afterwards is not None:
-                    os.fchmod(made, afterwards)
+                    set_mode(made, afterwards)
                 self._listener.give(question, made, close_on_exec=bool(flags & os.O_CLOEXEC))
             except OSError:
                 unmake(above, name, status)  # the caller has no number for it: without us there would be no file
@@ -240,6 +240,15 @@ class Ordinary:
         finally:
             os.close(above)
         return True
+
+
+def set_mode(descriptor: int, mode: int) -> None:
+    """fchmod(2) of what is handed over next: where it fails nothing is, and the descriptor is closed. Raises OSError."""
+    try:
+        os.fchmod(descriptor, mode)
+    except OSError:
+        os.close(descriptor)
+        raise
 
 
 def unmake(folder: int, name: bytes, made: os.stat_result) -> None:
