@@ -70,6 +70,9 @@ SYSTEM := chromium:chromium dot:graphviz pg_ctlcluster:postgresql fc-list:fontco
 # Three workers, since half of the tests wait for kernels and browsers. Files are given out in the order of `tests/conftest.py`.
 SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
 
+# A test that stands still shows where every thread of it stands, is ended and has failed; the others go on.
+NO_STANDSTILL := -o faulthandler_timeout=240 -o faulthandler_exit_on_timeout=true
+
 demo: .make/venv
 	@$(BIN)/python -m demo
 
@@ -79,7 +82,7 @@ ready:
 
 test: ready
 	@cd labextension && node_modules/.bin/vitest run
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow"
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(NO_STANDSTILL) -m "not slow"
 
 test-all: ready .make/collaboration
 	@cd labextension && node_modules/.bin/vitest run
