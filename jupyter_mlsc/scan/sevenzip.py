@@ -1,7 +1,8 @@
 """7z archives: py7zr unpacks in a thread of its own, in one pass, and hands each member over in parts, to be looked at as a file of its own.
 
 Rules kept: nothing is written anywhere; parts are counted against the limits before the next one is made; an archive that cannot be unpacked to its end is
-not understood, whatever was found before; where py7zr is not installed nobody looked into it, which is a finding that fails.
+not understood, whatever was found before; where py7zr is not installed nobody looked into it, which is a finding that fails; what decodes PPMd is never
+called: pyppmd 1.3.1 decodes in a thread of its own, which goes on writing to memory that is no longer its own where the bytes are hostile.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ def _scan(piece: Piece, scanning: Scanning) -> Iterable[Finding]:
     except MissingLibraryError:
         yield scanning.found("archive-closed", piece, kind="7z")
         return
+    _without_ppmd(py7zr)
     # A window, since py7zr would open a file that has a name once more, by that name.
     with _opened(py7zr, window(piece.stream, 0, piece.size)) as archive:
         members = archive.list()
@@ -66,6 +68,19 @@ def _scan(piece: Piece, scanning: Scanning) -> Iterable[Finding]:
         with _Unpacking(py7zr, archive, wanted) as unpacking:
             for member in unpacking.members():
                 yield from _link(piece, scanning, member) if member.name in links else scanning.inside(piece, member.name, cast("BinaryIO", member))
+
+
+def _without_ppmd(py7zr: Any) -> None:
+    """Have py7zr refuse PPMd in this process, in the list of an archive's members too, which may itself be compressed. What it writes is as before."""
+    methods = py7zr.compressor.algorithm_class_map
+    methods[py7zr.FILTER_PPMD] = (methods[py7zr.FILTER_PPMD][0], _refuse_ppmd)
+
+
+def _refuse_ppmd(properties: bytes, block_size: int) -> Any:
+    del properties, block_size
+    raise NotUnderstoodError(
+        "it is compressed with PPMd, whose decoder is not safe with hostile bytes; have it packed with another method (LZMA2 is 7-Zip's own)"
+    )
 
 
 def _opened(py7zr: Any, stream: BinaryIO) -> Any:

@@ -25,6 +25,11 @@ def configured(signed_dataset: Person) -> Person:
     profile.mkdir(parents=True)
     (profile / "ipython_config.py").write_text(CONFIG, encoding="utf-8")
     signed_dataset.more["IPYTHONDIR"] = str(profile.parent)
+    # A kernel that has not ended by itself within this time is killed, and what it was about to record is not: Jupyter's 5 s are few for a busy machine.
+    settings = signed_dataset.home / "jupyter"
+    settings.mkdir()
+    (settings / "jupyter_config.py").write_text("c.KernelManager.shutdown_wait_time = 120.0\n", encoding="utf-8")
+    signed_dataset.more["JUPYTER_CONFIG_DIR"] = str(settings)
     return signed_dataset
 
 
@@ -68,7 +73,7 @@ def test_what_is_written_after_the_last_cell_is_on_record_as_the_runs_own(config
         "def later():\n    time.sleep(1)\n    save('thread')\n"
         "threading.Thread(target=later).start()\natexit.register(save, 'exit')"
     )
-    done = run(configured, "jupyter execute", source)
+    done = run(configured, "nbconvert", source)
     assert done.returncode == 0, done.stderr
     assert sorted(recorded(configured)) == [("write", "models/exit.joblib"), ("write", "models/thread.joblib")]
     assert [configured.verify(f"models/{name}.joblib").allowed for name in ("thread", "exit")] == [True, True]

@@ -140,7 +140,6 @@ CARRIERS: dict[str, Callable[[bytes], bytes]] = {
     "x.7z": lambda data: sevenzipped({"deep/er/x": data}),
     "solid.7z": lambda data: sevenzipped({"a.txt": bytes(5000), "b.txt": b"", "c.pkl": data, "d.txt": bytes(9)}),
     "stored.7z": lambda data: sevenzipped({"x.pkl": data}, filters=[{"id": py7zr.FILTER_COPY}]),
-    "ppmd.7z": lambda data: sevenzipped({"x.pkl": data}, filters=[{"id": py7zr.FILTER_PPMD, "order": 6, "mem": 24}]),
     "weights.bin.7z": lambda data: sevenzipped({"x.zip": zipped({"c.7z": sevenzipped({"d.gz": gzip.compress(data)})})}),
     "broken-sum.7z": lambda data: _with_broken_sum_in_7z(data),
     "nested.zip": lambda data: zipped({"a.zip": zipped({"b.tar": tarred({"c.gz": gzip.compress(data)})})}),

@@ -77,6 +77,24 @@ def test_where_nothing_can_open_it_it_fails(monkeypatch: pytest.MonkeyPatch) -> 
     assert found(sevenzipped({"x.txt": b"x"})) == [("archive-closed", "")]
 
 
+def test_ppmd_is_refused_before_its_decoder_sees_a_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On changed bytes the decoder's thread wrote to memory that was no longer its own: a process that scanned a few hundred of them ended in the collector."""
+    import pyppmd
+
+    def called(*_: object) -> None:
+        pytest.fail("the decoder was made")
+
+    ppmd = {"id": py7zr.FILTER_PPMD, "order": 6, "mem": 24}
+    with monkeypatch.context() as patch:
+        patch.setattr(type(py7zr.archiveinfo.DEFAULT_FILTERS), "ENCODED_HEADER_FILTER", [ppmd])
+        with_list = sevenzipped({"x.pkl": RUNS})
+    monkeypatch.setattr(pyppmd, "Ppmd7Decoder", called)
+    for packed in (sevenzipped({"x.pkl": RUNS}, filters=[ppmd]), with_list):
+        findings = scan_stream("m.7z", io.BytesIO(packed))
+        assert {each.code for each in findings} == {"not-understood"}
+        assert "PPMd" in findings[-1].message
+
+
 def test_an_archive_that_breaks_fails_for_what_was_found_before_and_for_breaking() -> None:
     whole = bytearray(sevenzipped({"a.pkl": RUNS, "b.txt": os.urandom(200_000)}, filters=[{"id": py7zr.FILTER_COPY}]))
     whole[100_000] ^= 1
