@@ -59,7 +59,19 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """What ``%load_ext jupyter_mlsc`` calls."""
+    """What ``%load_ext jupyter_mlsc`` calls, and a kernel that is started with it."""
+    import os
+
+    if os.environ.get("MLSC_SUPERVISED") == "1":  # `wire.VARIABLE`: a hint only, which says when to load and nothing else
+        from jupyter_mlsc.kernel.later import Later, is_starting
+
+        if is_starting(shell):
+            Later(shell, _load_extension).begin()
+            return
+    _load_extension(shell)
+
+
+def _load_extension(shell: InteractiveShell) -> None:
     from jupyter_mlsc.kernel.extension import load_extension
 
     load_extension(shell)
