@@ -7,14 +7,12 @@ import io
 import sys
 from collections.abc import Sequence
 
-import msgspec
-
 from jupyter_mlsc.sandbox import boot
 
 
 def main() -> None:
     """Supervise what the first argument describes, and exit with its status."""
-    boot.run(msgspec.json.decode(sys.argv[1], type=boot.Spec), carry_out)
+    boot.run(boot.decoded(sys.argv[1]), carry_out)
 
 
 def wait() -> None:

@@ -1,20 +1,20 @@
 """How a supervisor is started: a process of its own, isolated from the user's Python settings and from the project's folder, with no secret in it.
 
 Rules kept: ``python -I``, so that neither PYTHONPATH nor the working directory says what is imported; the package comes from where the starter's own
-came from; what opens a key never reaches the supervisor's environment, nor the command's.
+came from; what opens a key never reaches the supervisor's environment, nor the command's. Who starts a supervisor waits for what is imported here, and
+again for what the supervisor imports: `msgspec` is the supervisor's alone.
 """
 
 from __future__ import annotations
 
 import gc
+import json
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import msgspec
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from jupyter_mlsc.sandbox.desk import CarryOut
@@ -41,11 +41,12 @@ READY, TAKEN = b"r", b"t"
 """What a supervisor that waits says to who started it, and nothing else: that it has imported what it needs, and that it begins what it was told."""
 
 
-class Spec(msgspec.Struct, frozen=True):
-    """What a supervisor is to run. ``start`` is the folder whose project rules, ``policy`` one that is trusted by being named, ``notebook`` its name there.
+class Spec(NamedTuple):
+    """What a supervisor is to run, told as a JSON array.
 
-    ``parent`` is the process that the run ends with, where it ends with one; ``kernel`` is true where the command is a kernel; ``hidden`` are files and
-    folders that nothing inside may open besides those that are hidden anyway.
+    ``start`` is the folder whose project rules, ``policy`` one that is trusted by being named, ``notebook`` its name there. ``parent`` is the process that
+    the run ends with, where it ends with one; ``kernel`` is true where the command is a kernel; ``hidden`` are files and folders that nothing inside may
+    open besides those that are hidden anyway.
     """
 
     argv: tuple[str, ...]
@@ -56,10 +57,27 @@ class Spec(msgspec.Struct, frozen=True):
     kernel: bool = False
     hidden: tuple[str, ...] = ()
 
+    def encoded(self) -> str:
+        """As it is told: each byte of a text is a character, since paths and arguments may be no UTF-8."""
+        return json.dumps(_each_text(self, lambda text: os.fsencode(text).decode("latin-1")))
+
+
+def decoded(told: str | bytes) -> Spec:
+    """What was told. Raises msgspec.MsgspecError."""
+    import msgspec
+
+    return msgspec.convert(_each_text(msgspec.json.decode(told), lambda text: os.fsdecode(text.encode("latin-1", "replace"))), Spec)
+
+
+def _each_text(value: object, change: Callable[[str], str]) -> object:
+    if isinstance(value, str):
+        return change(value)
+    return [_each_text(each, change) for each in value] if isinstance(value, list | tuple) else value
+
 
 def command_line(spec: Spec) -> list[str]:
     """The command that starts a supervisor for this."""
-    return [sys.executable, "-I", "-c", _BOOT + "main; main()", package_location(), msgspec.json.encode(spec).decode()]
+    return [sys.executable, "-I", "-c", _BOOT + "main; main()", package_location(), spec.encoded()]
 
 
 def waiting_command_line(channel: int) -> list[str]:

@@ -18,8 +18,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from jupyter_mlsc.sandbox.boot import READY, TAKEN, Spec, package_location, waiting_command_line
 
 _SECONDS_TO_ANSWER = 1.0
@@ -176,7 +174,7 @@ def _hand_over(channel: socket.socket, spec: Spec, streams: Sequence[int]) -> bo
     try:
         if channel.recv(1) != READY:
             return False
-        socket.send_fds(channel, [msgspec.json.encode(spec)], list(streams))
+        socket.send_fds(channel, [spec.encoded().encode()], list(streams))
         return channel.recv(1) == TAKEN
     except OSError:
         return False

@@ -19,8 +19,8 @@ from jupyter_mlsc.policy.globs import normal
 from jupyter_mlsc.policy.rules import Supervise
 from jupyter_mlsc.sandbox import landlock
 from jupyter_mlsc.sandbox.boot import package_location
+from jupyter_mlsc.sandbox.connection_files import own_sockets
 from jupyter_mlsc.sandbox.decide import ACCELERATORS, PLAIN_DEVICES
-from jupyter_mlsc.sandbox.jupyter_homes import own_sockets
 from jupyter_mlsc.sandbox.known_folders import in_home
 from jupyter_mlsc.sandbox.mounts import aliases, mounts, strays
 from jupyter_mlsc.sandbox.places import PROTECTED, Places, Region

@@ -62,7 +62,7 @@ def _wait(channel: socket.socket, parent: int) -> Spec | None:
             message, streams, flags, _ = socket.recv_fds(channel, _LONGEST, 3)
             if not message or len(streams) != 3 or flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
                 return None
-            spec = msgspec.json.decode(message, type=Spec)
+            spec = boot.decoded(message)
             os.chdir(spec.start)
             for number, stream in enumerate(streams):
                 os.dup2(stream, number)

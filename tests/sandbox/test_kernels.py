@@ -12,7 +12,8 @@ import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 
 from jupyter_mlsc.cli.kernels import supervised_name
-from jupyter_mlsc.sandbox.jupyter_homes import own_sockets, prepare_for, prepare_profile
+from jupyter_mlsc.sandbox.connection_files import own_sockets
+from jupyter_mlsc.sandbox.jupyter_homes import prepare_for, prepare_profile
 from jupyter_mlsc.sandbox.kernel_specs import NAME
 from jupyter_mlsc.sandbox.provisioner import notebook_name, with_extension
 from tests.conftest import Person

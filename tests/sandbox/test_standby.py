@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
-import msgspec
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
@@ -264,11 +263,11 @@ def test_it_ends_when_its_channel_does_and_at_what_is_not_the_word(ada: Person, 
         channel = standby._ready.channel
         assert channel.recv(1) == READY
         if how == "no descriptors":
-            channel.send(msgspec.json.encode(Spec(("true",), str(ada.root))))
+            channel.send(Spec(("true",), str(ada.root)).encoded().encode())
         elif how == "no word":
             socket.send_fds(channel, [b'{"argv": 1}'], [0, 1, 2])
         elif how == "a folder that is not there":
-            socket.send_fds(channel, [msgspec.json.encode(Spec(("true",), str(ada.root / "gone")))], [0, 1, 2])
+            socket.send_fds(channel, [Spec(("true",), str(ada.root / "gone")).encoded().encode()], [0, 1, 2])
         if how != "the channel ends":
             assert channel.recv(1) != TAKEN
         channel.close()
