@@ -371,16 +371,29 @@ def test_many_threads_share_a_cache(cache: DigestCache) -> None:
     assert cache.fault is None
 
 
+FORKS = """
+import os, sys
+from pathlib import Path
+from jupyter_mlsc.artifacts import Measurement
+from jupyter_mlsc.digest_cache import DigestCache
+from jupyter_mlsc.file_identity import FileIdentity
+from tests.test_digest_cache import LATER, LIE
+cache = DigestCache(Path(sys.argv[1]))
+mine, childs = FileIdentity(1, 1, 5, 0, 0), FileIdentity(1, 2, 5, 0, 0)
+cache.put_many([(mine, Measurement(5, LIE))], LATER)
+with cache._alone():  # as if another thread were in the middle of something
+    child = os.fork()
+    if not child:
+        cache.put_many([(childs, Measurement(5, LIE))], LATER)
+        assert cache.fault is None and cache.get_many([mine], LATER) == [Measurement(5, LIE)]
+        sys.exit()
+    assert os.waitpid(child, 0)[1] == 0
+assert cache.get_many([mine, childs], LATER) == [Measurement(5, LIE)] * 2
+"""
+
+
 def test_a_forked_child_uses_a_connection_of_its_own(cache: DigestCache) -> None:
-    mine, childs = FileIdentity(1, 1, 5, 0, 0), FileIdentity(1, 2, 5, 0, 0)
-    cache.put_many([(mine, Measurement(5, LIE))], LATER)
-    with cache._alone():  # as if another thread were in the middle of something
-        child = os.fork()
-        if not child:
-            cache.put_many([(childs, Measurement(5, LIE))], LATER)
-            os._exit(0 if cache.fault is None and cache.get_many([mine], LATER) == [Measurement(5, LIE)] else 1)
-        assert os.waitpid(child, 0)[1] == 0
-    assert cache.get_many([mine, childs], LATER) == [Measurement(5, LIE)] * 2
+    subprocess.run([sys.executable, "-c", FORKS, str(cache._path)], check=True, timeout=120)
 
 
 def test_a_thousand_files_are_looked_up_in_few_questions(cache: DigestCache, tmp_path: Path) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import stat
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,15 +18,15 @@ def _mount(*arguments: str) -> None:
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path, size: int) -> Iterator[Callable[[], None]]:
-    """``folder`` becomes a disk of ``size`` bytes. Gives what a child process must call first where nobody may mount: a limit on files."""
+def small_disk(folder: Path, size: int) -> Iterator[tuple[str, ...]]:
+    """``folder`` becomes a disk of ``size`` bytes. Gives what is put before a command where nobody may mount: a limit on files."""
     folder.mkdir(exist_ok=True)
     if os.geteuid() != 0:
-        yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        yield ("prlimit", f"--fsize={size}")
         return
     _mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder))
     try:
-        yield lambda: None
+        yield ()
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 

@@ -38,9 +38,9 @@ except mlsc.MlscError as err:
 """
 
 
-def python(person: Person, code: str, *arguments: str, first: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
+def python(person: Person, code: str, *arguments: str, within: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     ended = subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=person.root, env=person.environ, capture_output=True, text=True, check=False, preexec_fn=first
+        [*within, sys.executable, "-c", code, *arguments], cwd=person.root, env=person.environ, capture_output=True, text=True, check=False, timeout=120
     )
     assert "Traceback" not in ended.stdout + ended.stderr, ended.stderr
     return ended
@@ -127,16 +127,16 @@ def test_a_full_disk_while_saving_loses_nothing(ada: Person) -> None:
     ada.save([1.0, 2.0], "models/small.json")
     with small_disk(ada.root / "derived", 1 << 20) as limited:
         before = ada.mlsc("log", "show", "--json").stdout
-        full = python(ada, SAVE, "derived/big.npy", str(1 << 20), first=limited)
+        full = python(ada, SAVE, "derived/big.npy", str(1 << 20), within=limited)
         assert full.returncode == 3, full.stdout
         assert "derived/big.npy could not be written: " in full.stdout
         assert "next: " in full.stdout
         assert list((ada.root / "derived").iterdir()) == []
         assert ada.mlsc("log", "show", "--json").stdout == before
         # What fits is saved, and a bigger version that does not fit leaves it as it is.
-        assert python(ada, SAVE, "derived/big.npy", "100", first=limited).returncode == 0
+        assert python(ada, SAVE, "derived/big.npy", "100", within=limited).returncode == 0
         kept = (ada.root / "derived" / "big.npy").read_bytes()
-        assert python(ada, SAVE, "derived/big.npy", str(1 << 20), first=limited).returncode == 3
+        assert python(ada, SAVE, "derived/big.npy", str(1 << 20), within=limited).returncode == 3
         assert (ada.root / "derived" / "big.npy").read_bytes() == kept
         assert [path.name for path in (ada.root / "derived").iterdir()] == ["big.npy"]
     assert ada.mlsc("log", "verify").returncode == 0

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 import websocket
 
-from jupyter_mlsc.sandbox import linux
 from tests.conftest import Person
 from tests.e2e.supervised_people import KERNEL
 from tests.kernel.live_kernel import LONG
@@ -37,6 +36,8 @@ FLAGS = (
 WHOLE = (sys.executable, "-m", "jupyter_mlsc.cli", "exec", "--")
 """What stands before a command that runs supervised as a whole."""
 _QUIET = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": False}
+DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+"""Before the command of a process that is killed with the tests, however they end."""
 _GRACE = 10.0
 """Seconds that a server may take to end when it is asked to."""
 
@@ -80,7 +81,7 @@ def running(
     """A server in a process group of its own, in the person's project; its end is sure. ``within`` is put before its command."""
     environ = {**environ_of(person), "JUPYTER_TOKEN": TOKEN}
     _no_news(Path(environ["JUPYTER_CONFIG_DIR"]))
-    command = [*within, python, "-m", application, "--no-browser", "--allow-root", f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1"]
+    command = [*DIES_WITH_US, *within, python, "-m", application, "--no-browser", "--allow-root", f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1"]
     # What runs supervised finds no token in its environment.
     command += [f"--IdentityProvider.token={TOKEN}", *options]
     log = person.home / "server.log"
@@ -93,7 +94,6 @@ def running(
             stdout=stream,
             stderr=stream,
             start_new_session=True,
-            preexec_fn=dies_with_us,
         )
     try:
         yield Server(process, _url(process, log), log)
@@ -138,11 +138,6 @@ def _answers(url: str) -> bool:
             return True
     except OSError:
         return False
-
-
-def dies_with_us() -> None:
-    """For ``preexec_fn``: a process that is killed with the tests, however they end."""
-    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @dataclass

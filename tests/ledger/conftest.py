@@ -52,7 +52,7 @@ def postgresql_server() -> Iterator[str]:
 
     def run(program: str, *arguments: str) -> None:
         command = [*as_server, os.path.join(folders[0], program), "-D", str(folder / "data"), *arguments]
-        subprocess.run(command, check=True, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        subprocess.run(command, check=True, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=120)
 
     options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories='' -c fsync=off -c full_page_writes=off -c shared_buffers=16MB"
     try:

@@ -24,8 +24,11 @@ HERE = Path(__file__).parent
 def start(place: str, memory: CheckpointMemory, key: Ed25519PrivateKey, first: int, count: int, batch: int = 1) -> subprocess.Popen[str]:
     """An appender that has opened the ledger and waits for a line."""
     arguments = [place, str(memory.path), key.private_bytes_raw().hex(), str(first), str(count), str(batch)]
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(Path(jupyter_mlsc.__file__).parents[1])])}
-    return subprocess.Popen([sys.executable, str(HERE / "appender.py"), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ)
+    return subprocess.Popen([sys.executable, str(HERE / "appender.py"), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_environ())
+
+
+def _environ() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(Path(jupyter_mlsc.__file__).parents[1])])}
 
 
 def go(process: subprocess.Popen[str]) -> None:
@@ -111,20 +114,28 @@ def test_a_hundred_kills_leave_a_sound_ledger(place: str, key: Ed25519PrivateKey
     kill_at_random(place, key, memory, times=100, seed=100)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+FORKS = """
+import os, sys
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from jupyter_mlsc.ledger import CheckpointMemory, Ledger
+from ledger_entries import new_entry
+place, memory, key = sys.argv[1:]
+ledger = Ledger.open(place, CheckpointMemory(memory), Ed25519PrivateKey.from_private_bytes(bytes.fromhex(key)))
+ledger.append([new_entry(0)])
+child = os.fork()
+if child == 0:
+    assert ledger.append([new_entry(number) for number in (1, 2)]) and len(list(ledger.entries())) >= 3
+    sys.exit()
+ledger.append([new_entry(3)])
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert ledger.append([new_entry(4)]) == [4]
+"""
+
+
 def test_a_fork_may_use_the_ledger_that_its_parent_opened(place: str, key: Ed25519PrivateKey, memory: CheckpointMemory) -> None:
-    ledger = Ledger.create(place, key, memory)
-    ledger.append([new_entry(0)])
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            status = 0 if ledger.append([new_entry(number) for number in (1, 2)]) and len(list(ledger.entries())) >= 3 else 1
-        finally:
-            os._exit(status)
-    ledger.append([new_entry(3)])
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert ledger.append([new_entry(4)]) == [4]
+    Ledger.create(place, key, memory).close()
+    subprocess.run([sys.executable, "-c", FORKS, place, str(memory.path), key.private_bytes_raw().hex()], env=_environ(), check=True, timeout=120)
+    ledger = Ledger.open(place, memory, key)
     assert {entry.subjects[0][1] for entry in ledger.entries()} == {digest_of(number) for number in range(5)}
     assert audit(ledger, memory).ok
     ledger.close()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pty
 import select
 import subprocess
 import sys
-import termios
 
 import pytest
 
@@ -86,7 +84,8 @@ os.write(line, f"{typed(0x5412, b'x')}; {typed(0x541C, bytes([2]))}; {typed(0x1_
 """
     ours, theirs = pty.openpty()
     try:
-        command = [sys.executable, "-m", "jupyter_mlsc.cli", "exec", "--", sys.executable, "-c", code]
+        # Only its controlling terminal would take it from an ordinary program.
+        command = ["setsid", "--ctty", sys.executable, "-m", "jupyter_mlsc.cli", "exec", "--", sys.executable, "-c", code]
         done = subprocess.run(
             command,
             cwd=ada.root,
@@ -94,8 +93,6 @@ os.write(line, f"{typed(0x5412, b'x')}; {typed(0x541C, bytes([2]))}; {typed(0x1_
             stdin=theirs,
             stdout=theirs,
             stderr=subprocess.PIPE,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # only its controlling terminal would take it from an ordinary program
             check=False,
             timeout=120,
         )
