@@ -5,7 +5,8 @@ that was changed; what may come out is a list of findings or a FormatError. Anyt
 `SECONDS`, more memory than `MEMORY`, more findings than the limits allow, or a pickle that CPython's own unpickler asks for a global that nobody allowed
 and that the scan passed. A failure's input is kept in ``fuzz-failures/``, and the exit code is 1.
 
-A library written in C that ends the process (a scanner's process in the product: a finding, or "no profile") is counted apart, and its input kept.
+A library written in C that ends the process, or is ended for the processor time that it takes (a scanner's process in the product: a finding, or "no
+profile"), is counted apart, and its input kept.
 """
 
 from __future__ import annotations
@@ -309,6 +310,8 @@ def _fuzz(target: str, seed: int, seconds: float, shared: mmap.mmap, results: An
     """Fuzz one target in this process, and tell how many inputs there were and what failed."""
     _limit()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    from jupyter_mlsc.scan.processor_time import limit
+
     until, count, failures, slowest = time.monotonic() + seconds, 0, [], 0.0
     where: Counter[object] = Counter()
     for name, data in inputs(target, random.Random(f"{target} {seed}")):
@@ -318,6 +321,7 @@ def _fuzz(target: str, seed: int, seconds: float, shared: mmap.mmap, results: An
         count += 1
         shared.write(b"".join(number.to_bytes(4, "little") for number in (count, len(name.encode()), len(data))) + name.encode() + data)
         began = time.process_time()
+        limit(SECONDS + 10)  # as the product's process has it
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
         try:
             try_one(target, name, data)

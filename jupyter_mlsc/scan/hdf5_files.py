@@ -1,7 +1,8 @@
 """HDF5: Keras models with their configuration, what PyTables pickled, and links to other files.
 
 Rules kept: h5py parses, in the process that holds no key; a link that leads out is a finding and is not followed; every text and byte string that is
-small enough to be looked at is tried as a pickle, since PyTables unpickles attributes.
+small enough to be looked at is tried as a pickle, since PyTables unpickles attributes; libhdf5, which changed bytes can lead in circles, has a time of
+its own, as far as that can be ended.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from jupyter_mlsc.scan.documents import json_of
 from jupyter_mlsc.scan.finding import Finding, LimitReachedError
 from jupyter_mlsc.scan.keras_configs import judged
 from jupyter_mlsc.scan.piece import Piece, Scanning
+from jupyter_mlsc.scan.processor_time import at_most
 from jupyter_mlsc.scan.registry import HDF5_PLACES
 from jupyter_mlsc.scan.scanner import Scanner
 
@@ -30,7 +32,8 @@ def _recognise(piece: Piece) -> bool:
 
 def _scan(piece: Piece, scanning: Scanning) -> Iterable[Finding]:
     h5py = library("h5py", "scanning an HDF5 file")
-    with h5py.File(piece.rewound(), "r") as file:
+    # Names, attributes and pickled rows are read, no numbers.
+    with at_most(scanning.limits.circling_for(piece.size)), h5py.File(piece.rewound(), "r") as file:
         try:
             require_nothing_outside(file)
         except ValueError as err:

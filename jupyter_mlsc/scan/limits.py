@@ -17,6 +17,8 @@ class Limits(NamedTuple):
     """Time for a file; added to it is what reading takes, at `bytes_per_second`."""
     bytes_per_second: int = 20 * MiB
     """A slow disk: the time for a large file is counted by it."""
+    circling: float = 10.0
+    """Processor time for a part of a file that a library reads which changed bytes can lead in circles; added to it is what reading takes."""
     memory: int = MEMORY
     """Address space of the process that scans."""
     depth: int = 10
@@ -37,6 +39,10 @@ class Limits(NamedTuple):
     def seconds_for(self, size: int) -> float:
         """Time for a file of this many bytes."""
         return self.seconds + size / self.bytes_per_second
+
+    def circling_for(self, size: int) -> float:
+        """Processor time for a part of this many bytes, where that is limited for itself."""
+        return self.circling + size / self.bytes_per_second
 
 
 DEFAULT = Limits()

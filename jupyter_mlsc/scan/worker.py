@@ -6,7 +6,6 @@ that no descendant of a dead parent goes on computing.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from _socket import socket
@@ -14,6 +13,7 @@ from _socket import socket
 from jupyter_mlsc.scan.channel import answer, receive, recognition, send
 from jupyter_mlsc.scan.engine import scan_stream
 from jupyter_mlsc.scan.limits import Limits
+from jupyter_mlsc.scan.processor_time import limit
 
 _BUFFER = 64 * 1024
 """Bytes that are read ahead. Most files are looked at in a few places only."""
@@ -31,7 +31,7 @@ def serve(channel: socket) -> None:
         body, descriptors = receive(channel)
         if body is None:
             return
-        _limit_time(limits.seconds_for(os.fstat(descriptors[0]).st_size))
+        limit(limits.seconds_for(os.fstat(descriptors[0]).st_size))
         asked = json.loads(body)
         with os.fdopen(descriptors[0], "rb", buffering=_BUFFER) as stream:
             if asked["recognise"]:
@@ -41,13 +41,3 @@ def serve(channel: socket) -> None:
             else:
                 said = answer(scan_stream(asked["name"], stream, limits=limits, **told))
         send(channel, said)
-
-
-def _limit_time(seconds: float) -> None:
-    """Let the kernel end this process once it has used so many seconds of CPU more."""
-    with contextlib.suppress(ImportError, ValueError, OSError):  # another system than Linux: the parent's clock is the limit
-        import resource
-
-        used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
-        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-        resource.setrlimit(resource.RLIMIT_CPU, (int(used + seconds) + 2, hard))

@@ -7,6 +7,7 @@ import gzip
 import io
 import os
 import pickle
+import resource
 import select
 import signal
 import subprocess
@@ -59,6 +60,45 @@ def test_a_file_that_takes_too_long_is_a_finding_and_the_next_one_is_scanned(tmp
     with ScanProcess(Limits(seconds=1.0)) as process:
         assert scanned(process, slow) == {"limit-reached"}
         assert scanned(process, fine) == set()
+
+
+def test_a_library_that_is_led_in_circles_is_ended_before_the_files_time_is_over(tmp_path: Path) -> None:
+    import h5py
+
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs["model_config"] = "{}"
+        for number in range(600):
+            attributes = file.create_group(str(number)).attrs
+            for each in range(50):
+                attributes[str(each)] = "x" * 20
+    others = [put(tmp_path, "a.pkl", pickle.dumps(1)), put(tmp_path, "h.pkl", HOSTILE)]
+    with ScanProcess(Limits(circling=-1.5)) as process:  # what is left is a second or less, in which half of it is read
+        assert scanned(process, others[0]) == set()
+        assert scanned(process, tmp_path / "a.h5") == {"scanner-failed"}
+        assert [scanned(process, path) for path in others] == [set(), {"pickle-code"}]
+        assert process._process is not None
+    with ScanProcess() as process:
+        assert scanned(process, tmp_path / "a.h5") == set()
+
+
+CIRCLES = """
+import hashlib, resource, sys
+from jupyter_mlsc.scan.processor_time import at_most, limit
+if sys.argv[1] == "limited":
+    limit(1000)
+with at_most(-1.5):
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 6_000_000)
+print(resource.getrlimit(resource.RLIMIT_CPU)[0])
+"""
+
+
+def test_processor_time_ends_only_a_process_that_has_a_limit() -> None:
+    def ended(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-c", CIRCLES, *arguments], capture_output=True, text=True, check=False, timeout=120)
+
+    assert ended("limited").returncode == -signal.SIGXCPU
+    free = ended("free")
+    assert (free.returncode, free.stdout.strip()) == (0, str(resource.getrlimit(resource.RLIMIT_CPU)[0]))
 
 
 def test_a_file_that_needs_too_much_memory_is_a_finding(tmp_path: Path) -> None:
