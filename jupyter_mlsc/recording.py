@@ -6,7 +6,7 @@ Rules kept: a run's statements are records and provenance, signed with the run k
 
 from __future__ import annotations
 
-import secrets
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -81,7 +81,7 @@ class Run:
 
     project: str
     tier: str = GUARDED
-    id: str = field(default_factory=lambda: secrets.token_hex(16))
+    id: str = field(default_factory=lambda: os.urandom(16).hex())
     place: Place = field(default_factory=Place)
     started: bool = False
     program: str | None = None

@@ -30,6 +30,7 @@ class SupervisedCells:
 
     def begin(self) -> None:
         """Hold what unpickles to the list."""
+        import jupyter_mlsc.dataflow  # noqa: F401  # which the end of the first cell would wait for
         from jupyter_mlsc.kernel.supervised_unpickling import SupervisedUnpickling
 
         try:

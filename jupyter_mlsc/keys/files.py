@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Iterator
@@ -63,7 +62,7 @@ def create(path: Path, content: Secret) -> None:
 
 def replace(path: Path, content: Secret) -> None:
     """Put new content in a file's place at once, durably. Raises KeyUnavailableError; the old file stands then."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    beside = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     create(beside, content)
     try:
         os.replace(beside, path)

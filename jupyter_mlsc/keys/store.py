@@ -10,8 +10,8 @@ of the folder is enough. It does not keep out a process of the same user while t
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -244,7 +244,7 @@ class KeyStore(msgspec.Struct, frozen=True):
             return self._write(f"{stem}.pem", pkcs8.plain_pem(key))
         chain = self._keychain(passphrase, storage)
         if chain is not None:
-            wrapping = Secret(secrets.token_hex(32).encode("ascii"))
+            wrapping = Secret(os.urandom(32).hex().encode("ascii"))
             if keychain.put(chain, public.key_id, pkcs8.wrapped_pem(key, wrapping).decode("ascii")):
                 self._write(f"{stem}.secret", wrapping)
                 return f"keyring:{keychain.SERVICE}?key={public.key_id}"

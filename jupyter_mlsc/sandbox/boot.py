@@ -37,6 +37,8 @@ SAYS_SUPERVISED = "MLSC_SUPERVISED"
 _FOR_A_GUARD = ("MLSC_HOME", "MLSC_POLICY")
 
 
+EARLY = "early"
+"""Says that nobody waits for what a waiting supervisor says, and that it is to import no more than a kernel waits for."""
 READY, TAKEN = b"r", b"t"
 """What a supervisor that waits says to who started it, and nothing else: that it has imported what it needs, and that it begins what it was told."""
 
@@ -80,9 +82,9 @@ def command_line(spec: Spec) -> list[str]:
     return [sys.executable, "-I", "-c", _BOOT + "main; main()", package_location(), spec.encoded()]
 
 
-def waiting_command_line(channel: int) -> list[str]:
-    """The command that starts a supervisor that waits to be told what to run, over a channel that is this descriptor."""
-    return [sys.executable, "-I", "-c", _BOOT + "wait; wait()", package_location(), str(channel)]
+def waiting_command_line(channel: int, *, early: bool = False) -> list[str]:
+    """The command that starts a supervisor that waits to be told what to run, over a channel that is this descriptor; ``early`` where that comes at once."""
+    return [sys.executable, "-I", "-c", _BOOT + "wait; wait()", package_location(), str(channel), *([EARLY] if early else [])]
 
 
 def package_location() -> str:

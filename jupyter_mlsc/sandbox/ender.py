@@ -10,9 +10,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
+from typing import TYPE_CHECKING
 
 from jupyter_mlsc.sandbox import linux
+
+if TYPE_CHECKING:
+    from _socket import socket
 
 _EVERYBODY = -1
 _KILL, _DONE = b"k", b"d"
@@ -23,7 +26,7 @@ _PATIENCE = 5.0
 class Ender:
     """The supervisor's end. ``pid`` is the process that stands by, a child of the supervisor."""
 
-    def __init__(self, pid: int, channel: socket.socket) -> None:
+    def __init__(self, pid: int, channel: socket) -> None:
         self.pid, self._channel = pid, channel
         channel.settimeout(_PATIENCE)
 
@@ -40,7 +43,7 @@ class Ender:
             os.waitpid(self.pid, 0)
 
 
-def stand_by(channel: socket.socket, supervisor: int) -> None:
+def stand_by(channel: socket, supervisor: int) -> None:
     """Leave a process behind that stands by; the supervisor adopts it (PR_SET_CHILD_SUBREAPER). It says its number first, or goes without a word.
 
     For a process that `landlock.hold_signals` restricts. Raises OSError where no process can be made.
@@ -55,7 +58,7 @@ def stand_by(channel: socket.socket, supervisor: int) -> None:
     os.waitpid(between, 0)
 
 
-def _stand(channel: socket.socket, supervisor: int) -> None:
+def _stand(channel: socket, supervisor: int) -> None:
     try:
         os.setsid()  # an interrupt from a terminal and a signal to the supervisor's group are meant for others
         for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}:

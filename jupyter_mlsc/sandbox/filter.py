@@ -6,10 +6,10 @@ Rules kept: a call of another architecture, or newer than the tables, answers EN
 
 from __future__ import annotations
 
+import _socket as socket  # a command waits for what `socket` adds to it
 import ctypes
 import errno
 import os
-import socket
 import struct
 from collections.abc import Sequence
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import socket
 import stat
 
 from jupyter_mlsc.errors import SupervisionError
@@ -40,6 +39,8 @@ def judge_standard_streams(resolver: Resolver, places: Places, gate: Gate, *, ne
 
 
 def _judge_socket(number: int, stream: str, *, network: bool) -> None:
+    import socket
+
     with socket.socket(fileno=os.dup(number)) as end:
         if end.family == socket.AF_UNIX:
             why = "sends to any address" if end.type in (socket.SOCK_DGRAM, socket.SOCK_RAW) else ""

@@ -6,10 +6,11 @@ command that cannot be executed is told apart from one that could not be put und
 
 from __future__ import annotations
 
+import _socket as socket  # a command waits for what `socket` adds to it
 import array
+import contextlib
 import os
 import signal
-import socket
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -38,7 +39,7 @@ class Launching:
 
     def launched(self) -> Launched:
         """Wait until the command runs. Raises SupervisionError where the kernel refuses the wall or the filter."""
-        with self._channel as channel:
+        with contextlib.closing(self._channel) as channel:
             message, ancillary, _, _ = channel.recvmsg(4096, socket.CMSG_SPACE(array.array("i", [0]).itemsize))
         listeners = array.array(
             "i", [fd for level, kind, data in ancillary if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS) for fd in _descriptors(data)]

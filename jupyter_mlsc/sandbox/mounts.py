@@ -74,7 +74,7 @@ def _in_layers(known: Iterable[Mount], paths: Iterable[str]) -> Iterator[tuple[s
     pairs = [pair for one, two in dict.fromkeys(shown) if one != two for pair in ((one, two), (two, one))]
     asked = list(paths)
     # A machine that runs containers has some thousand layers, and few of them have to do with a path.
-    above, below = {place for path in asked for place in _ways_up(path)}, tuple(f"{path.rstrip('/')}/" for path in asked)
+    above, below = {place for path in asked for place in ways_up(path)}, tuple(f"{path.rstrip('/')}/" for path in asked)
     near = [pair for pair in pairs if pair[0] in above or pair[0].startswith(below)]
     for path in asked:
         for here, there in near:
@@ -85,7 +85,8 @@ def _in_layers(known: Iterable[Mount], paths: Iterable[str]) -> Iterator[tuple[s
                 yield there, here
 
 
-def _ways_up(path: str) -> Iterator[str]:
+def ways_up(path: str) -> Iterator[str]:
+    """A path and all folders that it lies in."""
     while path not in ("", "/"):
         yield path
         path = path.rpartition("/")[0]

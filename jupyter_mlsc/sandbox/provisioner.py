@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
@@ -22,11 +22,15 @@ from jupyter_core.paths import jupyter_runtime_dir
 
 from jupyter_mlsc.project_root import find_root
 from jupyter_mlsc.sandbox.boot import END_TREE, SAYS_SUPERVISED, Spec, command_line, without_secrets
+from jupyter_mlsc.sandbox.early import Early
 from jupyter_mlsc.sandbox.jupyter_homes import prepare_profile
+
+if TYPE_CHECKING:
+    from jupyter_mlsc.sandbox.standby import Standby
 
 _IPYTHON_KERNELS = frozenset({"ipykernel", "ipykernel_launcher"})
 _USUAL = frozenset({"env", "cwd", "stdin", "stdout", "stderr", "independent", "kernel_id", "extra_arguments"})
-"""What `launch_kernel` may be given for a supervisor that was started before: what else there is, Popen takes."""
+"""What may be asked for a supervisor that is started before `launch_kernel`: what else there is, Popen takes."""
 _SECONDS_ALONE = 3.0
 """How long a kernel has the processors for itself until the next supervisor is started."""
 _SECONDS_TO_RECORD = 30.0
@@ -36,6 +40,8 @@ _SECONDS_TO_RECORD = 30.0
 class SupervisedProvisioner(LocalProvisioner):
     """Starts kernels supervised. The project is the nearest one at or above the notebook's folder, which is the kernel's working directory."""
 
+    _early: Early | None = None
+
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Prepare what the kernel may not make itself: a connection file in the runtime folder, IPython's profile."""
         manager = self.parent
@@ -44,10 +50,24 @@ class SupervisedProvisioner(LocalProvisioner):
             runtime = Path(jupyter_runtime_dir())
             runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
             manager.connection_file = str(runtime / f"kernel-{self.kernel_id}.json")
-        return await super().pre_launch(**kwargs)
+        if sys.platform == "linux" and not self._starts_many() and _is_usual(kwargs) and not _is_supervised():
+            prepared = await super(LocalProvisioner, self).pre_launch(env=kwargs.get("env") or os.environ.copy())  # the environment as it will be
+            with contextlib.suppress(OSError):  # whoever starts one as always says what is wrong
+                self._early = Early(without_secrets(prepared["env"]))
+        try:
+            return await super().pre_launch(**kwargs)
+        except BaseException:
+            self._end_early()
+            raise
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Start the supervisor with the kernel's own command. Raises UsageError where there is no project."""
+        try:
+            return await self._launch(cmd, kwargs)
+        finally:
+            self._end_early()
+
+    async def _launch(self, cmd: list[str], kwargs: dict[str, Any]) -> KernelConnectionInfo:
         environ: dict[str, str] = dict(kwargs.get("env") or os.environ)
         if _is_supervised():
             return await super().launch_kernel(with_extension(cmd), **kwargs)  # the supervisor around the server decides its opens, too
@@ -64,25 +84,33 @@ class SupervisedProvisioner(LocalProvisioner):
             hidden=getattr(self.parent, "hidden", ()),  # of `mlsc replay`
         )
         kwargs["env"] = without_secrets(environ)
-        if not self._starts_many() or not kwargs.keys() <= _USUAL or kwargs.get("independent"):
-            return await super().launch_kernel(command_line(spec), **kwargs)
-        from jupyter_mlsc.sandbox.standby import STANDBY  # only where it is used: who starts one kernel waits for what is imported
+        taken = dict(kwargs["env"])  # as it is compared: what launches adds to it
+        started: Early | Standby | None = self._early
+        if sys.platform == "linux" and self._starts_many() and _is_usual(kwargs):
+            from jupyter_mlsc.sandbox.standby import STANDBY  # only where it is used: who starts one kernel waits for what is imported
 
-        with _streams(kwargs.get("stdin"), kwargs.get("stdout"), kwargs.get("stderr")) as streams:
-            process = None if streams is None else STANDBY.take(spec, kwargs["env"], streams)
-        environ = dict(kwargs["env"])  # as it was compared: what launches adds to it
+            started = STANDBY
+            STANDBY.prepare(taken, after=_SECONDS_ALONE)
+        process = None
+        if started is not None:
+            with _streams(kwargs.get("stdin"), kwargs.get("stdout"), kwargs.get("stderr")) as streams:
+                process = None if streams is None else started.take(spec, taken, streams)
         if process is None:
-            await super().launch_kernel(command_line(spec), **kwargs)
-        else:
-            self.process, self.pid, self.pgid, self.cwd = process, process.pid, process.pid, folder
-        STANDBY.prepare(environ, after=_SECONDS_ALONE)
+            return await super().launch_kernel(command_line(spec), **kwargs)
+        self._early = None
+        self.process, self.pid, self.pgid, self.cwd = process, process.pid, process.pid, folder
         return self.connection_info
+
+    def _end_early(self) -> None:
+        early, self._early = self._early, None
+        if early is not None:
+            early.end()
 
     def _starts_many(self) -> bool:
         """Whether this kernel's manager belongs to one of many, as a server has it, which will want another."""
         from jupyter_client.multikernelmanager import MultiKernelManager
 
-        return sys.platform == "linux" and isinstance(getattr(self.parent, "parent", None), MultiKernelManager)
+        return isinstance(getattr(self.parent, "parent", None), MultiKernelManager)
 
     async def kill(self, restart: bool = False) -> None:
         """End the whole tree at once, whatever it does. The supervisor sees to it and says in the ledger how the run ended; one that does not is killed."""
@@ -100,6 +128,10 @@ class SupervisedProvisioner(LocalProvisioner):
         """Ask the kernel to end; the supervisor hands the question on."""
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
+
+
+def _is_usual(kwargs: dict[str, Any]) -> bool:
+    return kwargs.keys() <= _USUAL and not kwargs.get("independent")
 
 
 @contextlib.contextmanager

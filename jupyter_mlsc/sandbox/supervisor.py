@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from jupyter_mlsc.sandbox.desk import CarryOut
     from jupyter_mlsc.sandbox.loop import Loop
 
+_SECONDS_OF_OPENS = 0.4
+"""How long a kernel that starts does nothing else, about."""
 _GRACE = 2.0
 """Seconds that what is left of a tree gets to end by itself."""
 
@@ -105,8 +107,11 @@ def _supervise(project: Project, spec: Spec, tell: Callable[[str], None], carry_
         carry_out=carry_out,
     )
     if spec.kernel:
-        # Its extension will say something: until then a kernel has half a second of its own to do.
-        threading.Thread(target=desk.made, name="mlsc-desk", daemon=True).start()
+        # Its extension will say something. A kernel's own start asks nothing but opens, which wait for whatever this process computes.
+        timer = threading.Timer(_SECONDS_OF_OPENS, desk.made)
+        timer.daemon = True
+        timer.start()
+        undo.callback(timer.cancel)
     ending = _Ending(launched.pid, spec.parent)
     with _signals(ending):
         status = _serve(loop, launched, gate, ending)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from jupyter_mlsc.policy import Policy
@@ -22,7 +23,7 @@ from jupyter_mlsc.sandbox.boot import package_location
 from jupyter_mlsc.sandbox.connection_files import own_sockets
 from jupyter_mlsc.sandbox.decide import ACCELERATORS, PLAIN_DEVICES
 from jupyter_mlsc.sandbox.known_folders import in_home
-from jupyter_mlsc.sandbox.mounts import aliases, mounts, strays
+from jupyter_mlsc.sandbox.mounts import aliases, mounts, strays, ways_up
 from jupyter_mlsc.sandbox.places import PROTECTED, Places, Region
 
 _SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc", "/opt", "/sys", "/var", "/nix", "/snap")
@@ -54,6 +55,7 @@ class _Draft:
     home: str
     regions: dict[str, Region] = field(default_factory=dict)
     avoid: set[str] = field(default_factory=set)
+    _ways: tuple[int, set[str]] = (0, set())
 
     def governs(self, path: bytes) -> bool:
         text = os.fsdecode(path)
@@ -75,7 +77,7 @@ class _Draft:
 
     def holds_avoided(self, folder: str) -> bool:
         """Whether something governed, protected, or with a region of its own lies in a folder or around it."""
-        if any(each == folder or each.startswith(folder.rstrip("/") + "/") for each in self.avoid):
+        if folder in self._around_avoided():
             return True
         inside = folder == self.root or folder.startswith(self.root + "/")
         return self.governs(os.fsencode(folder)) or self._rules_reach(folder, inside=inside)
@@ -83,12 +85,21 @@ class _Draft:
     def _rules_reach(self, folder: str, *, inside: bool) -> bool:
         if inside:
             return self.policy.governs_below(os.path.relpath(folder, self.root))
+        here = normal(folder)
+        return any(r == here or r.startswith(here.rstrip("/") + "/") or here.startswith(r.rstrip("/") + "/") for r in self._reached_outside)
+
+    @cached_property
+    def _reached_outside(self) -> list[str]:
         # A rule that climbs out of the project or is absolute; a wildcard alone never leaves it.
         outward = [prefix for prefix in self.policy.prefixes if prefix.startswith(("/", ".."))]
         # Compared as rules compare: two spellings of one visible name are one name.
-        reached = [normal(prefix if prefix.startswith("/") else os.path.join(self.root, prefix)) for prefix in outward]
-        here = normal(folder)
-        return any(r == here or r.startswith(here.rstrip("/") + "/") or here.startswith(r.rstrip("/") + "/") for r in reached)
+        return [normal(prefix if prefix.startswith("/") else os.path.join(self.root, prefix)) for prefix in outward]
+
+    def _around_avoided(self) -> set[str]:
+        """What is to be avoided, and all folders that lead to it."""
+        if self._ways[0] != len(self.avoid):  # nothing is ever taken out
+            self._ways = (len(self.avoid), {way for each in self.avoid for way in ways_up(each)})
+        return self._ways[1]
 
     def cover(self, folder: str, region: Region, depth: int = 12) -> Iterator[str]:
         """The folder, or those below it that hold nothing to avoid."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jupyter_mlsc.sandbox import boot, linux
-from jupyter_mlsc.sandbox.boot import READY, TAKEN, Spec
+from jupyter_mlsc.sandbox.boot import EARLY, READY, TAKEN, Spec
 
 if TYPE_CHECKING:
     from jupyter_mlsc.sandbox.desk import CarryOut
@@ -31,26 +31,34 @@ def main(carry_out: CarryOut) -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.set_inheritable(False)
     linux.prctl(linux.PR_SET_DUMPABLE, 0)
-    _import_what_is_needed()
-    with contextlib.suppress(OSError):  # nobody is left: `_wait` sees it
-        channel.send(READY)
-    spec = _wait(channel, os.getppid())
+    early = sys.argv[2:] == [EARLY]
+    if early:
+        _import_what_is_needed_first()
+    else:
+        _import_what_is_needed()
+        with contextlib.suppress(OSError):  # nobody is left: `_wait` sees it
+            channel.send(READY)
+    spec = _wait(channel, os.getppid(), answers=not early)
     if spec is None:
         return
     linux.prctl(linux.PR_SET_DUMPABLE, 1)  # as a supervisor that was started now, which sees to that itself
     boot.run(spec, carry_out)
 
 
-def _import_what_is_needed() -> None:
+def _import_what_is_needed_first() -> None:
     import jupyter_mlsc.project
-    import jupyter_mlsc.sandbox.answering
-    import jupyter_mlsc.sandbox.desk
     import jupyter_mlsc.sandbox.features
     import jupyter_mlsc.sandbox.supervisor
     import jupyter_mlsc.sandbox.teller  # noqa: F401
 
 
-def _wait(channel: socket.socket, parent: int) -> Spec | None:
+def _import_what_is_needed() -> None:
+    _import_what_is_needed_first()
+    import jupyter_mlsc.sandbox.answering
+    import jupyter_mlsc.sandbox.desk  # noqa: F401
+
+
+def _wait(channel: socket.socket, parent: int, *, answers: bool) -> Spec | None:
     """What is to be supervised, with its folder and its descriptors 0 to 2 in place; None where nobody will say it."""
     with channel:
         readable = select.poll()
@@ -67,7 +75,8 @@ def _wait(channel: socket.socket, parent: int) -> Spec | None:
             for number, stream in enumerate(streams):
                 os.dup2(stream, number)
                 os.close(stream)
-            channel.send(TAKEN)
+            if answers:
+                channel.send(TAKEN)
         except (OSError, msgspec.MsgspecError):
             return None  # who asked sees that nothing was answered, and starts another
         return spec
