@@ -278,7 +278,7 @@ def test_it_ends_with_its_parent_though_somebody_else_holds_the_channel_open(mon
     monkeypatch.setattr(inside_of_it, "_LOOKS_EVERY", 1)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours:
-        assert inside_of_it._wait(theirs, parent=os.getpid()) is None
+        assert inside_of_it._wait(theirs, os.getpid(), answers=True) is None
 
 
 def test_a_fork_leaves_its_parents_alone(ada: Person) -> None:
