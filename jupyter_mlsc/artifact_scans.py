@@ -18,6 +18,7 @@ from jupyter_mlsc import predicates, scans
 from jupyter_mlsc.artifacts import Measurement
 from jupyter_mlsc.attestation import Statement, Subject
 from jupyter_mlsc.errors import ArtifactChangedError
+from jupyter_mlsc.file_identity import FileIdentity
 from jupyter_mlsc.format_choice import identify_path
 from jupyter_mlsc.judging import whole_digest
 from jupyter_mlsc.policy import Evidence
@@ -45,6 +46,28 @@ class ArtifactScan:
     def ok(self) -> bool:
         """True when nothing that is not accepted is `high` or worse."""
         return passes(each for each in self.findings if each.code not in self.accepted)
+
+
+class Measured:
+    """Which files were measured, by what the kernel knows them by: a path may lead to another one by the time that it is scanned. A `digests.Memory`."""
+
+    def __init__(self) -> None:
+        self._digests: dict[FileIdentity, str | None] = {}
+
+    def recall(self, identities: Sequence[FileIdentity]) -> Sequence[Measurement | None]:
+        """Nothing: it is here to see what is measured now."""
+        return [None] * len(identities)
+
+    def learn(self, measured: Iterable[tuple[FileIdentity, Measurement]]) -> None:
+        """Take note of it."""
+        self._digests.update((identity, each.sha256) for identity, each in measured)
+
+    def require(self, opened: OpenedFile, digest: str | None) -> None:
+        """Raise ArtifactChangedError unless an open file was measured as it is now, and had this SHA-256."""
+        if digest is None or self._digests.get(FileIdentity.of(opened.status)) != digest:
+            raise ArtifactChangedError(
+                f"{opened.path} was replaced between being measured and being scanned", next_step="wait until its writer is done, then repeat the command"
+            )
 
 
 @contextmanager
@@ -85,21 +108,26 @@ def is_asked_for(project: ProjectState, name: str, path: Path) -> bool:
     return identified.mismatch or any(each is not None and each.runs_code for each in (identified.named, identified.found))
 
 
-def scan_files(project: ProjectState, paths: Iterable[Path], called: str | None = None) -> dict[Path, tuple[Finding, ...]]:
+def scan_files(
+    project: ProjectState, artifacts: Mapping[Path, Measurement], seen: Measured | None, called: str | None = None
+) -> dict[Path, tuple[Finding, ...]]:
     """Findings on artifacts, each a file or a folder; the path of a finding is the file's name in the folder, and empty for the artifact itself.
 
-    ``called`` is what a file will be called that lies under another name yet.
+    ``seen`` is what they were measured with, where others than this process could have put something else there since; ``called`` is what a file will be
+    called that lies under another name yet. Raises ArtifactChangedError.
     """
     found: dict[Path, tuple[Finding, ...]] = {}
-    paths = list(paths)
-    if not paths:
+    if not artifacts:
         return found
     with ScanProcess(allow=project.policy.unpickle_allow, indexes=project.policy.install_indexes) as process:
-        for path in paths:
+        for path, measured in artifacts.items():
             findings: list[Finding] = []
+            digests = {"": measured.sha256} if measured.manifest is None else {line.name: line.sha256 for line in measured.manifest}
             for file in files_of(path):
                 inner = file.relative_to(path).as_posix() if file != path else ""
                 with OpenedFile(file) as opened:
+                    if seen is not None:
+                        seen.require(opened, digests.get(inner))
                     # The scan judges by the name too, and finds the same whatever folder the project lies in.
                     findings += [each._replace(path=inner) for each in process.scan(called if called and not inner else file.name, opened.descriptor)]
             found[path] = tuple(findings)
@@ -112,7 +140,7 @@ def scan_of_output(project: ProjectState, name: str, path: Path, measured: Measu
     Raises ArtifactError, MlscError.
     """
     if descriptor is None:
-        found = scan_files(project, [path], os.path.basename(name))[path]
+        found = scan_files(project, {path: measured}, None, os.path.basename(name))[path]
     else:
         with ScanProcess(allow=project.policy.unpickle_allow) as process:
             found = tuple(each._replace(path="") for each in process.scan(os.path.basename(name), descriptor))
@@ -145,10 +173,13 @@ def accepted_codes(project: ProjectState, name: str, path: Path, measured: Measu
     return project.policy.accepted_findings(evidence, project.clock())
 
 
-def scans_of(project: ProjectState, artifacts: Mapping[str, tuple[Path, Measurement]], key: str) -> dict[str, ArtifactScan]:
-    """Scan artifacts, by name, that were measured in the same block of `held_still`; those that this key knows to pass are not scanned again."""
+def scans_of(project: ProjectState, artifacts: Mapping[str, tuple[Path, Measurement]], key: str, seen: Measured) -> dict[str, ArtifactScan]:
+    """Scan artifacts, by name, that were measured with ``seen`` in the same block of `held_still`; those that this key knows to pass are not scanned again.
+
+    Raises ArtifactChangedError.
+    """
     known = {name for name, (path, measured) in artifacts.items() if known_scan(project, name, path, measured, key)}
-    found = scan_files(project, {path for name, (path, _) in artifacts.items() if name not in known})
+    found = scan_files(project, {path: measured for name, (path, measured) in artifacts.items() if name not in known}, seen)
     return {
         name: ArtifactScan((), known=True) if name in known else ArtifactScan(found[path], accepted_codes(project, name, path, measured))
         for name, (path, measured) in artifacts.items()

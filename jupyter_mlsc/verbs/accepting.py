@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlsc import predicates, scans
-from jupyter_mlsc.artifact_scans import BASELINE_KIND, held_still, scan_files
+from jupyter_mlsc.artifact_scans import BASELINE_KIND, Measured, held_still, scan_files
 from jupyter_mlsc.attestation import Statement, Subject
 from jupyter_mlsc.digests import measure
 from jupyter_mlsc.errors import DecisionRefusedError, UsageError
@@ -33,8 +33,9 @@ def accept(project: ProjectState, path: Path, codes: Sequence[str], *, why: str,
     person = person_deciding(project, entry, "accepting a finding")
     target = project.target(path)
     with held_still([target.path]):
-        measured = measure(target.path)
-        found = {each.code for each in scan_files(project, [target.path])[target.path]}
+        seen = Measured()
+        measured = measure(target.path, memory=seen)
+        found = {each.code for each in scan_files(project, {target.path: measured}, seen)[target.path]}
     missing = sorted(set(codes) - found)
     if missing:
         there = f"one of: {', '.join(sorted(found))}" if found else "there is nothing to accept"

@@ -18,7 +18,7 @@ import msgspec
 
 from jupyter_mlsc import decisions, predicates
 from jupyter_mlsc.artifact_scans import ENTRY_KIND as SCAN
-from jupyter_mlsc.artifact_scans import accepted_codes, held_still, scan_statement, scans_of
+from jupyter_mlsc.artifact_scans import Measured, accepted_codes, held_still, scan_statement, scans_of
 from jupyter_mlsc.artifacts import Measurement
 from jupyter_mlsc.attestation import Statement, Subject
 from jupyter_mlsc.digests import measure
@@ -154,9 +154,10 @@ def _looked_at(project: ProjectState, move: _Move, key: str, at: datetime, chann
     if not wants_scan and (kind != "dataset" or project.yardsticks.asked(move.name) is None):
         return [], None
     with held_still([path]), dataset_profiles(project, [path]) as profiles:
-        if measure(path).digest != move.measured.digest:
+        seen = Measured()
+        if measure(path, memory=seen).digest != move.measured.digest:
             raise ArtifactChangedError(f"{move.source.asked} changed while it was promoted", next_step="wait until its writer is done, then promote it again")
-        made = scans_of(project, {move.name: (path, move.measured)}, key)[move.name] if wants_scan else None
+        made = scans_of(project, {move.name: (path, move.measured)}, key, seen)[move.name] if wants_scan else None
         looked = profiles.of(move.name, kind, path, move.measured).looked
     profile = None if looked is None else profile_body(project, move.name, move.measured.size, at, channel, looked)
     if made is None:

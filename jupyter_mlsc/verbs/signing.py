@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlsc import predicates
 from jupyter_mlsc.artifact_scans import ENTRY_KIND as SCAN
-from jupyter_mlsc.artifact_scans import ArtifactScan, held_still, is_asked_for, scan_statement, scans_of, told
+from jupyter_mlsc.artifact_scans import ArtifactScan, Measured, held_still, is_asked_for, scan_statement, scans_of, told
 from jupyter_mlsc.artifacts import KINDS, Digest, Measurement
 from jupyter_mlsc.attestation import Envelope, Statement, Subject, seal
 from jupyter_mlsc.bookkeeping import entry_of
@@ -79,10 +79,12 @@ def sign(
         return _sign_policy(project, passphrases, key)
     vouching = key_to_sign_with(project, key)
     with held_still(_to_scan(project, targets)) as scanning, dataset_profiles(project, [target.path for target in targets]) as profiles:
-        measured = measure_many([target.path for target in targets], progress=progress)
+        here = Measured()
+        measured = measure_many([target.path for target in targets], progress=progress, memory=here)
         items = [item for target in targets for item in _items(project, target, measured[target.path], kind)]
         profiled = [profiles.of(item.name, item.kind, item.target.path, item.measured) for item in items]
-        scanned = scans_of(project, {item.name: (item.target.path, item.measured) for item in items if item.target.path in scanning}, vouching.id)
+        asked = {item.name: (item.target.path, item.measured) for item in items if item.target.path in scanning}
+        scanned = scans_of(project, asked, vouching.id, here)
     _require_passed(project, scanned)
     if only_if_counted:
         _require_counted(project, items, note, channel, vouching.id)

@@ -9,17 +9,18 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jupyter_mlsc import predicates, scans
+from jupyter_mlsc import artifact_scans, predicates, scans
 from jupyter_mlsc.artifact_scans import ArtifactScan, scan_statement
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.attestation import Statement, Subject, seal
 from jupyter_mlsc.bookkeeping import entry_of
 from jupyter_mlsc.digests import measure
-from jupyter_mlsc.errors import DecisionRefusedError, PolicyError
+from jupyter_mlsc.errors import ArtifactChangedError, DecisionRefusedError, PolicyError
 from jupyter_mlsc.keys import Signer
 from jupyter_mlsc.recording import Run
 from jupyter_mlsc.sandbox.features import probe
@@ -350,3 +351,58 @@ def test_bytes_that_stand_in_for_scanned_ones_get_no_statement(scanning: Person,
     assert codes(scanning) == {"unsigned"}, "the honest file was scanned"
     scanning.write("models/m.pkl", HOSTILE)
     assert "scan-missing" in codes(scanning)
+
+
+def _accepts(person: Person, path: str) -> None:
+    person.project.accept(person.root / path, ["pickle-code"], why="known", channel="terminal", passphrases=person.passphrases)
+
+
+def _signs(person: Person, path: str) -> None:
+    person.sign(path)
+
+
+def _promotes(person: Person, path: str) -> None:
+    person.project.promote(person.root / path, "production", note="", channel="terminal", passphrases=person.passphrases)
+
+
+@pytest.mark.parametrize(
+    ("does", "named", "there", "shown"),
+    [
+        pytest.param(_signs, "models/m.pkl", HOSTILE, HONEST, id="signing a file"),
+        pytest.param(_signs, "models/m", HOSTILE, HONEST, id="signing a folder"),
+        pytest.param(_promotes, "models/w.safetensors", b"\x02\0\0\0\0\0\0\0{}", b"\x03\0\0\0\0\0\0\0{ }", id="promoting"),
+        pytest.param(_accepts, "models/m.pkl", HONEST, HOSTILE, id="accepting what is not there"),
+    ],
+)
+def test_what_stands_in_for_a_file_while_it_is_scanned_is_noticed(
+    scanning: Person, monkeypatch: pytest.MonkeyPatch, does: Callable[[Person, str], None], named: str, there: bytes, shown: bytes
+) -> None:
+    """The folder is another one from when the file was measured until it was scanned, and the first one again when it is looked at in the end."""
+    file = named + ("/part.pkl" if named == "models/m" else "")
+    if does is _promotes:
+        rewrite(scanning, lambda text: text + '\n[stages]\nproduction = { into = "models/production" }\n')
+    if named == "models/m":
+        (scanning.root / "models/m.pkl").unlink()
+    scanning.write(file, there)
+    scanning.write(file.replace("models", "aside", 1), shown)
+    if does is _promotes:
+        scanning.sign(named)
+    before = len(list(scanning.project.books.ledger.entries()))  # type: ignore[union-attr]
+    folder, aside, away = scanning.root / "models", scanning.root / "aside", scanning.root / "away"
+
+    class Swapped(artifact_scans.OpenedFile):
+        def __init__(self, path: Path) -> None:
+            folder.rename(away)
+            aside.rename(folder)
+            super().__init__(path)
+
+        def close(self) -> None:
+            super().close()
+            folder.rename(aside)
+            away.rename(folder)
+
+    monkeypatch.setattr(artifact_scans, "OpenedFile", Swapped)
+    with pytest.raises(ArtifactChangedError, match="was replaced between being measured and being scanned"):
+        does(scanning, named)
+    assert (scanning.root / file).read_bytes() == there
+    assert len(list(scanning.project.books.ledger.entries())) == before  # type: ignore[union-attr]
