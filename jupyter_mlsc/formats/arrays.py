@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 from jupyter_mlsc.formats.format import Format, Opened, Source, Target, writable
@@ -11,6 +12,8 @@ from jupyter_mlsc.formats.libraries import library, reading, unsuitable, writing
 from jupyter_mlsc.formats.recognition import npy_holds_objects, zip_names
 
 _MAGIC = b"\x93NUMPY"
+_BROKEN_HEADERS = (SyntaxError, TokenError)
+"""What numpy lets through of the parsers that it gives a header to, besides what every library raises."""
 
 
 def _recognise_npy(head: bytes, opened: Opened, objects: bool) -> bool:
@@ -44,7 +47,7 @@ def _any_objects(opened: Any) -> bool:
 
 def _load_npy(source: Source, *, lifted: bool, allow: frozenset[str]) -> object:
     numpy = library("numpy", f"loading {source.name}")
-    with reading(source.name, "npy file", SyntaxError):
+    with reading(source.name, "npy file", *_BROKEN_HEADERS):
         if source.file is not None:
             # numpy reads a real file without copies, but asks for its position, which must be that of the descriptor.
             source.file.seek(0)
@@ -55,7 +58,7 @@ def _load_npy_objects(source: Source, *, lifted: bool, allow: frozenset[str]) ->
     from jupyter_mlsc.formats.unpickling import unpickling
 
     numpy = library("numpy", f"loading {source.name}")
-    with reading(source.name, "npy file", SyntaxError), unpickling(source.name, lifted=lifted, allow=allow):
+    with reading(source.name, "npy file", *_BROKEN_HEADERS), unpickling(source.name, lifted=lifted, allow=allow):
         return _array(numpy, numpy.load(source.private().stream(), allow_pickle=True))
 
 
@@ -68,7 +71,7 @@ def _array(numpy: Any, loaded: Any) -> Any:
 
 def _load_npz(source: Source, *, lifted: bool, allow: frozenset[str]) -> object:
     numpy = library("numpy", f"loading {source.name}")
-    with reading(source.name, "npz file", SyntaxError), numpy.load(source.stream(), allow_pickle=False) as archive:
+    with reading(source.name, "npz file", *_BROKEN_HEADERS), numpy.load(source.stream(), allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 
 
@@ -77,7 +80,7 @@ def _load_npz_objects(source: Source, *, lifted: bool, allow: frozenset[str]) ->
 
     numpy = library("numpy", f"loading {source.name}")
     with (
-        reading(source.name, "npz file", SyntaxError),
+        reading(source.name, "npz file", *_BROKEN_HEADERS),
         unpickling(source.name, lifted=lifted, allow=allow),
         numpy.load(source.private().stream(), allow_pickle=True) as archive,
     ):

@@ -97,12 +97,13 @@ def _words(*values: bytes) -> bytes:
     ("family", "content"),
     [
         ("npy", b"\x93NUMPY\x01\x00\x10\x00{'descr': '<f8',("),
+        ("npy", b"\x93NUMPY\x01\x00\x38\x00{'descr': ',f8', 'fortran_order': False, 'shape': (1,)}\n" + bytes(8)),
         ("npz", b"PK\x05\x06 and nothing behind it"),
         ("npz", _npz(sum=b"\0\0\0\0")),
         ("npz", _npz(packed=b"\xff" * 40)),
         ("parquet", _words(b"fine", b"\xa7\xff")),
     ],
-    ids=["header", "no-archive", "sum", "packed", "text"],
+    ids=["header", "type", "no-archive", "sum", "packed", "text"],
 )
 def test_what_fuzzing_found_is_an_error_that_says_what_it_is(family: str, content: bytes, tmp_path: Path) -> None:
     """Each of these had ended the process that parses with an exception of its own."""

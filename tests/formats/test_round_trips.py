@@ -137,6 +137,17 @@ def test_broken_files_are_format_errors_that_name_the_file(suffix: str) -> None:
             assert not must_fail
 
 
+@pytest.mark.parametrize("header", [b"{'descr': ',f8', 'fortran_order': False, 'shape': (1,)}", b"{'descr': '<f8', 'shape': (1,)", b"{'descr': '''<f8}"])
+def test_a_header_that_numpys_own_parsers_break_at_is_a_format_error(header: bytes) -> None:
+    array = b"\x93NUMPY\x01\x00" + (len(header) + 1).to_bytes(2, "little") + header + b"\n" + bytes(8)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("a.npy", array)
+    for name, data in (("a.npy", array), ("a.npz", archive.getvalue())):
+        with pytest.raises(FormatError, match=name):
+            _format(name).load(Source(name, data=data), lifted=False, allow=NOTHING)
+
+
 def test_a_csv_without_rows_is_an_empty_frame_with_its_columns() -> None:
     loaded = _load("a.csv", b"a,b\n")
     assert list(loaded.columns) == ["a", "b"]

@@ -79,7 +79,7 @@ def sound(what: str) -> Iterator[None]:
         raise
     except MemoryError as err:
         raise FormatError(f"it needs more memory than a profile may take, as {what}", next_step='sign it with profile = "none" in the rule') from err
-    except (*broken_errors(), pyarrow.ArrowException, tokenize.TokenError) as err:
+    except (*broken_errors(), pyarrow.ArrowException, SyntaxError, tokenize.TokenError) as err:
         text = (str(err).strip() or type(err).__name__).splitlines()[0][:300]
         raise FormatError(f"it cannot be read as {what}: {text}", next_step="restore the file from where it came from, or save it again") from err
 
