@@ -14,23 +14,33 @@ from collections.abc import Mapping, Sequence
 from jupyter_mlsc.sandbox.boot import Spec, waiting_command_line
 
 
+def start_waiting(environ: Mapping[str, str], *, early: bool) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """A supervisor that waits to be told what to run, and the channel to it. Raises OSError."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        try:
+            process = subprocess.Popen(
+                waiting_command_line(theirs.fileno(), early=early),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env=environ,
+                cwd=os.sep,
+                start_new_session=True,
+            )
+        except OSError:
+            ours.close()
+            raise
+    return process, ours
+
+
 class Early:
     """One that imports what it needs. ``environ`` is without secrets, as a supervisor's is. Raises OSError."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = dict(environ)
-        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self.process = subprocess.Popen(
-                waiting_command_line(theirs.fileno(), early=True),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                env=self._environ,
-                cwd=os.sep,
-                start_new_session=True,
-            )
+        self.process, self._channel = start_waiting(self._environ, early=True)
 
     def take(self, spec: Spec, environ: Mapping[str, str], streams: Sequence[int]) -> subprocess.Popen[bytes] | None:
         """The process, which will supervise what ``spec`` says with these descriptors as its 0 to 2; None where it was ended, since another is needed."""

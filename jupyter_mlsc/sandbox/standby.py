@@ -18,7 +18,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from jupyter_mlsc.sandbox.boot import READY, TAKEN, Spec, package_location, waiting_command_line
+from jupyter_mlsc.sandbox.boot import READY, TAKEN, Spec, package_location
+from jupyter_mlsc.sandbox.early import start_waiting
 
 _SECONDS_TO_ANSWER = 1.0
 """How long one that is taken may say nothing: it has nothing else to do."""
@@ -135,22 +136,7 @@ def _version(path: str) -> object:
 def _start(environ: dict[str, str]) -> _Ready:
     """Raises OSError."""
     now = conditions(environ)  # before it reads a file: what changes later is seen
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
-        try:
-            process = subprocess.Popen(
-                waiting_command_line(theirs.fileno()),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                env=environ,
-                cwd=os.sep,
-                start_new_session=True,
-            )
-        except OSError:
-            ours.close()
-            raise
+    process, ours = start_waiting(environ, early=False)
     return _Ready(process, ours, now, os.getpid())
 
 

@@ -93,22 +93,6 @@ def test_one_that_is_gone_is_not_used(ada: Person) -> None:
     assert early.take(Spec(("true",), str(ada.root)), environ, (0, 1, 2)) is None
 
 
-@pytest.mark.parametrize("how", ["the channel ends", "no descriptors", "no word", "a folder that is not there"])
-def test_it_ends_where_it_is_told_nothing_that_it_can_do(ada: Person, how: str) -> None:
-    import socket
-
-    early = Early(without_secrets(ada.environ))
-    channel: socket.socket = early._channel
-    if how == "no descriptors":
-        channel.send(Spec(("true",), str(ada.root)).encoded().encode())
-    elif how == "no word":
-        socket.send_fds(channel, [b'{"argv": 1}'], [0, 1, 2])
-    elif how == "a folder that is not there":
-        socket.send_fds(channel, [Spec(("true",), str(ada.root / "gone")).encoded().encode()], [0, 1, 2])
-    channel.close()
-    assert early.process.wait(60) == 0
-
-
 def _no_project(manager: KernelManager, ada: Person) -> dict[str, Any]:
     del manager
     return {"cwd": str(ada.home)}

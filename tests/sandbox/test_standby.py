@@ -25,6 +25,7 @@ from jupyter_client.multikernelmanager import AsyncMultiKernelManager, MultiKern
 from jupyter_mlsc.sandbox import standby as outside
 from jupyter_mlsc.sandbox import waiting as inside_of_it
 from jupyter_mlsc.sandbox.boot import READY, TAKEN, Spec, without_secrets
+from jupyter_mlsc.sandbox.early import start_waiting
 from jupyter_mlsc.sandbox.in_server import _load_jupyter_server_extension
 from jupyter_mlsc.sandbox.kernel_specs import NAME
 from jupyter_mlsc.sandbox.provisioner import SupervisedProvisioner, _streams
@@ -256,22 +257,20 @@ def test_changed_files_of_the_package_and_of_the_environment_are_noticed(tmp_pat
     assert all(one != other for number, one in enumerate(seen) for other in seen[:number])
 
 
+@pytest.mark.parametrize("early", [False, True])
 @pytest.mark.parametrize("how", ["the channel ends", "no descriptors", "no word", "a folder that is not there"])
-def test_it_ends_when_its_channel_does_and_at_what_is_not_the_word(ada: Person, how: str) -> None:
-    with waiting(without_secrets(ada.environ)) as (standby, process):
-        assert standby._ready is not None
-        channel = standby._ready.channel
-        assert channel.recv(1) == READY
+def test_it_ends_when_its_channel_does_and_at_what_is_not_the_word(ada: Person, how: str, early: bool) -> None:
+    process, channel = start_waiting(without_secrets(ada.environ), early=early)
+    with channel:
+        assert early or channel.recv(1) == READY
         if how == "no descriptors":
             channel.send(Spec(("true",), str(ada.root)).encoded().encode())
         elif how == "no word":
             socket.send_fds(channel, [b'{"argv": 1}'], [0, 1, 2])
         elif how == "a folder that is not there":
             socket.send_fds(channel, [Spec(("true",), str(ada.root / "gone")).encoded().encode()], [0, 1, 2])
-        if how != "the channel ends":
-            assert channel.recv(1) != TAKEN
-        channel.close()
-        assert process.wait(60) == 0
+        assert how == "the channel ends" or channel.recv(1) != TAKEN
+    assert process.wait(60) == 0
 
 
 def test_it_ends_with_its_parent_though_somebody_else_holds_the_channel_open(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,30 +56,28 @@ def hostile(ada: Person) -> Person:
     return prepare(ada)
 
 
+def assert_denied(person: Person, kernel: LiveKernel) -> None:
+    """What was run in it has tried, and nothing came of it. Closes the kernel."""
+    try:
+        said = kernel.run("refused").text
+    finally:
+        kernel.close()
+    assert not (person.root / "ran").exists()
+    assert said == repr("DeniedUnpicklingError")
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_what_runs_when_a_kernel_starts_unpickles_nothing_that_is_denied(hostile: Person, way: str) -> None:
     profile = hostile.home / ".ipython" / "profile_default"
     profile.mkdir(parents=True)
     WAYS[way](profile, hostile.root)
-    kernel = start(hostile)
-    try:
-        said = kernel.run("refused").text
-    finally:
-        kernel.close()
-    assert not (hostile.root / "ran").exists()
-    assert said == repr("DeniedUnpicklingError")
+    assert_denied(hostile, start(hostile))
 
 
 @pytest.mark.parametrize("silent", [False, True])
 def test_the_first_code_that_is_sent_unpickles_nothing_that_is_denied(hostile: Person, silent: bool) -> None:
     """Sent before the kernel runs, so that it is there when its loop starts."""
-    kernel = _Hasty(hostile, silent)
-    try:
-        said = kernel.run("refused").text
-    finally:
-        kernel.close()
-    assert not (hostile.root / "ran").exists()
-    assert said == repr("DeniedUnpicklingError")
+    assert_denied(hostile, _Hasty(hostile, silent))
 
 
 class _Hasty(LiveKernel):
