@@ -26,6 +26,7 @@ from jupyter_mlsc.scan.finding import Finding, passes
 from jupyter_mlsc.scan.identity import scanner_digest
 from jupyter_mlsc.scan.process import ScanProcess
 from jupyter_mlsc.transfer import OpenedFile, wrap_os_error
+from jupyter_mlsc.tree_walk import IGNORED
 
 if TYPE_CHECKING:
     from jupyter_mlsc.project_state import ProjectState
@@ -65,9 +66,13 @@ class Measured:
     def require(self, opened: OpenedFile, digest: str | None) -> None:
         """Raise ArtifactChangedError unless an open file was measured as it is now, and had this SHA-256."""
         if digest is None or self._digests.get(FileIdentity.of(opened.status)) != digest:
-            raise ArtifactChangedError(
-                f"{opened.path} was replaced between being measured and being scanned", next_step="wait until its writer is done, then repeat the command"
-            )
+            raise _replaced(opened.path)
+
+
+def _replaced(path: Path) -> ArtifactChangedError:
+    return ArtifactChangedError(
+        f"{path} was replaced between being measured and being scanned", next_step="wait until its writer is done, then repeat the command"
+    )
 
 
 @contextmanager
@@ -123,13 +128,18 @@ def scan_files(
         for path, measured in artifacts.items():
             findings: list[Finding] = []
             digests = {"": measured.sha256} if measured.manifest is None else {line.name: line.sha256 for line in measured.manifest}
+            left = set(digests)
             for file in files_of(path):
                 inner = file.relative_to(path).as_posix() if file != path else ""
+                left.discard(inner)
                 with OpenedFile(file) as opened:
-                    if seen is not None:
+                    # What a tree leaves out is scanned all the same, though nobody stands for it.
+                    if seen is not None and (inner in digests or inner.split("/")[0] not in IGNORED):
                         seen.require(opened, digests.get(inner))
                     # The scan judges by the name too, and finds the same whatever folder the project lies in.
                     findings += [each._replace(path=inner) for each in process.scan(called if called and not inner else file.name, opened.descriptor)]
+            if seen is not None and left:
+                raise _replaced(path / min(left))
             found[path] = tuple(findings)
     return found
 

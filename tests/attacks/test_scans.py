@@ -406,3 +406,43 @@ def test_what_stands_in_for_a_file_while_it_is_scanned_is_noticed(
         does(scanning, named)
     assert (scanning.root / file).read_bytes() == there
     assert len(list(scanning.project.books.ledger.entries())) == before  # type: ignore[union-attr]
+
+
+def test_what_a_tree_leaves_out_keeps_nobody_from_signing_it(scanning: Person) -> None:
+    """A model's folder that git made: what OMS leaves out is no part of what is signed."""
+    (scanning.root / "models/m.pkl").unlink()
+    scanning.write("models/m/part.pkl", HONEST)
+    scanning.write("models/m/.git/config", "[core]\n")
+    scanning.write("models/m/.gitattributes", "*.pkl binary\n")
+    scanning.sign("models/m")
+    assert codes(scanning, "models/m") == set()
+
+
+def test_a_folder_that_lacks_a_file_while_it_is_scanned_is_noticed(scanning: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that stands in has the harmless file itself, under another name of it, and not the hostile one."""
+    (scanning.root / "models/m.pkl").unlink()
+    scanning.write("models/m/harmless.pkl", HONEST)
+    scanning.write("models/m/hostile.pkl", HOSTILE)
+    scanning.write("aside/there", "")
+    (scanning.root / "aside/harmless.pkl").hardlink_to(scanning.root / "models/m/harmless.pkl")
+    (scanning.root / "aside/there").unlink()
+    folder, aside, away = scanning.root / "models/m", scanning.root / "aside", scanning.root / "away"
+    files_of = artifact_scans.files_of
+    listed = 0
+
+    def swapped(path: Path) -> list[Path]:
+        nonlocal listed
+        listed += 1
+        if listed != 2:  # the first and the last time, its state is looked at
+            return files_of(path)
+        folder.rename(away)
+        aside.rename(folder)
+        try:
+            return files_of(path)
+        finally:
+            folder.rename(aside)
+            away.rename(folder)
+
+    monkeypatch.setattr(artifact_scans, "files_of", swapped)
+    with pytest.raises(ArtifactChangedError, match=r"hostile\.pkl was replaced between being measured and being scanned"):
+        scanning.sign("models/m")
