@@ -22,6 +22,7 @@ from jupyter_mlsc.results import Saved, Signed
 from jupyter_mlsc.verbs.initializing import initialize
 from jupyter_mlsc.verdict import Verdict
 from tests import forked
+from tests.side_by_side import Survivable
 
 CSV = "x,y\n" + "".join(f"{i},{i % 2}\n" for i in range(50))
 
@@ -178,6 +179,11 @@ def pytest_configure(config: pytest.Config) -> None:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and not hasattr(config, "workerinput"):
         config.pluginmanager.register(_TellAtOnce(reporter), "tell-at-once")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Survivable | None:
+    """Where files are given out, the run outlives a worker."""
+    return Survivable(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -42,6 +42,21 @@ _GRACE = 10.0
 """Seconds that a server may take to end when it is asked to."""
 
 
+class Socket(websocket.WebSocket):
+    """A websocket on which a message is waited for no longer than `LONG`: a server pings twice a minute, so that the socket's own limit never passes."""
+
+    def recv(self) -> str:
+        """The next message. Raises websocket.WebSocketTimeoutException, or WebSocketConnectionClosedException when the server closed it."""
+        until = time.monotonic() + LONG
+        while time.monotonic() < until:
+            kind, content = self.recv_data(control_frame=True)
+            if kind == websocket.ABNF.OPCODE_TEXT:
+                return str(content.decode())
+            if kind == websocket.ABNF.OPCODE_CLOSE:
+                raise websocket.WebSocketConnectionClosedException("the server closed it")
+        raise websocket.WebSocketTimeoutException(f"nothing but pings for {LONG} s")
+
+
 @dataclass
 class Server:
     """A server of one person: ``url`` ends in a slash."""
@@ -58,9 +73,9 @@ class Server:
             text = answer.read()
         return json.loads(text) if text else None
 
-    def connect(self, path: str) -> websocket.WebSocket:
+    def connect(self, path: str) -> Socket:
         """A websocket of the server's."""
-        socket = websocket.WebSocket()
+        socket = Socket()
         socket.settimeout(LONG)
         socket.connect(self.url.replace("http", "ws", 1) + f"{path}?token={TOKEN}")
         return socket
@@ -159,7 +174,7 @@ class Session:
     id: str = ""
     kernel: str = ""
     cell: str = "one"
-    socket: websocket.WebSocket = field(default_factory=websocket.WebSocket)
+    socket: Socket = field(default_factory=Socket)
 
     def open(self, kernel: str = KERNEL) -> None:
         """Start a kernel for it."""
@@ -205,7 +220,7 @@ class Terminal:
 
     server: Server
     name: str = ""
-    socket: websocket.WebSocket = field(default_factory=websocket.WebSocket)
+    socket: Socket = field(default_factory=Socket)
     seen: str = ""
     ran: int = 0
 
