@@ -104,9 +104,13 @@ def _timed(command: list[str]) -> Callable[[], tuple[float, float] | None]:
     environ = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PROMPTFOO_DISABLE_TELEMETRY": "1", "NO_ANALYTICS": "1"}
 
     def once() -> tuple[float, float] | None:
+        with tempfile.TemporaryDirectory() as place:  # fickling leaves its findings in the folder where it runs
+            return within(place)
+
+    def within(place: str) -> tuple[float, float] | None:
         before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         # A session of its own, so that what is ended is ended with all that it started.
-        with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0) as process:
+        with subprocess.Popen(command, cwd=place, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0) as process:
             # `wait` with a time limit looks every 50 ms only.
             limit = threading.Timer(LONGEST, os.killpg, (process.pid, signal.SIGKILL))
             limit.start()

@@ -254,12 +254,13 @@ class Terminal:
         return found
 
     def run(self, command: str) -> tuple[int, str]:
-        """Run a command line to its end: its exit status and what was seen."""
+        """Run a command line until the shell prompts again: its exit status and what was seen. What is typed before a prompt is echoed twice."""
         self.ran += 1
         mark = f"m{self.ran}"
         self.type(f"{command}; printf '<%s:%d>' {mark} $?\r")
         self.wait_for(rf"{mark} \$\?\n")  # its echo
         found = self.wait_for(rf"(?s)(.*?)<{mark}:(\d+)>")
+        self.wait_for(r"\$ ")
         return int(found[2]), found[1]
 
 

@@ -103,10 +103,11 @@ def answer(page: Page, accept: str, note: str | None = None) -> None:
     """Fill in a question's note and say yes to it."""
     dialog = page.locator(".jp-Dialog")
     dialog.wait_for()
+    this = dialog.element_handle()  # another question may follow at once
     if note is not None:
         dialog.locator("textarea").fill(note)
     dialog.locator(".jp-mod-accept").filter(has_text=re.compile(f"^{re.escape(accept)}$")).click()
-    dialog.wait_for(state="detached")
+    this.wait_for_element_state("hidden")
 
 
 def told(page: Page, text: str) -> None:

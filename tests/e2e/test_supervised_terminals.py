@@ -73,7 +73,7 @@ def test_an_interrupt_ends_the_program_and_not_the_shell(terminal: Terminal) -> 
     terminal.type(READS)
     terminal.wait_for("begun")
     terminal.type("\x03")
-    terminal.wait_for(r"\^C\n\$ ")  # what is typed before the prompt is echoed twice
+    terminal.wait_for(r"\^C\n\$ ")
     assert terminal.run("echo $?")[1] == "130\n"
 
 
