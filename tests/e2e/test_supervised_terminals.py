@@ -17,13 +17,13 @@ READS = "sh -c 'echo be\"\"gun; exec cat'\r"
 MLSC = f"{sys.executable} -m jupyter_mlsc.cli"
 
 
-@pytest.fixture(scope="module")
-def ada(tmp_path_factory: pytest.TempPathFactory) -> Person:
-    """Ada's project with data/train.csv signed and data/unsigned.csv not."""
+@pytest.fixture(scope="module", params=["/bin/bash", pytest.param("/bin/sh", marks=pytest.mark.slow)])
+def ada(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Person:
+    """Ada's project with data/train.csv signed and data/unsigned.csv not; her shell is said, since jupyter starts another where the environment names none."""
     place = tmp_path_factory.mktemp("terminals")
     for name in ("home", "project"):
         (place / name).mkdir()
-    made = Person("ada", place / "home", place / "project")
+    made = Person("ada", place / "home", place / "project", {"SHELL": request.param})
     made.init("enforce")
     made.write("data/train.csv", CSV)
     made.sign("data/train.csv")
@@ -85,7 +85,7 @@ def test_jobs_stop_and_go_on(terminal: Terminal) -> None:
     assert "Stopped" in terminal.run("jobs")[1]
     assert "Running" in terminal.run("sleep 300 & jobs")[1]
     terminal.type("fg %1\r")
-    terminal.wait_for("exec cat'?\n")
+    terminal.wait_for("exec cat['\"]?\n")
     terminal.type("\x04")
     assert terminal.run("kill %2 && wait %2; echo $?")[1].endswith("143\n")
 
