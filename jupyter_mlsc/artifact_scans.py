@@ -71,7 +71,7 @@ class Measured:
 
 def _replaced(path: Path) -> ArtifactChangedError:
     return ArtifactChangedError(
-        f"{path} was replaced between being measured and being scanned", next_step="wait until its writer is done, then repeat the command"
+        f"{path} was replaced between being measured and being looked at", next_step="wait until its writer is done, then repeat the command"
     )
 
 

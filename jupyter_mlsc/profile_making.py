@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -64,8 +64,9 @@ def profile_statement(body: ProfileBody, digest: Digest) -> Statement:
 class _Profiles:
     """The profiles of some files, each made once. In the calling thread, since a guard watches by thread."""
 
-    def __init__(self, project: ProjectState) -> None:
+    def __init__(self, project: ProjectState, require: Callable[[OpenedFile, str | None], None]) -> None:
         self._project = project
+        self._require = require
         self._made: dict[tuple[Path, Asked], Profiled] = {}
 
     def of(self, name: str, kind: str, path: Path, measured: Measurement) -> Profiled:
@@ -75,14 +76,14 @@ class _Profiles:
             return Profiled()
         found = self._made.get((path, asked))
         if found is None:
-            found = self._made[path, asked] = self._make(name, path, asked)
-        if found.looked is not None and not set(found.looked.files) <= {(line.name, line.sha256) for line in measured.manifest or ()}:
+            found = self._made[path, asked] = self._make(name, path, asked, measured)
+        if found.looked is not None and not found.looked.are_the_images_of((line.name, line.sha256) for line in measured.manifest or ()):
             raise changed(str(path), "a file in it was written to")
         return found
 
-    def _make(self, name: str, path: Path, asked: Asked) -> Profiled:
+    def _make(self, name: str, path: Path, asked: Asked, measured: Measurement) -> Profiled:
         try:
-            return Profiled(self._project.yardsticks.profile(name, path, asked))
+            return Profiled(self._project.yardsticks.profile(name, path, asked, lambda opened: self._require(opened, measured.sha256)))
         except FormatError as err:
             return Profiled(problem=str(err))
         except MissingLibraryError:
@@ -90,10 +91,13 @@ class _Profiles:
 
 
 @contextlib.contextmanager
-def dataset_profiles(project: ProjectState, paths: Sequence[Path]) -> Iterator[_Profiles]:
-    """A block in which profiles of these files are made. Raises ArtifactChangedError at its end for a file that changed meanwhile."""
+def dataset_profiles(project: ProjectState, paths: Sequence[Path], require: Callable[[OpenedFile, str | None], None]) -> Iterator[_Profiles]:
+    """A block in which profiles of these files are made. Raises ArtifactChangedError at its end for a file that changed meanwhile.
+
+    ``require`` raises for an open file that is not the one which was measured and had this SHA-256.
+    """
     before = {path: status_of(str(path), str(path)) for path in paths}
-    yield _Profiles(project)
+    yield _Profiles(project, require)
     for path, status in before.items():
         if not stat.S_ISDIR(status.st_mode) and FileIdentity.of(status_of(str(path), str(path))) != FileIdentity.of(status):
             raise changed(str(path), "it was written to, or its metadata was changed")

@@ -160,17 +160,26 @@ class Yardsticks:
         label = body.dataset.label.column if body.dataset.label is not None else None
         return self._look(name, path, Asked(self.key, label, rows=False, limits=limits), (body.dataset, rows))
 
-    def profile(self, name: str, path: Path, asked: Asked) -> Looked | None:
-        """A new profile of a file or folder; None where it has none. Raises as `compare`."""
-        return self._look(name, path, asked, None)
+    def profile(self, name: str, path: Path, asked: Asked, require: Callable[[OpenedFile], None] | None = None) -> Looked | None:
+        """A new profile of a file or folder; None where it has none. Raises as `compare`, and what ``require`` raises for the open file."""
+        return self._look(name, path, asked, None, require)
 
-    def _look(self, name: str, path: Path, asked: Asked, against: tuple[DatasetFacts, bytes | None] | None) -> Looked | None:
+    def _look(
+        self,
+        name: str,
+        path: Path,
+        asked: Asked,
+        against: tuple[DatasetFacts, bytes | None] | None,
+        require: Callable[[OpenedFile], None] | None = None,
+    ) -> Looked | None:
         reading = reading_of(identify_path(name, path).format)
         if reading is None or (reading.family == "images") != path.is_dir():
             return None
         if reading.family == "images":
             return look_at_images(path, asked, against)
         with OpenedFile(path) as opened:
+            if require is not None:
+                require(opened)
             found = look(reading, opened.descriptor, asked, against)
             opened.require_unchanged()
         return found
@@ -209,7 +218,7 @@ class Yardsticks:
 def _is_of(looked: Looked, measured: Measurement, digest: Digest | None) -> bool:
     """True when what was looked at are the bytes that were measured."""
     if measured.manifest is not None:
-        return set(looked.files) <= {(line.name, line.sha256) for line in measured.manifest}
+        return looked.are_the_images_of((line.name, line.sha256) for line in measured.manifest)
     return looked.sha256 == (measured.sha256 if digest is None else digest.hex)
 
 

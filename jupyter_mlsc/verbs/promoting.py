@@ -153,8 +153,8 @@ def _looked_at(project: ProjectState, move: _Move, key: str, at: datetime, chann
     kind = _kind(project, move)
     if not wants_scan and (kind != "dataset" or project.yardsticks.asked(move.name) is None):
         return [], None
-    with held_still([path]), dataset_profiles(project, [path]) as profiles:
-        seen = Measured()
+    seen = Measured()
+    with held_still([path]), dataset_profiles(project, [path], seen.require) as profiles:
         if measure(path, memory=seen).digest != move.measured.digest:
             raise ArtifactChangedError(f"{move.source.asked} changed while it was promoted", next_step="wait until its writer is done, then promote it again")
         made = scans_of(project, {move.name: (path, move.measured)}, key, seen)[move.name] if wants_scan else None

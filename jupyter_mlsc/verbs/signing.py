@@ -78,8 +78,8 @@ def sign(
             raise UsageError("a change of the policy is signed by itself", next_step=f"run: mlsc sign {POLICY_FILE}")
         return _sign_policy(project, passphrases, key)
     vouching = key_to_sign_with(project, key)
-    with held_still(_to_scan(project, targets)) as scanning, dataset_profiles(project, [target.path for target in targets]) as profiles:
-        here = Measured()
+    here = Measured()
+    with held_still(_to_scan(project, targets)) as scanning, dataset_profiles(project, [target.path for target in targets], here.require) as profiles:
         measured = measure_many([target.path for target in targets], progress=progress, memory=here)
         items = [item for target in targets for item in _items(project, target, measured[target.path], kind)]
         profiled = [profiles.of(item.name, item.kind, item.target.path, item.measured) for item in items]

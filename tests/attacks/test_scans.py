@@ -30,6 +30,7 @@ from jupyter_mlsc.scan.process import ScanProcess
 from jupyter_mlsc.verbs.observing import observe_write
 from jupyter_mlsc.verdict import Decision
 from tests.attacks.forgery import stranger, vouching_key
+from tests.attacks.stand_ins import standing_in
 from tests.conftest import Person
 
 HONEST = pickle.dumps({"coefficients": [0.1, 0.2], "name": "churn"})
@@ -388,21 +389,8 @@ def test_what_stands_in_for_a_file_while_it_is_scanned_is_noticed(
     if does is _promotes:
         scanning.sign(named)
     before = len(list(scanning.project.books.ledger.entries()))  # type: ignore[union-attr]
-    folder, aside, away = scanning.root / "models", scanning.root / "aside", scanning.root / "away"
-
-    class Swapped(artifact_scans.OpenedFile):
-        def __init__(self, path: Path) -> None:
-            folder.rename(away)
-            aside.rename(folder)
-            super().__init__(path)
-
-        def close(self) -> None:
-            super().close()
-            folder.rename(aside)
-            away.rename(folder)
-
-    monkeypatch.setattr(artifact_scans, "OpenedFile", Swapped)
-    with pytest.raises(ArtifactChangedError, match="was replaced between being measured and being scanned"):
+    monkeypatch.setattr(artifact_scans, "OpenedFile", standing_in(scanning.root / "models", scanning.root / "aside"))
+    with pytest.raises(ArtifactChangedError, match="was replaced between being measured and being looked at"):
         does(scanning, named)
     assert (scanning.root / file).read_bytes() == there
     assert len(list(scanning.project.books.ledger.entries())) == before  # type: ignore[union-attr]
@@ -444,5 +432,5 @@ def test_a_folder_that_lacks_a_file_while_it_is_scanned_is_noticed(scanning: Per
             away.rename(folder)
 
     monkeypatch.setattr(artifact_scans, "files_of", swapped)
-    with pytest.raises(ArtifactChangedError, match=r"hostile\.pkl was replaced between being measured and being scanned"):
+    with pytest.raises(ArtifactChangedError, match=r"hostile\.pkl was replaced between being measured and being looked at"):
         scanning.sign("models/m")

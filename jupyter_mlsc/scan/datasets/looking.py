@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 
 from jupyter_mlsc.errors import FormatError
 from jupyter_mlsc.formats import Format
@@ -51,6 +51,10 @@ class Looked:
     """Of a folder: the names and SHA-256 of what was looked at."""
     sha256: str = ""
     """Of a file, where it was asked for: the SHA-256 of what was looked at."""
+
+    def are_the_images_of(self, files: Iterable[tuple[str, str]]) -> bool:
+        """Whether every image among these files, each a name in the folder and a SHA-256, was looked at, and nothing else was."""
+        return set(self.files) == {(name, sha256) for name, sha256 in files if _is_image(PurePosixPath(name))}
 
 
 def reading_of(format_: Format | None) -> Reading | None:
@@ -123,8 +127,13 @@ def _handed(images: Sequence[tuple[str, Path]], told: list[tuple[str, str]]) -> 
 
 def images_in(folder: Path) -> Iterator[tuple[str, Path]]:
     """The images of a folder, by name, in order."""
+    for path in sorted(folder.rglob("*")):
+        inner = path.relative_to(folder)
+        if _is_image(inner) and path.is_file():
+            yield inner.as_posix(), path
+
+
+def _is_image(path: PurePath) -> bool:
     from jupyter_mlsc.formats.images import FORMAT_OF
 
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in FORMAT_OF and not path.name.startswith(".") and path.is_file():
-            yield path.relative_to(folder).as_posix(), path
+    return path.suffix.lower() in FORMAT_OF and not path.name.startswith(".")
