@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -68,8 +68,19 @@ def _unsuitable_errors() -> tuple[type[Exception], ...]:
     return (ValueError, TypeError, LookupError, AttributeError, RuntimeError, ArithmeticError, pickle.PickleError)
 
 
+_before_use: Callable[[str], None] | None = None
+
+
+def before_use(tell: Callable[[str], None]) -> None:
+    """Have this called with a library's name each time before one parses something in this process."""
+    global _before_use  # noqa: PLW0603  # of the process
+    _before_use = tell
+
+
 def library(name: str, wanted_for: str) -> Any:
     """Import a library by its module name. Raises MissingLibraryError, which names the extra to install, where it is not there."""
+    if _before_use is not None:
+        _before_use(name)
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as err:

@@ -19,7 +19,7 @@ from _socket import socket  # what `socket` adds to it takes long to import, and
 
 _MOST_DESCRIPTORS = 64
 _LAST_STREAM = 2
-_COLLECTED_FROM = 50_000
+COLLECTED_FROM = 50_000
 """Objects made between two looks for garbage: nothing of what is imported is ever garbage."""
 _FORBIDDEN = {
     # execve, execveat, ptrace, connect, bind, socket, process_vm_readv, process_vm_writev, kill, tkill, tgkill, fork, vfork
@@ -41,10 +41,10 @@ _PR_SET_SECCOMP, _MODE_FILTER = 22, 2
 
 def main() -> None:
     """Confine this process and answer on the channel. The arguments are its descriptor, the memory in bytes, and where libraries are installed."""
-    gc.set_threshold(_COLLECTED_FROM)
+    gc.set_threshold(COLLECTED_FROM)
     held = int(sys.argv[1])
     sys.path += sys.argv[3:]
-    _let_go(held)
+    let_go(held)
     confine(int(sys.argv[2]))
     from jupyter_mlsc.scan.worker import serve
 
@@ -55,7 +55,7 @@ def main() -> None:
     os._exit(0)
 
 
-def _let_go(held: int) -> None:
+def let_go(held: int) -> None:
     """Leave the caller's terminal, folder and open files, but for its streams, which are nowhere, and one descriptor."""
     with contextlib.suppress(OSError):
         os.setsid()

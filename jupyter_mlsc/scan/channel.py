@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LONGEST_MESSAGE = 64 << 20
 _LENGTH = 8
+_LAST = "last parsed by"
 _FIELDS = ("code", "severity", "message", "where", "fix")
 
 
@@ -49,6 +50,17 @@ def findings_in(body: bytes, path: str) -> tuple[Finding, ...]:
             raise ValueError("a finding that is none")
         found.append(Finding(path, each["code"], Severity(each["severity"]), each["message"], each["where"], each["fix"]))
     return tuple(found)
+
+
+def last(library: str) -> dict[str, object]:
+    """Said before a library parses a file, so before the answer on it: whatever then becomes of the process, it answers for no other file."""
+    return {_LAST: library}
+
+
+def parsed_by(body: bytes) -> str | None:
+    """The library of such a message; None for any other message."""
+    told = _document(body) if body.startswith(f'{{"{_LAST}"'.encode()) else None
+    return str(told[_LAST]) if isinstance(told, dict) and _LAST in told else None
 
 
 def recognition(identified: Identified) -> dict[str, object]:

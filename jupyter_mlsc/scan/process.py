@@ -1,7 +1,8 @@
 """The outside of the process that scans: hands it open files, hears what it found, ends it when it takes too long.
 
-Rules kept: a file that made the process end, or hang, gets a finding and a new process serves the next one; what the process says is a claim about the
-file that was handed to it and about nothing else; the descriptor is opened once, by the caller.
+Rules kept: a file that made the process end, or hang, gets a finding and a new process serves the next one; so does a file that a library parsed, which it
+could take over the process by; what the process says is a claim about the file that was handed to it and about nothing else; the descriptor is opened
+once, by the caller.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from jupyter_mlsc.errors import MlscError
-from jupyter_mlsc.scan.channel import findings_in, receive, recognised_in, request, send, terms
+from jupyter_mlsc.scan.channel import findings_in, parsed_by, receive, recognised_in, request, send, terms
 from jupyter_mlsc.scan.finding import Finding, finding
+from jupyter_mlsc.scan.forks import Fork, Forks
 from jupyter_mlsc.scan.limits import DEFAULT, Limits
 from jupyter_mlsc.scan.starting import Child, started
 
@@ -29,6 +31,19 @@ AHEAD = 64
 _ENOUGH = 24
 _MOMENT = 0.003
 """Seconds, in which it is not done with that many."""
+
+
+def _heard(channel: socket, until: float) -> tuple[bytes | None, str | None]:
+    """An answer, None where the process is gone, and the library that parsed the file, if one did. Raises OSError, TimeoutError, ValueError."""
+    library: str | None = None
+    while True:
+        body, more = receive(channel, until)
+        for each in more:
+            os.close(each)
+        said = None if body is None else parsed_by(body)
+        if said is None:
+            return body, library
+        library = said
 
 
 class _Handed(NamedTuple):
@@ -48,11 +63,14 @@ class ScanProcess:
     ) -> None:
         self._limits = limits
         self._terms = terms(allow, also, indexes, limits)
-        self._process: Child | None = None
+        self._process: Child | Fork | None = None
         self._channel: socket | None = None
         self._handed: deque[_Handed] = deque()
         self._since = 0.0
         """When the process could begin with the first of them."""
+        self._library: str | None = None
+        """What parsed the last file that a library parsed: more of these will come."""
+        self._forks: Forks | None = None
 
     def __enter__(self) -> Self:
         self._started()  # what it imports, it imports while the files are looked for
@@ -80,10 +98,9 @@ class ScanProcess:
         path, descriptor = self._handed.popleft()
         seconds = self._limits.seconds_for(os.fstat(descriptor).st_size)
         try:
-            body, more = receive(self._started(), self._since + seconds)
-            for each in more:
-                os.close(each)
+            body, library = _heard(self._started(), self._since + seconds)
             found = (finding("scanner-failed", path, why=self._how_it_ended()),) if body is None else findings_in(body, path)
+            self._retire(library)
         except TimeoutError:
             self._end(at_once=True)
             found = (finding("limit-reached", path, why=f"it took longer than {seconds:.0f} seconds"),)
@@ -101,25 +118,37 @@ class ScanProcess:
         Raises MlscError where no process can be started.
         """
         if self._process is not None and self._process.wait(timeout=0) is not None:
-            self.end()  # it ended while nobody asked: no file's fault
+            self._end(at_once=True)  # it ended while nobody asked: no file's fault
         channel = self._started()
         seconds = self._limits.seconds
         channel.settimeout(seconds)
         try:
             send(channel, request(os.path.basename(path), recognise=True), descriptor)
-            body, more = receive(channel, time.monotonic() + seconds)
-            for each in more:
-                os.close(each)
-            if body is not None:
-                return recognised_in(body, path)
+            body, library = _heard(channel, time.monotonic() + seconds)
+            found = None if body is None else recognised_in(body, path)
         except (OSError, ValueError):  # a TimeoutError, too
-            pass
-        self.end()
-        return None
+            found = None
+        except BaseException:
+            self._end(at_once=True)  # an interrupt: what it would still say would be taken for its word on the next file
+            raise
+        if found is None:
+            self._end(at_once=True)
+        else:
+            self._retire(library)
+        return found
 
     def end(self) -> None:
-        """End the process at once; another one is started when it is needed."""
+        """End all processes at once; others are started when they are needed."""
         self._end(at_once=True)
+        if self._forks is not None:
+            self._forks.end()
+            self._forks = None
+
+    def _retire(self, library: str | None) -> None:
+        """End the process if a library parsed its last file."""
+        if library is not None:
+            self._library = library
+            self._end(at_once=True)
 
     def _let_be(self) -> None:
         """Wait a moment without listening while it has enough to do: woken for each answer, the two would take turns on one core of a busy machine."""
@@ -136,13 +165,26 @@ class ScanProcess:
         if self._channel is not None:
             return self._channel
         try:
-            self._process, self._channel = started(self._limits.memory)
+            self._process, self._channel = self._forked() or started(self._limits.memory)
         except OSError as err:
             step = "wait until fewer programs run, then repeat the command"
             raise MlscError(f"the process that scans could not be started: {err.strerror}", next_step=step) from err
         with contextlib.suppress(OSError):
             send(self._channel, self._terms)
         return self._channel
+
+    def _forked(self) -> tuple[Fork, socket] | None:
+        """One that has imported the library that parsed another file; None where none did, or the process that forks is gone."""
+        if self._library is None:
+            return None
+        try:
+            self._forks = self._forks or Forks(self._limits.memory, self._library)
+            return self._forks.fork()
+        except OSError:
+            if self._forks is not None:
+                self._forks.end()
+                self._forks = None
+            return None
 
     def _how_it_ended(self) -> str:
         process = self._process

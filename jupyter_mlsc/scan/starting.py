@@ -19,11 +19,13 @@ MEMORY = 3 << 30
 """Bytes of address space that the process may take where nobody says otherwise."""
 CHANNEL = 3
 """The descriptor that the channel is in the process."""
-_BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); import jupyter_mlsc; del sys.path[0]; from jupyter_mlsc.sandbox.confined import main; main()"
+_BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); import jupyter_mlsc; del sys.path[0]; from jupyter_mlsc.sandbox.{} import main; main()"
 """The folder is on the path for one import, as for a supervisor: nothing else of it is to be imported."""
 _SITES = ("site-packages", "dist-packages")
 _KEPT = ("LANG", "LC_ALL", "SYSTEMROOT")
 """All that the process gets of the environment."""
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""A process that forks has no other threads."""
 _SIGKILL = 9
 _LONGEST_PAUSE = 0.01
 
@@ -68,15 +70,16 @@ _waiting: list[tuple[Child, socket]] = []
 """What was started early and nobody has taken."""
 
 
-def start(memory: int) -> tuple[Child, socket]:
-    """A new process that may take so many bytes of memory, and the channel to it. Raises OSError."""
+def start(memory: int, library: str | None = None) -> tuple[Child, socket]:
+    """A new process that may take so many bytes of memory, and the channel to it. With a library, one that forks such processes. Raises OSError."""
     ours, theirs = socketpair()
     place = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    program, more = ("confined", []) if library is None else ("confined_forks", [library])
     try:
         pid = os.posix_spawn(
             sys.executable,
-            [sys.executable, "-IS", "-c", _BOOT, place, str(CHANNEL), str(memory), *_sites()],
-            {name: os.environ[name] for name in _KEPT if name in os.environ},
+            [sys.executable, "-IS", "-c", _BOOT.format(program), place, str(CHANNEL), str(memory), *more, *_sites()],
+            {name: os.environ[name] for name in _KEPT if name in os.environ} | ({} if library is None else _ONE_THREAD),
             # What else the caller's own parent left open to be inherited, the process closes itself, before it reads a byte.
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, theirs.fileno(), CHANNEL),

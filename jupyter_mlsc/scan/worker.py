@@ -1,7 +1,7 @@
 """The inside of the process that scans: files come in as descriptors, findings go out. It opens nothing, and holds no key.
 
 Rules kept: one request is answered by one message, whatever the bytes do short of ending the process; a request's time is also limited from inside, so
-that no descendant of a dead parent goes on computing.
+that no descendant of a dead parent goes on computing; before a library parses a file, it is said that this file is the last one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import json
 import os
 from _socket import socket
 
-from jupyter_mlsc.scan.channel import answer, receive, recognition, send
+from jupyter_mlsc.formats.libraries import before_use
+from jupyter_mlsc.scan.channel import answer, last, receive, recognition, send
 from jupyter_mlsc.scan.engine import scan_stream
 from jupyter_mlsc.scan.limits import Limits
 from jupyter_mlsc.scan.processor_time import limit
@@ -27,7 +28,16 @@ def serve(channel: socket) -> None:
     terms = json.loads(body)
     limits = Limits(**terms["limits"])
     told = {name: frozenset(terms[name]) for name in ("allow", "also", "indexes")}
-    while True:
+    told_last = False
+
+    def tell_last(library: str) -> None:
+        nonlocal told_last
+        if not told_last:
+            told_last = True
+            send(channel, last(library))
+
+    before_use(tell_last)
+    while not told_last:
         body, descriptors = receive(channel)
         if body is None:
             return
