@@ -28,10 +28,13 @@ def main() -> None:
     held, memory, library = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     sys.path += sys.argv[4:]
     let_go(held)
-    from jupyter_mlsc.formats import registry  # noqa: F401  # what forks need, whichever files they get
-    from jupyter_mlsc.scan import engine, worker  # noqa: F401
+    # What forks need, whichever files they get.
+    from jupyter_mlsc.formats import registry  # noqa: F401
+    from jupyter_mlsc.sandbox import landlock, linux  # noqa: F401
+    from jupyter_mlsc.scan import engine, pickles, worker  # noqa: F401
 
     if library in LIBRARIES:
+        importlib.import_module(f"jupyter_mlsc.scan.{LIBRARIES[library]}")
         with contextlib.suppress(ImportError):  # a fork that needs it says so
             importlib.import_module(library)
     with contextlib.suppress(OSError):

@@ -10,8 +10,8 @@ from _socket import SCM_RIGHTS, SOL_SOCKET, socket, socketpair
 
 from jupyter_mlsc.scan.starting import Child, start
 
-LIBRARIES = frozenset({"h5py", "py7zr", "zstandard", "lz4.frame"})
-"""What parses files in a scan, beside CPython itself, and is worth importing once for many files."""
+LIBRARIES = {"h5py": "hdf5_files", "py7zr": "sevenzip", "zstandard": "compressed", "lz4.frame": "compressed"}
+"""What parses files in a scan, beside CPython itself, with the scanner that calls it: worth importing once for many files."""
 BEAR, LOOK, WAIT, KILL = b"b", b"l", b"w", b"k"
 _STATUS = 5
 _LONGEST = 60.0
