@@ -10,6 +10,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+INTERRUPTED = 130
+"""128 and the number of SIGINT, as shells count."""
 _COLLECTED_FROM = 50_000
 """Objects made between two looks for garbage: nothing of what is imported is ever garbage."""
 
@@ -17,14 +19,21 @@ _COLLECTED_FROM = 50_000
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit the process with its code."""
     gc.set_threshold(_COLLECTED_FROM)
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _run(list(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:  # while it was imported: the line tells of those that come later
+        sys.stderr.write("interrupted: nothing was done\n")
+        code = INTERRUPTED
+    gc.freeze()  # all of it goes with the process: looking through it for garbage first is a tenth of a short command's time
+    sys.exit(code)
+
+
+def _run(given: list[str]) -> int:
     _begin(given)
     from jupyter_mlsc.cli import line, output
 
     output.prepare()
-    code = line.run_inside(given) if "MLSC_SUPERVISED" in os.environ else line.run(given)
-    gc.freeze()  # all of it goes with the process: looking through it for garbage first is a tenth of a short command's time
-    sys.exit(code)
+    return line.run_inside(given) if "MLSC_SUPERVISED" in os.environ else line.run(given)
 
 
 def run(arguments: Sequence[str]) -> int:

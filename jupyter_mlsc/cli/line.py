@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jupyter_mlsc.cli import output
+from jupyter_mlsc.cli import INTERRUPTED, output
 
 if TYPE_CHECKING:
     from jupyter_mlsc.errors import MlscError
-
-INTERRUPTED = 130
-"""128 and the number of SIGINT, as shells count."""
 
 _COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init", "Make a policy, a ledger, keys and a first identity."),

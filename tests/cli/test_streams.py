@@ -126,6 +126,25 @@ def test_an_interrupt_is_one_line_and_status_130(ada_who_signed: Person) -> None
     assert signing.exitstatus == 130
 
 
+AT_ITS_IMPORT = """
+import signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path, target=None):
+        if name == "jupyter_mlsc.cli.line":
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+from jupyter_mlsc.cli import main
+main(["status"])
+"""
+
+
+def test_an_interrupt_while_the_command_line_is_imported_is_one_line_too(ada: Person) -> None:
+    ran = subprocess.run([sys.executable, "-c", AT_ITS_IMPORT], cwd=ada.root, env=ada.environ, capture_output=True, text=True, check=False, timeout=60)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "interrupted: nothing was done\n")
+
+
 def test_a_reader_who_goes_away_changes_neither_the_work_nor_the_status(ada_who_signed: Person) -> None:
     for arguments, code in ((["verify"], 1), (["verify", "data/train.csv"], 0), (["log", "show"], 0), (["log", "checkpoint"], 0), (["--json", "verfy"], 2)):
         running = subprocess.Popen(
