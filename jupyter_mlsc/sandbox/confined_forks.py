@@ -20,6 +20,8 @@ from jupyter_mlsc.scan.forks import BEAR, KILL, LIBRARIES, WAIT, status_message
 
 _GRACE = 0.2
 """Seconds in which a fork that has closed its channel comes to its end."""
+_IDLE = 30.0
+"""Seconds after which this one ends, if nobody asks for a fork and none is there."""
 
 
 def main() -> None:
@@ -44,8 +46,14 @@ def main() -> None:
 
 def _serve(control: socket, memory: int) -> None:
     fork, status = 0, 0
+    control.settimeout(_IDLE)
     while True:
-        asked, beside, _, _ = control.recvmsg(1, CMSG_LEN(array.array("i").itemsize))
+        try:
+            asked, beside, _, _ = control.recvmsg(1, CMSG_LEN(array.array("i").itemsize))
+        except TimeoutError:
+            if fork:
+                continue
+            return
         handed = array.array("i")
         for level, kind, data in beside:
             if level == SOL_SOCKET and kind == SCM_RIGHTS:

@@ -178,3 +178,18 @@ def test_where_the_process_that_forks_is_gone_another_one_does_its_work(files: l
         assert scanned(process, files[1])[0] <= {"scanner-failed"}, "its fork went with it"
         for _ in range(2):
             assert scanned(process, files[2], files[3])[1] == {"pickle-code"}
+
+
+def test_the_process_that_forks_ends_when_it_is_not_asked_for_long(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library(
+        tmp_path,
+        monkeypatch,
+        "import sys\nsys.modules['jupyter_mlsc.sandbox.confined_forks']._IDLE = 0.05\ndef File(*arguments, **options): raise ValueError\n",
+    )
+    with ScanProcess() as process:
+        scanned(process, files[0], files[2])
+        forks = process._forks
+        assert forks is not None
+        assert forks._process.wait(timeout=60) == 0
+        assert scanned(process, files[2], files[1], files[0])[1] == {"pickle-code"}
+        assert process._forks is not forks
