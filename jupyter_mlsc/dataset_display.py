@@ -25,7 +25,8 @@ def spans_text(spans: Spans) -> str:
     """Row numbers for a person: ``row 52``, ``rows 1 to 38, 52``."""
     said = [str(first) if first == last else f"{first} to {last}" for first, last in spans[:SHOWN_SPANS]]
     word = "row" if count(spans) == 1 else "rows"
-    return f"{word} {', '.join(said)}" + (f" and {len(spans) - SHOWN_SPANS} more runs" if len(spans) > SHOWN_SPANS else "")
+    more = len(spans) - SHOWN_SPANS
+    return f"{word} {', '.join(said)}" + (f" and {more} more run{'' if more == 1 else 's'}" if more > 0 else "")
 
 
 def _label_of(diff: DatasetDiff) -> str | None:
@@ -34,11 +35,10 @@ def _label_of(diff: DatasetDiff) -> str | None:
 
 def diff_lines(diff: DatasetDiff) -> list[str]:
     """A comparison as text: one line for what it is, then what differs, with row numbers."""
-    name, when = printable(diff.path), rfc3339(diff.signed_at)[:10]
+    name = printable(diff.path)
     if diff.equal or diff.differences is None:
-        return [f"✓ {name}: the bytes that {printable(diff.signer)} {_verb(diff)} on {when}"]
-    other = "" if diff.against == diff.path else f" as {printable(diff.against)}"
-    lines = [f"✗ {name} differs from what {printable(diff.signer)} {_verb(diff)}{other} on {when} ({short(diff.signed_digest)}): {_told(diff)}"]
+        return [f"✓ {name}: the bytes that {printable(diff.signer)} {_verb(diff)} on {_when(diff)}"]
+    lines = [f"✗ {name} {_differs(diff)}: {_told(diff)}"]
     for text, spans in row_sentences(diff.differences, _label_of(diff)):
         lines.append(f"    {printable(text)}" + (f": {spans_text(spans)}" if spans else ""))
         rows = diff.differences.rows
@@ -58,6 +58,24 @@ def diff_lines(diff: DatasetDiff) -> list[str]:
     if diff.present is not None:
         lines += [f"    {line}" for line in _remarks(diff.present)]
     return lines
+
+
+def diff_sentence(diff: DatasetDiff) -> str:
+    """What differs in the rows, with their numbers, in a sentence for whoever has the file's name and its columns before them. Only for what differs."""
+    assert diff.differences is not None  # as the caller asked
+    told = [printable(text) + (f", {spans_text(spans)}" if spans else "") for text, spans in row_sentences(diff.differences, _label_of(diff))]
+    if diff.differences.why:
+        told.append(f"rows were not compared: {printable(diff.differences.why)}")
+    return f"{_differs(diff)}: {'; '.join(told) or _told(diff)}"
+
+
+def _when(diff: DatasetDiff) -> str:
+    return rfc3339(diff.signed_at)[:10]
+
+
+def _differs(diff: DatasetDiff) -> str:
+    other = "" if diff.against == diff.path else f" as {printable(diff.against)}"
+    return f"differs from what {printable(diff.signer)} {_verb(diff)}{other} on {_when(diff)} ({short(diff.signed_digest)})"
 
 
 def _verb(diff: DatasetDiff) -> str:

@@ -79,7 +79,7 @@ def _state(place: Path) -> FileIdentity:
 
 
 def _difference(diff: DatasetDiff) -> shapes.Difference | None:
-    from jupyter_mlsc.dataset_display import diff_lines
+    from jupyter_mlsc.dataset_display import diff_sentence
     from jupyter_mlsc.profiles import count
 
     if diff.equal or diff.differences is None:
@@ -97,7 +97,7 @@ def _difference(diff: DatasetDiff) -> shapes.Difference | None:
         columns.append(shapes.ColumnDifference(name=name, change=change, message=message, labels=labels, before=before, after=after))
     return shapes.Difference(
         against=str(diff.signed_digest),
-        sentence=" ".join(line.strip() for line in diff_lines(diff)[:3]),
+        sentence=diff_sentence(diff),
         rows_before=found.signed_rows,
         rows_after=found.present_rows,
         rows_added=None if rows is None else count(rows.added),

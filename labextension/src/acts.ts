@@ -74,7 +74,9 @@ export class Acts {
       title: approve ? __('Approve %1', plain(path)) : __('Reject %1', plain(path)),
       text: [
         approve
-          ? __('You approve exactly the bytes that lie there now; of a notebook, with what its last run read and wrote.')
+          ? path.endsWith('.ipynb')
+            ? __('You approve exactly the bytes that lie there now, with what the last run read and wrote.')
+            : __('You approve exactly the bytes that lie there now.')
           : __('You reject exactly the bytes that lie there now. Where the policy asks for a review, they are refused.')
       ],
       fields: [this.note(approve ? __('Note: what did you look at?') : __('Note: what must be put right?'), true)],

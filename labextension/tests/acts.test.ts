@@ -38,6 +38,13 @@ describe('what a person does', () => {
     expect(told).toEqual([['success', 'work.ipynb: approved by ada', null]]);
   });
 
+  it('is asked about a run where a notebook is approved, and only there', async () => {
+    const { acts, questions } = scene([null, null], {});
+    await acts.review('work.ipynb', 'approve');
+    await acts.review('models/m.joblib', 'approve');
+    expect(questions.map(question => question.text.join(' ').includes('last run'))).toEqual([true, false]);
+  });
+
   it('is not sent when the person would rather not', async () => {
     const { acts, sent, told } = scene([null, null, null, null], {});
     await acts.review('x', 'reject');

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Graph, GraphNode } from '../src/api';
-import { svgDocument } from '../src/graph/drawing';
+import { svgDocument, under } from '../src/graph/drawing';
 import type { Colours } from '../src/graph/drawing';
 import { arranged } from '../src/graph/layout';
 import { canExpand, merged } from '../src/graph/merging';
+import { ENGLISH } from '../src/words';
 
 const node = (id: string, change: Partial<GraphNode> = {}): GraphNode => ({
   id,
@@ -49,6 +50,16 @@ describe('the lineage graph', () => {
     expect(canExpand(grown, grown.nodes.get('train')!)).toBe(false);
   });
 
+  it('keeps what one answer knows of a node where the other does not', () => {
+    const made = graph('model', [node('model', { verdict: null, kind: 'model', tier: 'guarded' })], []);
+    const used = graph('model', [node('model', { verdict: 'warn', kind: null })], []);
+    for (const answers of [[made, used], [used, made]]) {
+      expect(merged(null, answers).nodes.get('model')).toMatchObject({ verdict: 'warn', kind: 'model', tier: 'guarded' });
+    }
+    const later = merged(merged(null, [used]), [graph('model', [node('model', { verdict: 'block' })], [])]);
+    expect(later.nodes.get('model')?.verdict).toBe('block');
+  });
+
   it('stands from what was used on the left to what was made on the right', () => {
     const { placed } = arranged(merged(null, [graph('model', [node('raw'), node('train'), node('model')], [['raw', 'train'], ['train', 'model']])]));
     const at = (id: string): number => placed.find(each => each.node.id === id)!.x;
@@ -61,9 +72,16 @@ describe('the lineage graph', () => {
     expect(arranged(circle).edges).toHaveLength(2);
   });
 
+  it('says of an artifact what the panel says of it', () => {
+    expect(under(node('x', { digest: null }), ENGLISH)).toBe('Allowed · dataset');
+    expect(under(node('x', { digest: null, verdict: 'block', revoked: true }), ENGLISH)).toBe('Revoked · dataset');
+    expect(under(node('x', { digest: null, kind: null, verdict: null }), ENGLISH)).toBe('');
+    expect(under(node('x', { type: 'cell', cell: 'fit', tier: 'guarded' }), ENGLISH)).toBe('cell fit · guarded');
+  });
+
   it('is a document in which a name is text and nothing else', () => {
     const name = '</text><script>alert(1)</script>';
-    const svg = svgDocument(arranged(merged(null, [graph('x', [node('x', { label: name, path: name })], [])])), COLOURS);
+    const svg = svgDocument(arranged(merged(null, [graph('x', [node('x', { label: name, path: name })], [])])), COLOURS, ENGLISH);
     const document = new DOMParser().parseFromString(svg, 'image/svg+xml');
     expect(document.querySelector('parsererror, script')).toBeNull();
     expect(document.querySelector('title')?.textContent).toContain(name);

@@ -1,11 +1,11 @@
 import { fireEvent, render, screen, within } from '@testing-library/react';
 import * as React from 'react';
 import { describe, expect, it, vi } from 'vitest';
-import type { NotebookRuns } from '../src/api';
+import type { NotebookRuns, Row } from '../src/api';
 import type { Deeds } from '../src/components/context';
 import { NO_DEEDS, SurroundingsContext } from '../src/components/context';
 import { Panel } from '../src/components/Panel';
-import type { Row } from '../src/api';
+import { secondLine } from '../src/components/RowView';
 import type { PanelState } from '../src/model';
 import { ENGLISH } from '../src/words';
 import { row, runs, status } from './samples';
@@ -69,6 +69,14 @@ describe('the panel', () => {
     expect(first?.dataset).toMatchObject({ path: 'data/train.csv', op: 'read', verdict: 'allow', cell: 'one' });
     expect(second?.dataset).toMatchObject({ path: 'models/m.joblib', op: 'write', verdict: 'block', cell: 'two' });
     expect(screen.getByRole('option', { name: 'models/m.joblib, Blocked, it was revoked' })).toBe(second);
+  });
+
+  it('does not say a name twice in a row, so that what is wrong with it has the room', () => {
+    const failing = (message: string): Partial<Row> => ({ verdict: 'block', reasons: [{ code: 'c', message, next: 'n', fails: true }] });
+    const told = (message: string): string => secondLine(row({ path: 'data/a.csv', ...failing(message) }), ENGLISH);
+    expect(told('data/a.csv was changed: ada signed sha256:12')).toBe('was changed: ada signed sha256:12');
+    expect(told('data/a.csv.gz was changed')).toBe('data/a.csv.gz was changed');
+    expect(told('no statement names data/a.csv')).toBe('no statement names data/a.csv');
   });
 
   it('shows what comes from a notebook as text, with what would rearrange it made visible', () => {

@@ -115,7 +115,7 @@ describe('the foot', () => {
   it('says how far the ledger was checked, in a word for each outcome', () => {
     const cases: [Partial<LedgerView>, string, string][] = [
       [{}, 'holds', 'First seen by this browser now'],
-      [{ since: { size: 5, root: 'r', at: '2026-01-01T00:00:00Z' } }, 'holds', 'It extends, by 2 entries'],
+      [{ since: { size: 5, root: 'r', at: '2026-01-01T00:00:00Z' } }, 'holds', 'It extends by 2 entries what this browser saw before (1 hr. ago)'],
       [{ checked: { outcome: 'unable', why: 'no Ed25519 here' } }, 'unable', 'no Ed25519 here'],
       [{ checked: { outcome: 'fails', why: 'it shrank' } }, 'fails', 'it shrank'],
       [{ faults: [{ code: 'tampered', message: 'entry 3', next: 'n', fails: true }] }, 'fails', 'entry 3']

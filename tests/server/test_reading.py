@@ -232,7 +232,8 @@ async def test_the_details_of_a_changed_data_set_say_what_changed(served: Person
     assert code == 200
     difference = told["difference"]
     assert (difference["rows_before"], difference["rows_after"], difference["rows_added"], difference["rows_changed"]) == (50, 51, 1, 1)
-    assert "1 row changed" in difference["sentence"]
+    assert difference["sentence"].startswith("differs from what ada signed on ")
+    assert difference["sentence"].endswith(": 1 row changed, only in the label `y` (1 to 0), row 4; 1 row added, row 51")
 
 
 async def test_findings_of_a_scan_stand_with_the_artifact(served: Person, ask: Asked) -> None:

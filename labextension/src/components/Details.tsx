@@ -47,7 +47,7 @@ function StatementView({ statement, opened }: { readonly statement: Statement; r
     <details className="mlsc-Statement" open={open} onToggle={event => opened.turn(statement.envelope, event.currentTarget.open)}>
       <summary>
         <strong>{plain(title)}</strong> {statement.signer !== null && <span>{words.__('by %1', plain(statement.signer))}</span>}{' '}
-        <span className="mlsc-Quiet">{ago(statement.at, now)}</span>
+        <span className="mlsc-Quiet">{ago(statement.at, now)}</span>{' '}
         {statement.problem !== null && <span className="mlsc-Mark">{words.__('problem')}</span>}
       </summary>
       {open && (
@@ -91,8 +91,8 @@ function Versions({ versions }: { readonly versions: readonly Version[] }): Reac
     <ul className="mlsc-Plain mlsc-Versions">
       {versions.map(version => (
         <li key={`${version.digest} ${version.at} ${version.kind}`} title={version.digest}>
-          <code>{shortDigest(version.digest)}</code> {plain(version.kind)} {version.by === null ? '' : words.__('by %1', plain(version.by))} <span className="mlsc-Quiet">{ago(version.at, now)}</span>
-          {version.present && <span className="mlsc-Mark">{words.__('lies there now')}</span>}
+          <code>{shortDigest(version.digest)}</code> {plain(version.kind)} {version.by === null ? '' : words.__('by %1', plain(version.by))} <span className="mlsc-Quiet">{ago(version.at, now)}</span>{' '}
+          {version.present && <span className="mlsc-Mark">{words.__('on disk now')}</span>}
         </li>
       ))}
     </ul>

@@ -22,7 +22,7 @@ export function LedgerFooter({ ledger }: { readonly ledger: LedgerView }): React
         : ''
     : since === null
       ? words.__('First seen by this browser now; from here on it is held against this checkpoint.')
-      : words._n('It extends, by %1 entry, what this browser saw %2.', 'It extends, by %1 entries, what this browser saw %2.', grown, ago(since.at, now));
+      : words._n('It extends by %1 entry what this browser saw before (%2).', 'It extends by %1 entries what this browser saw before (%2).', grown, ago(since.at, now));
   return (
     <details className="mlsc-Ledger" data-testid="mlsc-checkpoint" data-size={ledger.size} data-outcome={bad ? 'fails' : checked.outcome}>
       <summary>

@@ -6,6 +6,7 @@ import { ago, plain, signersOf, verdictWord } from '../words';
 import type { Words } from '../words';
 import { useSurroundings } from './context';
 import { VerdictIcon } from './Icon';
+import { PathName } from './PathName';
 
 /** Why the row is not plainly in order, in few words, each with its own look. */
 function marks(row: Row, words: Words): string[] {
@@ -17,18 +18,23 @@ function marks(row: Row, words: Words): string[] {
   ];
 }
 
+/** A message without the name that it begins with, which stands in the line above. */
+function afterName(message: string, path: string): string {
+  return message.startsWith(`${path} `) ? message.slice(path.length + 1) : message;
+}
+
 /** The line under the name: what is wrong, or who stands for it. */
 export function secondLine(row: Row, words: Words): string {
   const failing = row.reasons.find(reason => reason.fails);
   if (failing !== undefined && row.verdict !== 'allow') {
-    return failing.message;
+    return afterName(failing.message, row.path);
   }
   const signers = signersOf(row);
   if (signers.length > 0) {
     return words.__('signed by %1', signers.join(', '));
   }
   const note = row.reasons[0];
-  return note === undefined ? words.__('nobody stands for it') : note.message;
+  return note === undefined ? words.__('nobody stands for it') : afterName(note.message, row.path);
 }
 
 interface Props {
@@ -44,7 +50,6 @@ interface Props {
 
 function RowLine({ row, id, selected, active, position, count, style, onPick }: Props): React.JSX.Element {
   const { words, now } = useSurroundings();
-  const cut = row.path.lastIndexOf('/') + 1;
   const second = plain(secondLine(row, words));
   const cell = row.execution_count === null ? '' : `[${row.execution_count}]`;
   const spoken = words.__('%1, %2, %3', plain(row.path), verdictWord(row.verdict, words), second);
@@ -69,10 +74,7 @@ function RowLine({ row, id, selected, active, position, count, style, onPick }: 
       <VerdictIcon verdict={row.verdict} />
       <div className="mlsc-Row-text">
         <div className="mlsc-Row-first">
-          <span className="mlsc-Row-name">
-            <span className="mlsc-Quiet">{plain(row.path.slice(0, cut))}</span>
-            <span className="mlsc-Row-base">{plain(row.path.slice(cut))}</span>
-          </span>
+          <PathName path={row.path} />
           {marks(row, words).map(mark => (
             <span key={mark} className="mlsc-Mark">
               {mark}

@@ -7,9 +7,10 @@ import * as React from 'react';
 import { Refused } from '../api';
 import type { Graph, GraphNode, Problem } from '../api';
 import { Icon, VerdictIcon } from '../components/Icon';
+import { PathName } from '../components/PathName';
 import { ago, plain } from '../words';
 import type { Words } from '../words';
-import { nameOf, pngOf, svgDocument, under } from './drawing';
+import { nameOf, pngOf, stateOf, svgDocument, under, wholeOf } from './drawing';
 import type { Colours } from './drawing';
 import { arranged } from './layout';
 import { canExpand, merged } from './merging';
@@ -19,20 +20,23 @@ interface Shown extends Record<string, unknown> {
   readonly of: GraphNode;
   readonly root: boolean;
   readonly more: boolean;
+  readonly words: Words;
 }
 
 type ShownNode = Node<Shown>;
 
 function NodeView({ data }: NodeProps<ShownNode>): React.JSX.Element {
-  const { of, root, more } = data;
+  const { of, root, more, words } = data;
   const tone = of.revoked ? 'block' : of.verdict;
   return (
-    <div className={`mlsc-Node mlsc-mod-${of.type} ${of.revoked ? 'mlsc-mod-revoked' : ''} ${root ? 'mlsc-mod-root' : ''}`} data-tone={tone ?? 'none'}>
+    <div className={`mlsc-Node mlsc-mod-${of.type} ${of.revoked ? 'mlsc-mod-revoked' : ''} ${root ? 'mlsc-mod-root' : ''}`} data-tone={tone ?? 'none'} title={wholeOf(of)}>
       <Handle type="target" position={Position.Left} isConnectable={false} />
       {of.type === 'artifact' && <VerdictIcon verdict={tone} />}
       <div className="mlsc-Node-text">
-        <div className="mlsc-Node-name">{nameOf(of)}</div>
-        <div className="mlsc-Node-under">{under(of)}</div>
+        <div className="mlsc-Node-name">
+          <PathName path={nameOf(of)} />
+        </div>
+        <div className="mlsc-Node-under">{under(of, words)}</div>
       </div>
       {more && <span className="mlsc-Node-more">+</span>}
       <Handle type="source" position={Position.Right} isConnectable={false} />
@@ -103,9 +107,9 @@ function Facts({ node, words, onOpen, onExpand }: { node: GraphNode; words: Word
   const place = node.server_path;
   return (
     <aside className="mlsc-Graph-facts" aria-live="polite">
-      <strong>{node.type === 'cell' ? `${nameOf(node)} · ${under(node)}` : plain(node.path ?? node.label)}</strong>
+      <strong>{node.type === 'cell' ? `${nameOf(node)} · ${under(node, words)}` : plain(node.path ?? node.label)}</strong>
       <span>
-        {[node.kind, node.revoked ? words.__('revoked') : node.verdict, node.tier, node.signer === null ? null : words.__('by %1', plain(node.signer)), ago(node.at, Date.now())]
+        {[stateOf(node, words), node.kind, node.tier, node.signer === null ? null : words.__('by %1', plain(node.signer)), ago(node.at, Date.now())]
           .filter(Boolean)
           .join(' · ')}
       </span>
@@ -145,10 +149,10 @@ function Flow(props: GraphProps): React.JSX.Element {
         draggable: false,
         connectable: false,
         selected: node.id === selected,
-        ariaLabel: `${nameOf(node)}, ${under(node)}`,
-        data: { of: node, root: node.id === graph?.root, more: graph !== null && canExpand(graph, node) }
+        ariaLabel: `${nameOf(node)}, ${under(node, words)}`,
+        data: { of: node, root: node.id === graph?.root, more: graph !== null && canExpand(graph, node), words }
       })),
-    [arrangement, graph, selected]
+    [arrangement, graph, selected, words]
   );
   const edges = React.useMemo<Edge[]>(
     () =>
@@ -169,7 +173,7 @@ function Flow(props: GraphProps): React.JSX.Element {
     }
   }, [count, flow]);
 
-  const drawing = (): string => (arrangement === null || frame.current === null ? '' : svgDocument(arrangement, coloursOf(frame.current)));
+  const drawing = (): string => (arrangement === null || frame.current === null ? '' : svgDocument(arrangement, coloursOf(frame.current), words));
   const save = async (kind: 'svg' | 'png'): Promise<void> => {
     const svg = drawing();
     const content = kind === 'svg' ? new Blob([svg], { type: 'image/svg+xml' }) : await pngOf(svg, arrangement?.width ?? 0, arrangement?.height ?? 0);
@@ -181,7 +185,9 @@ function Flow(props: GraphProps): React.JSX.Element {
   return (
     <div className="mlsc-Graph" data-testid="mlsc-graph" ref={frame}>
       <div className="mlsc-Graph-bar" role="toolbar" aria-label={words.__('Lineage')}>
-        <span className="mlsc-Graph-title">{words.__('What %1 came from and what it led to', plain(name))}</span>
+        <span className="mlsc-Graph-title" title={plain(name)}>
+          {words.__('What %1 came from and what it led to', plain(name))}
+        </span>
         {graph !== null && graph.left > 0 && <span className="mlsc-Quiet">{words._n('%1 more is not shown', '%1 more are not shown', graph.left)}</span>}
         <button className="mlsc-Button" onClick={() => void flow.fitView({ padding: 0.12 })}>
           {words.__('Fit')}

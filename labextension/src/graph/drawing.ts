@@ -5,7 +5,8 @@
  */
 
 import type { GraphNode } from '../api';
-import { plain, shortDigest } from '../words';
+import { plain, shortDigest, verdictWord } from '../words';
+import type { Words } from '../words';
 import type { Arranged, Placed } from './layout';
 
 export interface Colours {
@@ -45,21 +46,30 @@ export function nameOf(node: GraphNode): string {
   return plain(node.type === 'cell' && node.notebook !== null ? node.notebook : node.label);
 }
 
+/** Whether a node stands, in the word that the panel has for it; empty where no run said so. */
+export function stateOf(node: GraphNode, words: Words): string {
+  return node.revoked ? words.__('Revoked') : node.verdict === null ? '' : verdictWord(node.verdict, words);
+}
+
 /** A node's second line: what it is, whether it stands. */
-export function under(node: GraphNode): string {
-  const state = node.revoked ? 'revoked' : node.verdict;
-  const parts = node.type === 'cell' ? [node.cell === null ? null : `cell ${node.cell}`, node.tier] : [node.kind, state, shortDigest(node.digest)];
+export function under(node: GraphNode, words: Words): string {
+  const parts = node.type === 'cell' ? [node.cell === null ? '' : words.__('cell %1', node.cell), node.tier] : [stateOf(node, words), node.kind, shortDigest(node.digest)];
   return plain(parts.filter(Boolean).join(' · '));
 }
 
-function nodeDrawing({ node, x, y, width, height }: Placed, colours: Colours): SVGElement {
+/** All of what a node's box has room for the beginning of. */
+export function wholeOf(node: GraphNode): string {
+  return plain(`${node.path ?? node.label} ${node.digest ?? ''}`.trimEnd());
+}
+
+function nodeDrawing({ node, x, y, width, height }: Placed, colours: Colours, words: Words): SVGElement {
   const group = element('g', { transform: `translate(${x} ${y})` });
   const tone = node.revoked ? colours.block : node.verdict === null ? colours.line : colours[node.verdict];
   group.append(
-    element('title', {}, plain(`${node.path ?? node.label} ${node.digest ?? ''}`)),
+    element('title', {}, wholeOf(node)),
     element('rect', { width, height, rx: node.type === 'cell' ? height / 2 : 4, fill: colours.background, stroke: tone, 'stroke-width': 1.5, ...(node.revoked ? { 'stroke-dasharray': '5 3' } : {}) }),
     element('text', { x: 14, y: height / 2 - 3, fill: colours.text, 'font-weight': 600 }, cut(nameOf(node), width - 24)),
-    element('text', { x: 14, y: height / 2 + 13, fill: colours.quiet, 'font-size': 10 }, cut(under(node), (width - 24) * 1.2))
+    element('text', { x: 14, y: height / 2 + 13, fill: colours.quiet, 'font-size': 10 }, cut(under(node, words), (width - 24) * 1.2))
   );
   return group;
 }
@@ -72,7 +82,7 @@ export function curve(from: Placed, to: Placed): string {
 }
 
 /** The whole graph as the text of an SVG document. */
-export function svgDocument(graph: Arranged, colours: Colours): string {
+export function svgDocument(graph: Arranged, colours: Colours, words: Words): string {
   const { width, height } = graph;
   const root = element('svg', { viewBox: `0 0 ${width} ${height}`, width, height, 'font-family': colours.font, 'font-size': 12 });
   root.append(element('rect', { width, height, fill: colours.background }));
@@ -83,7 +93,7 @@ export function svgDocument(graph: Arranged, colours: Colours): string {
       root.append(element('path', { d: curve(from, to), fill: 'none', stroke: colours.line, 'stroke-width': 1.2, ...(edge.precise ? {} : { 'stroke-dasharray': '4 3' }) }));
     }
   }
-  root.append(...graph.placed.map(each => nodeDrawing(each, colours)));
+  root.append(...graph.placed.map(each => nodeDrawing(each, colours, words)));
   return new XMLSerializer().serializeToString(root);
 }
 

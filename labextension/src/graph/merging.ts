@@ -1,7 +1,8 @@
 /**
  * A neighbourhood of artifacts and cells that grows as a person asks for more. Pure.
  *
- * Rules kept: nodes and edges are the server's; the same node from two answers is one node, and what the later answer knows of it counts.
+ * Rules kept: nodes and edges are the server's; the same node from two answers is one node, and what the later answer knows of it counts. What it does
+ * not know takes nothing away: who made an artifact is told by the answer about what it came from, and not by the one about what it led to.
  */
 
 import type { Graph, GraphEdge, GraphNode } from '../api';
@@ -18,6 +19,8 @@ export interface Neighbourhood {
 
 const edgeKey = (edge: GraphEdge): string => JSON.stringify([edge.source, edge.target]);
 
+const knownOf = (node: GraphNode): Partial<GraphNode> => Object.fromEntries(Object.entries(node).filter(([, value]) => value !== null));
+
 /** Take in what was answered for one artifact, in both directions. */
 export function merged(known: Neighbourhood | null, answers: readonly Graph[]): Neighbourhood {
   const nodes = new Map(known?.nodes);
@@ -29,7 +32,7 @@ export function merged(known: Neighbourhood | null, answers: readonly Graph[]): 
     left += answer.left;
     for (const node of answer.nodes) {
       const before = nodes.get(node.id);
-      nodes.set(node.id, before === undefined ? node : { ...before, ...node, more: before.more && node.more });
+      nodes.set(node.id, before === undefined ? node : { ...before, ...knownOf(node), more: before.more && node.more });
     }
     for (const edge of answer.edges) {
       edges.set(edgeKey(edge), edge);
