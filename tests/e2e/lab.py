@@ -265,12 +265,12 @@ class Terminal:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A browser, with no window. Playwright and Debian's chromium must be there."""
+def chromium(*more: str) -> Iterator[Browser]:
+    """A browser, with no window and ``more`` flags. Playwright and Debian's chromium must be there."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *more])
         try:
             yield browser
         finally:
