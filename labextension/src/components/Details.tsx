@@ -197,7 +197,7 @@ export function Details({ detail }: { readonly detail: Detail }): React.JSX.Elem
         {row.changed && <p className="mlsc-Problem">{words.__('The file has other bytes now than those that were recorded.')}</p>}
         {row.missing && <p className="mlsc-Problem">{words.__('The file is not there any more.')}</p>}
         {row.reasons.length > 0 && (
-          <ul className="mlsc-ReasonList">
+          <ul className={`mlsc-ReasonList mlsc-of-${row.verdict}`}>
             {row.reasons.map(reason => (
               <ReasonView key={`${reason.code} ${reason.message}`} reason={reason} />
             ))}

@@ -135,7 +135,7 @@ export function Header({ runs, status, reviews, isAlone }: Props): React.JSX.Ele
       {failing.length > 0 && (
         <details className="mlsc-Reasons">
           <summary>{words._n('%1 reason', '%1 reasons', failing.length)}</summary>
-          <ul>
+          <ul className={`mlsc-of-${runs.verdict}`}>
             {failing.map(reason => (
               <ReasonView key={`${reason.code} ${reason.message}`} reason={reason} />
             ))}
