@@ -26,7 +26,7 @@ def spans_text(spans: Spans) -> str:
     said = [str(first) if first == last else f"{first} to {last}" for first, last in spans[:SHOWN_SPANS]]
     word = "row" if count(spans) == 1 else "rows"
     more = len(spans) - SHOWN_SPANS
-    return f"{word} {', '.join(said)}" + (f" and {more} more run{'' if more == 1 else 's'}" if more > 0 else "")
+    return f"{word} {', '.join(said)}" + (f" and {more} more range{'' if more == 1 else 's'}" if more > 0 else "")
 
 
 def _label_of(diff: DatasetDiff) -> str | None:

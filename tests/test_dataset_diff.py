@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas
@@ -12,7 +13,7 @@ from jupyter_mlsc import predicates
 from jupyter_mlsc.artifacts import Digest
 from jupyter_mlsc.attestation import Statement, Subject, seal
 from jupyter_mlsc.bookkeeping import entry_of
-from jupyter_mlsc.dataset_display import diff_document, diff_html, diff_lines
+from jupyter_mlsc.dataset_display import diff_document, diff_html, diff_lines, spans_text
 from jupyter_mlsc.errors import ArtifactError, BlockedArtifactError, UsageError
 from jupyter_mlsc.profiles import ENTRY_KIND, PROFILE, DatasetDiff, DatasetFacts, ProfileBody
 from jupyter_mlsc.verdict import Decision
@@ -239,3 +240,22 @@ def test_tripwires_hold_for_loads_and_verify_against_another_data_set(ada: Perso
         ada.load("data/new/shifted.csv")
     assert "label-shift" in [each.code for each in caught.value.verdict.reasons]
     assert "label-shift" in [each.code for each in ada.verify("data/new/shifted.csv").reasons]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ((52,), "row 52"),
+        ((1, 2, 3, 9), "rows 1 to 3, 9"),
+        (range(1, 18, 2), "rows 1, 3, 5, 7, 9, 11, 13, 15 and 1 more range"),
+        (range(1, 40, 2), "rows 1, 3, 5, 7, 9, 11, 13, 15 and 12 more ranges"),
+    ],
+)
+def test_row_numbers_are_told_in_ranges_and_so_many_of_them(lines: Iterable[int], expected: str) -> None:
+    spans: list[tuple[int, int]] = []
+    for line in lines:
+        if spans and spans[-1][1] == line - 1:
+            spans[-1] = (spans[-1][0], line)
+        else:
+            spans.append((line, line))
+    assert spans_text(tuple(spans)) == expected
