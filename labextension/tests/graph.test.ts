@@ -77,6 +77,7 @@ describe('the lineage graph', () => {
     expect(under(node('x', { digest: null, verdict: 'block', revoked: true }), ENGLISH)).toBe('Revoked · dataset');
     expect(under(node('x', { digest: null, kind: null, verdict: null }), ENGLISH)).toBe('');
     expect(under(node('x', { type: 'cell', cell: 'fit', tier: 'guarded' }), ENGLISH)).toBe('cell fit · guarded');
+    expect(under(node('x', { type: 'cell', cell: '3f2a9c1e-53aa-4c07-9a58-0d7c1b2a9e11', tier: 'guarded' }), ENGLISH)).toBe('cell 3f2a9c1e… · guarded');
   });
 
   it('is a document in which a name is text and nothing else', () => {

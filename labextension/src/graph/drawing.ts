@@ -46,6 +46,13 @@ export function nameOf(node: GraphNode): string {
   return plain(node.type === 'cell' && node.notebook !== null ? node.notebook : node.label);
 }
 
+const LONGEST_ID = 12;
+
+/** The beginning of a cell's id: JupyterLab's have 36 characters, of which the first eight tell cells apart. */
+function shortId(id: string): string {
+  return id.length <= LONGEST_ID ? id : `${id.slice(0, 8)}…`;
+}
+
 /** Whether a node stands, in the word that the panel has for it; empty where no run said so. */
 export function stateOf(node: GraphNode, words: Words): string {
   return node.revoked ? words.__('Revoked') : node.verdict === null ? '' : verdictWord(node.verdict, words);
@@ -53,7 +60,7 @@ export function stateOf(node: GraphNode, words: Words): string {
 
 /** A node's second line: what it is, whether it stands. */
 export function under(node: GraphNode, words: Words): string {
-  const parts = node.type === 'cell' ? [node.cell === null ? '' : words.__('cell %1', node.cell), node.tier] : [stateOf(node, words), node.kind, shortDigest(node.digest)];
+  const parts = node.type === 'cell' ? [node.cell === null ? '' : words.__('cell %1', shortId(node.cell)), node.tier] : [stateOf(node, words), node.kind, shortDigest(node.digest)];
   return plain(parts.filter(Boolean).join(' · '));
 }
 
