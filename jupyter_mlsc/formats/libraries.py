@@ -79,12 +79,13 @@ def before_use(tell: Callable[[str], None]) -> None:
 
 def library(name: str, wanted_for: str) -> Any:
     """Import a library by its module name. Raises MissingLibraryError, which names the extra to install, where it is not there."""
-    if _before_use is not None:
-        _before_use(name)
     try:
-        return importlib.import_module(name)
+        found = importlib.import_module(name)
     except ModuleNotFoundError as err:
         raise missing(err.name or name, wanted_for) from err
+    if _before_use is not None:
+        _before_use(name)
+    return found
 
 
 def missing(module: str, wanted_for: str) -> MissingLibraryError:
