@@ -51,6 +51,16 @@ def File(*arguments, **options):
         pass
 """
 
+IMPATIENT = """
+import sys
+
+def File(*arguments, **options):
+    raise ValueError
+
+if "jupyter_mlsc.sandbox.confined_forks" in sys.modules:
+    sys.modules["jupyter_mlsc.sandbox.confined_forks"]._IDLE = 0.05
+"""
+
 
 def library(folder: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
     """Have processes that scan find this h5py."""
@@ -181,11 +191,7 @@ def test_where_the_process_that_forks_is_gone_another_one_does_its_work(files: l
 
 
 def test_the_process_that_forks_ends_when_it_is_not_asked_for_long(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    library(
-        tmp_path,
-        monkeypatch,
-        "import sys\nsys.modules['jupyter_mlsc.sandbox.confined_forks']._IDLE = 0.05\ndef File(*arguments, **options): raise ValueError\n",
-    )
+    library(tmp_path, monkeypatch, IMPATIENT)
     with ScanProcess() as process:
         scanned(process, files[0], files[2])
         forks = process._forks
