@@ -35,10 +35,9 @@ def main() -> None:
     from jupyter_mlsc.sandbox import landlock, linux  # noqa: F401
     from jupyter_mlsc.scan import engine, pickles, worker  # noqa: F401
 
-    if library in LIBRARIES:
-        importlib.import_module(f"jupyter_mlsc.scan.{LIBRARIES[library]}")
-        with contextlib.suppress(ImportError):  # a fork that needs it says so
-            importlib.import_module(library)
+    importlib.import_module(f"jupyter_mlsc.scan.{LIBRARIES[library]}")
+    with contextlib.suppress(ImportError):  # a fork that needs it says so
+        importlib.import_module(library)
     with contextlib.suppress(OSError):
         _serve(socket(fileno=held), memory)
     os._exit(0)

@@ -56,7 +56,7 @@ class Fork:
 
 
 class Forks:
-    """The process that forks. ``memory`` is what each may take, in bytes; ``library`` is what parses their files. Raises OSError."""
+    """The process that forks. ``memory`` is what each may take, in bytes; ``library`` of `LIBRARIES` parses their files. Raises OSError."""
 
     def __init__(self, memory: int, library: str) -> None:
         self._process: Child

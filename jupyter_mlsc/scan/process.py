@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from jupyter_mlsc.errors import MlscError
 from jupyter_mlsc.scan.channel import findings_in, parsed_by, receive, recognised_in, request, send, terms
 from jupyter_mlsc.scan.finding import Finding, finding
-from jupyter_mlsc.scan.forks import Fork, Forks
+from jupyter_mlsc.scan.forks import LIBRARIES, Fork, Forks
 from jupyter_mlsc.scan.limits import DEFAULT, Limits
 from jupyter_mlsc.scan.starting import Child, started
 
@@ -145,9 +145,9 @@ class ScanProcess:
             self._forks = None
 
     def _retire(self, library: str | None) -> None:
-        """End the process if a library parsed its last file."""
+        """End the process if a library parsed its last file. What it calls the library is a word of a process that may have been taken over since."""
         if library is not None:
-            self._library = library
+            self._library = library if library in LIBRARIES else None
             self._end(at_once=True)
 
     def _let_be(self) -> None:

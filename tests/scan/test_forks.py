@@ -30,6 +30,8 @@ from jupyter_mlsc.scan.channel import receive, send
 def File(*arguments, **options):
     held = [each for each in range(3, 64) if is_socket(each)]
     channel, harmless = socket(fileno=held[0]), {"findings": [], "found": None, "mismatch": False, "within": []}
+    for name in (1, "os", "-c", "\\ud800", "a\\0b"):
+        send(channel, {"last parsed by": name})
     for _ in range(8):
         send(channel, harmless)
     while True:
@@ -44,7 +46,7 @@ def is_socket(descriptor):
     except OSError:
         return False
 """
-"""An h5py in which the bytes of a file take over the process: it says that nothing is wrong, ahead and for whatever it is asked."""
+"""An h5py in which the bytes of a file take over the process: it names libraries that are none, and says ahead that nothing is wrong, whatever it is asked."""
 SLOW = """
 def File(*arguments, **options):
     while True:
